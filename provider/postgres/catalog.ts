@@ -1,0 +1,122 @@
+/** One read of the catalogs, as plain values for planning. Oids are numbers; names are literal, not quoted. */
+export interface Catalog {
+  readonly server: ServerFacts;
+  readonly roles: readonly RoleFacts[];
+  readonly tables: readonly TableFacts[];
+  readonly publications: readonly PublicationFacts[];
+  readonly slots: readonly SlotFacts[];
+  readonly eventTriggers: readonly EventTriggerFacts[];
+  /** Non-system schemas. */
+  readonly schemas: readonly SchemaFacts[];
+}
+
+export interface ServerFacts {
+  readonly version: number;
+  readonly walLevel: string;
+  readonly inRecovery: boolean;
+  readonly maxSlots: number;
+  readonly maxSenders: number;
+  readonly senders: number;
+  /** Attributes of the role we are connected as. */
+  readonly currentRole: string;
+  readonly currentRoleIsSuperuser: boolean;
+  readonly currentRoleMayReplicate: boolean;
+  readonly currentRoleMayCreateRoles: boolean;
+}
+
+/** Roles other than PostgreSQL's own `pg_*`. */
+export interface RoleFacts {
+  readonly oid: number;
+  readonly name: string;
+  readonly canLogin: boolean;
+  readonly replication: boolean;
+  readonly superuser: boolean;
+  readonly createRole: boolean;
+  readonly createDb: boolean;
+  readonly bypassRls: boolean;
+  readonly inherit: boolean;
+  readonly connectionLimit: number;
+  readonly validUntil: string | null;
+  /** `rolconfig`, e.g. `default_transaction_read_only=on`. */
+  readonly settings: readonly string[];
+  /** COMMENT ON ROLE. */
+  readonly comment: string | null;
+  /** Names of the roles it is a member of. */
+  readonly memberOf: readonly string[];
+  /** Whether it may CONNECT to this database. */
+  readonly mayConnect: boolean;
+}
+
+/** Every table of a non-system schema: ordinary and partitioned ones, whatever their persistence. */
+export interface TableFacts {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly owner: string;
+  /** Whether we are the owner, or a member of it who inherits its rights: needed for identity and publication. */
+  readonly mayAlter: boolean;
+  readonly partitioned: boolean;
+  /** Oids of the partitioned tables above this partition, nearest first; empty for what is not a partition. */
+  readonly ancestors: readonly number[];
+  readonly persistence: "permanent" | "unlogged" | "temporary";
+  readonly identity: "default" | "nothing" | "full" | "index";
+  /** Name of the index of an `index` identity, unless it has been dropped. */
+  readonly identityIndex: string | null;
+  readonly hasPrimaryKey: boolean;
+  readonly extensionMember: boolean;
+  readonly storedGenerated: boolean;
+  readonly virtualGenerated: boolean;
+  readonly rowSecurity: boolean;
+  /** Publications that list this very table (not: by schema, by all tables, or through a parent). */
+  readonly listedIn: readonly ListedIn[];
+}
+
+export interface ListedIn {
+  readonly publication: string;
+  readonly columnList: boolean;
+  readonly rowFilter: boolean;
+}
+
+export interface PublicationFacts {
+  readonly oid: number;
+  readonly name: string;
+  readonly owner: string;
+  /** Whether we own it, or inherit its owner's rights. */
+  readonly mayAlter: boolean;
+  readonly allTables: boolean;
+  /** Schemas of FOR TABLES IN SCHEMA. */
+  readonly schemas: readonly string[];
+  readonly insert: boolean;
+  readonly update: boolean;
+  readonly delete: boolean;
+  readonly truncate: boolean;
+  readonly viaRoot: boolean;
+  /** `publish_generated_columns`; `null` before PostgreSQL 18, which has no such option. */
+  readonly generatedColumns: "none" | "stored" | null;
+  readonly comment: string | null;
+}
+
+export interface SlotFacts {
+  readonly name: string;
+  readonly plugin: string | null;
+  readonly database: string | null;
+  readonly active: boolean;
+  /** Role of the walsender that holds it, where it is active and we may see it. */
+  readonly activeRole: string | null;
+  readonly walStatus: string | null;
+  /** Bytes of WAL it holds back; `null` where unknown. */
+  readonly retainedBytes: number | null;
+}
+
+export interface EventTriggerFacts {
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly owner: string;
+  readonly comment: string | null;
+}
+
+export interface SchemaFacts {
+  readonly name: string;
+  readonly owner: string;
+  readonly comment: string | null;
+}

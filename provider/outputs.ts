@@ -65,10 +65,12 @@ export interface ReadinessOutputs extends RecordedTarget {
   readonly ready: boolean;
   readonly walLevel: string;
   readonly serverVersion: string;
-  readonly role: string;
+  /** `"14 of 14"`. */
   readonly publishedTables: string;
+  /** `"14 of 14"`. */
   readonly fullIdentity: string;
-  readonly slot: ReplicationSlotOutputs["state"];
+  /** State of the slot; `slot` itself is the input with its name. */
+  readonly slotState: ReplicationSlotOutputs["state"];
   readonly newTables: ReplicaIdentityOutputs["newTables"];
   /** What works with limits, by table or object, with the reason; not blocking. At most twenty. */
   readonly degraded: readonly string[];

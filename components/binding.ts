@@ -1,0 +1,52 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/**
+ * The text by which the engine's plugin process finds a handler: it loads the installed package from the folder of
+ * Pulumi.yaml. State holds this line only; the installed code always runs, also on refresh and destroy.
+ *
+ * `npm install` is the cure for both ways this can fail: the package is missing, or (in this repository) not built.
+ */
+function providerReference(handler: string): string {
+  return (
+    'exports.handler=()=>{try{return require("module").createRequire(process.cwd()+"/")' +
+    `("pulumi-neon-bemi/provider").${handler}}` +
+    'catch(e){throw Error(e.message+" - run npm install")}}'
+  );
+}
+
+/** What a resource class says about itself. */
+interface Binding {
+  /** Name of the class, as in the type token. */
+  readonly type: string;
+  /** Outputs that the handler computes; they are unknown in a preview. */
+  readonly computed: readonly string[];
+  /** Outputs that are secret. */
+  readonly secrets?: readonly string[];
+}
+
+/** A resource served by this package's provider through Pulumi's bundled dynamic-provider plugin. */
+export abstract class NeonBemiResource extends pulumi.CustomResource {
+  protected constructor(
+    binding: Binding,
+    name: string,
+    args: pulumi.Inputs,
+    opts: pulumi.CustomResourceOptions | undefined,
+  ) {
+    const handler = binding.type.charAt(0).toLowerCase() + binding.type.slice(1);
+    super(
+      `pulumi-nodejs:dynamic/neon-bemi:${binding.type}`,
+      name,
+      {
+        ...args,
+        ...Object.fromEntries(binding.computed.map((output) => [output, undefined])),
+        __provider: providerReference(handler),
+      },
+      pulumi.mergeOptions({ additionalSecretOutputs: [...(binding.secrets ?? [])] }, opts),
+    );
+  }
+}
+
+/** How the ownership mark names a declaring resource: project, stack and the resource's own name. */
+export function managedBy(name: string): string {
+  return `${pulumi.getProject()}/${pulumi.getStack()}/${name}`;
+}

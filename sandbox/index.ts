@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { loadSql, readSql } from "./load-sql";
+import { startEmulator, type Emulator } from "./neon";
+import { createCompute } from "./postgres";
+import { repositoryFile } from "./repository";
+import type { Sandbox, SandboxOptions } from "./sandbox";
+
+export type { Sandbox, SandboxInfo, SandboxOptions } from "./sandbox";
+
+/**
+ * Starts PostgreSQL, the Neon API in front of it and a front door for SQL connections, with one project, branch and
+ * database in it. Nothing of it outlives this process, even if it is killed.
+ *
+ * @throws UserError where a file of the options is at fault
+ */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const { postgres = 17, profile = "strict", settings, faults, progress = () => undefined } = options;
+  const files = await Promise.all((options.sql ?? [repositoryFile("sandbox", "sample.sql")]).map(readSql));
+  let emulator: Emulator | undefined;
+  const compute = await createCompute({
+    pgVersion: postgres,
+    settings,
+    progress,
+    admits: (branchId, address) => emulator?.admits(branchId, address) ?? true,
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await emulator?.close();
+    await compute.close();
+  };
+  try {
+    progress(`Starting PostgreSQL ${postgres} ...`);
+    const requestLog = join(compute.folder, "requests.jsonl");
+    emulator = await startEmulator({ compute, profile, faults, requestLog });
+    for (const file of files) {
+      progress(`Loading ${file.path} ...`);
+      await loadSql(emulator.ownerUri(), compute.sslRootCert, file);
+    }
+    const { apiUrl, apiKey, projectId, branchId, branchName, endpointId, database } = emulator;
+    return {
+      info: {
+        apiUrl,
+        apiKey,
+        projectId,
+        branchId,
+        branchName,
+        endpointId,
+        database,
+        ownerUri: emulator.ownerUri(),
+        superuserUri: compute.superuserUri(branchId, database),
+        sslRootCert: compute.sslRootCert,
+        requestLog,
+      },
+      stop: () => (stopped ??= stop()),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import { parseArgs } from "node:util";
+import { startSandbox } from ".";
+import { UserError } from "./errors";
+import { FaultScriptError } from "./neon";
+import { whenOrphaned } from "./orphan";
+import type { SandboxOptions } from "./sandbox";
+
+const USAGE =
+  "Usage: npm run sandbox -- [--postgres 15|16|17|18] [--sql FILE ...] [--profile strict|neon] [--faults FILE]";
+
+/**
+ * `npm run sandbox`: starts a sandbox, prints its {@link SandboxInfo} as one JSON line on stdout and keeps it running
+ * until a signal, or until whoever started it has gone. Returns the exit code.
+ */
+export async function main(args: string[]): Promise<number> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  let options;
+  try {
+    options = sandboxOptions(args);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    say(`${error.message}\n${USAGE}`);
+    return 2;
+  }
+  const ended = end();
+  try {
+    const sandbox = await Promise.race([startSandbox({ ...options, progress: say }), ended]);
+    // Ended while starting: as this process ends, what has been started so far is cleared away after it.
+    if (sandbox === undefined) return 1;
+    process.stdout.write(`${JSON.stringify(sandbox.info)}\n`);
+    say("The sandbox is ready. It runs until Ctrl-C or SIGTERM.");
+    await ended;
+    await sandbox.stop();
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof FaultScriptError)) throw error;
+    say(error.message);
+    return 1;
+  }
+}
+
+function sandboxOptions(args: string[]): SandboxOptions {
+  const { postgres, sql, profile, faults } = parse(args);
+  return {
+    postgres: postgres === undefined ? undefined : oneOf("--postgres", [15, 16, 17, 18] as const, postgres),
+    sql,
+    profile: profile === undefined ? undefined : oneOf("--profile", ["strict", "neon"] as const, profile),
+    faults,
+  };
+}
+
+function parse(args: string[]): { postgres?: string; sql?: string[]; profile?: string; faults?: string } {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        postgres: { type: "string" },
+        sql: { type: "string", multiple: true },
+        profile: { type: "string" },
+        faults: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    if (!code.startsWith("ERR_PARSE_ARGS")) throw error;
+    throw new UserError(message);
+  }
+}
+
+function oneOf<Value extends string | number>(
+  option: string,
+  values: readonly Value[],
+  given: string,
+): Value {
+  const value = values.find((each) => String(each) === given);
+  if (value === undefined)
+    throw new UserError(`${option} must be one of ${values.join(", ")}, not "${given}".`);
+  return value;
+}
+
+/** Resolves at the first signal, and at the death of whoever started this. Later signals do not disturb the clean-up. */
+function end(): Promise<undefined> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      resolve(undefined);
+    };
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, done);
+    void whenOrphaned().then(done);
+  });
+}

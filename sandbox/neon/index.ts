@@ -1,0 +1,142 @@
+import type { Compute } from "../compute";
+import { createProject } from "./create";
+import { Faults } from "./faults";
+import { admitsAddress } from "./ip-allow";
+import { newKeys, type Keys } from "./keys";
+import { RequestLog } from "./log";
+import { newOrganizationId } from "./names";
+import { allRoutes } from "./routes";
+import { API_PREFIX, buildServer } from "./server";
+import { newSettings } from "./settings";
+import type { Neon } from "./state";
+import { connectionUri } from "./views";
+
+export { FaultScriptError } from "./faults";
+export type { Keys } from "./keys";
+export type { LoggedExchange } from "./log";
+
+export interface EmulatorOptions {
+  readonly compute: Compute;
+  /** `strict`: the owner role is an ordinary role with CREATEROLE, CREATEDB, REPLICATION, BYPASSRLS; `neon`: a superuser. */
+  readonly profile: "strict" | "neon";
+  /** Path of a fault script. Default: no faults. */
+  readonly faults?: string;
+  /** Path of the file for the request log; emptied first. */
+  readonly requestLog: string;
+}
+
+/** A running emulator of Neon's API with one project. */
+export interface Emulator {
+  /** Base of the API; ends in `/api/v2`. */
+  readonly apiUrl: string;
+  /** The main key of {@link keys}. */
+  readonly apiKey: string;
+  readonly keys: Keys;
+  readonly projectId: string;
+  /** The project's default branch. */
+  readonly branchId: string;
+  readonly branchName: string;
+  readonly endpointId: string;
+  readonly database: string;
+  readonly owner: string;
+  /** How the owner connects to {@link database} through the front door, with its present password. */
+  ownerUri(): string;
+  /** IP Allow of the branch's project, as Neon's proxy applies it to a new connection. */
+  admits(branchId: string, address: string): boolean;
+  /** Sets a fault script (`{ faults: [...] }`) in place of the present one; an empty one ends all faults. */
+  setFaults(script: unknown): void;
+  /** Resolves when no operation is running. */
+  settled(): Promise<void>;
+  /** Waits for what is under way and stops answering; the servers stay. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+const BRANCH = "main";
+const DATABASE = "neondb";
+const OWNER = "neondb_owner";
+
+/**
+ * Starts the emulator on a free port of the loopback interface, with one project as `POST /projects` makes it.
+ * @throws FaultScriptError if the fault script is not valid
+ */
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const now = new Date().toISOString();
+  const organizationId = newOrganizationId();
+  const neon: Neon = {
+    compute: options.compute,
+    profile: options.profile,
+    keys: newKeys(),
+    organization: {
+      id: organizationId,
+      name: "Sandbox",
+      handle: organizationId.replace(/^org-/, ""),
+      plan: "scale_v3",
+      managed_by: "console",
+      created_at: now,
+      updated_at: now,
+    },
+    projects: new Map(),
+    projectOfKey: undefined,
+  };
+  const routes = allRoutes(neon);
+  const faults = new Faults(routes);
+  if (options.faults !== undefined) faults.load(options.faults);
+  const app = buildServer({ neon, routes, faults, log: new RequestLog(options.requestLog) });
+
+  const { project, branch, endpoint, operations } = await createProject(neon, {
+    storePasswords: true,
+    settings: newSettings(),
+    historyRetentionSeconds: 86_400,
+    branchName: BRANCH,
+    role: OWNER,
+    database: DATABASE,
+  });
+  neon.projectOfKey = project.id;
+  await project.operations.settled();
+  for (const { id } of operations) {
+    const { action, error } = project.operations.get(id) ?? {};
+    if (error !== undefined) throw new Error(`The sandbox's project could not be made: ${action}: ${error}`);
+  }
+  const origin = await app.listen({ host: "127.0.0.1", port: 0 });
+
+  return {
+    apiUrl: `${origin}${API_PREFIX}`,
+    apiKey: neon.keys.main,
+    keys: neon.keys,
+    projectId: project.id,
+    branchId: branch.id,
+    branchName: branch.name,
+    endpointId: endpoint.id,
+    database: DATABASE,
+    owner: OWNER,
+    ownerUri: () => {
+      const password = branch.roles.find(({ name }) => name === OWNER)?.password ?? "";
+      return connectionUri(neon, branch, { role: OWNER, password, database: DATABASE, pooled: false });
+    },
+    admits: (branchId, address) => admits(neon, branchId, address),
+    setFaults: (script) => {
+      faults.set(script);
+    },
+    settled: async () => {
+      await Promise.all([...neon.projects.values()].map(({ operations }) => operations.settled()));
+    },
+    close: async () => {
+      await app.close();
+      await Promise.all([...neon.projects.values()].map(({ operations }) => operations.close()));
+    },
+  };
+}
+
+function admits(neon: Neon, branchId: string, address: string): boolean {
+  for (const { branches, settings } of neon.projects.values()) {
+    const branch = branches.get(branchId);
+    if (branch === undefined) continue;
+    const rule = {
+      ips: settings.allowed_ips.ips,
+      protectedBranchesOnly: settings.allowed_ips.protected_branches_only,
+      blockPublicConnections: settings.block_public_connections,
+    };
+    return admitsAddress(rule, branch.protected, address);
+  }
+  return false;
+}

@@ -1,0 +1,53 @@
+import { BlockList, isIP } from "node:net";
+
+export interface IpRule {
+  readonly ips: readonly string[];
+  readonly protectedBranchesOnly: boolean;
+  readonly blockPublicConnections: boolean;
+}
+
+/** Whether Neon's proxy would let a client address connect to a branch. */
+export function admitsAddress(rule: IpRule, branchIsProtected: boolean, address: string): boolean {
+  if (rule.blockPublicConnections) return false;
+  if (rule.protectedBranchesOnly && !branchIsProtected) return true;
+  return rule.ips.length === 0 || rule.ips.some((entry) => matches(entry, address));
+}
+
+/**
+ * One entry of the list: an address, a CIDR block or `first-last`. As in Neon's proxy nothing is trimmed, and an entry
+ * that cannot be read matches nothing.
+ */
+function matches(entry: string, address: string): boolean {
+  const family = familyOf(address);
+  return family !== undefined && parse(entry)?.check(address, family) === true;
+}
+
+function parse(entry: string): BlockList | undefined {
+  const list = new BlockList();
+  try {
+    const [first = "", last] = entry.split("-", 2);
+    const [network = "", prefix] = entry.split("/", 2);
+    if (last !== undefined && entry === `${first}-${last}`) {
+      const family = familyOf(first);
+      if (family === undefined || familyOf(last) !== family) return undefined;
+      list.addRange(first, last, family);
+    } else if (prefix !== undefined && entry === `${network}/${prefix}`) {
+      const family = familyOf(network);
+      if (family === undefined || !/^\d{1,3}$/.test(prefix)) return undefined;
+      list.addSubnet(network, Number(prefix), family);
+    } else {
+      const family = familyOf(entry);
+      if (family === undefined) return undefined;
+      list.addAddress(entry, family);
+    }
+    return list;
+  } catch {
+    // A prefix that is too long, or a range that ends before it starts.
+    return undefined;
+  }
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" | undefined {
+  const version = isIP(address);
+  return version === 4 ? "ipv4" : version === 6 ? "ipv6" : undefined;
+}

@@ -1,0 +1,48 @@
+import { ApiError } from "./errors";
+import { newApiKey } from "./names";
+
+/** What the emulator's API keys may do. */
+export interface Keys {
+  /** Everything, like the key of an organization's admin. */
+  readonly main: string;
+  /** GET requests only. */
+  readonly readOnly: string;
+  /** Everything within the first project, except deleting it. */
+  readonly project: string;
+}
+
+export type KeyKind = keyof Keys;
+
+export function newKeys(): Keys {
+  return { main: newApiKey(), readOnly: newApiKey(), project: newApiKey() };
+}
+
+/** Which key the `Authorization` header carries. */
+export function authenticate(keys: Keys, authorization: string | undefined): KeyKind {
+  const token = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
+  const kinds: KeyKind[] = ["main", "readOnly", "project"];
+  const kind = kinds.find((candidate) => keys[candidate] === token);
+  if (kind === undefined) throw new ApiError(401, "supplied credentials do not pass authentication");
+  return kind;
+}
+
+/** What a project-scoped key may do outside its project: see which projects and organization it belongs to. */
+const OPEN_TO_PROJECT_KEY = new Set(["GET /projects", "GET /projects/shared", "GET /users/me/organizations"]);
+
+/** @param route template of the path, e.g. `/projects/{project_id}` */
+export function authorize(
+  kind: KeyKind,
+  method: string,
+  route: string,
+  project: { readonly asked?: string; readonly ofKey: string | undefined },
+): void {
+  if (kind === "readOnly" && method !== "GET")
+    throw new ApiError(403, "this API key is read-only and may not change anything");
+  if (kind !== "project") return;
+  if (project.asked === undefined && !OPEN_TO_PROJECT_KEY.has(`${method} ${route}`))
+    throw new ApiError(403, "this API key is scoped to a project and may not do this");
+  if (project.asked !== undefined && project.asked !== project.ofKey)
+    throw new ApiError(403, "this API key is scoped to another project");
+  if (method === "DELETE" && route === "/projects/{project_id}")
+    throw new ApiError(403, "this API key is scoped to a project and may not delete it");
+}

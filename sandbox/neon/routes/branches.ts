@@ -1,0 +1,229 @@
+import { z } from "zod";
+import { createBranch } from "../create";
+import { ApiError } from "../errors";
+import {
+  defaultBranch,
+  findBranch,
+  findProject,
+  isRunning,
+  type BranchState,
+  type Neon,
+  type ProjectState,
+} from "../state";
+import { step, suspend } from "../steps";
+import { branchView, connectionDetails, databaseView, endpointView, operationView, roleView } from "../views";
+import {
+  checked,
+  created,
+  limit,
+  NO_CONTENT,
+  ok,
+  page,
+  param,
+  type Answer,
+  type Call,
+  type Route,
+} from "./route";
+
+const name = z.string().min(1).max(256);
+const time = z.iso.datetime({ offset: true });
+
+const newBranch = z
+  .object({
+    branch: z
+      .object({
+        parent_id: z.string().optional(),
+        name: name.optional(),
+        parent_lsn: z.string().optional(),
+        parent_timestamp: time.optional(),
+        protected: z.boolean().default(false),
+        init_source: z.string().default("parent-data"),
+        expires_at: time.optional(),
+      })
+      .prefault({}),
+    endpoints: z.array(z.object({ type: z.enum(["read_write", "read_only"]) })).default([]),
+  })
+  .prefault({});
+
+const branchChange = z.object({
+  branch: z.object({
+    name: name.optional(),
+    protected: z.boolean().optional(),
+    expires_at: time.nullable().optional(),
+  }),
+});
+
+const SORT_FIELDS = ["name", "created_at", "updated_at"] as const;
+const listQuery = z.object({
+  search: z.string().default(""),
+  sort_by: z.enum(SORT_FIELDS).default("updated_at"),
+  sort_order: z.enum(["asc", "desc"]).default("desc"),
+  limit: limit(10_000, 100),
+  cursor: z.string().optional(),
+});
+
+const ONE = "/projects/{project_id}/branches/{branch_id}";
+
+export function branchRoutes(neon: Neon): Route[] {
+  return [
+    { method: "GET", path: "/projects/{project_id}/branches", handle: (call) => ok(list(neon, call)) },
+    { method: "POST", path: "/projects/{project_id}/branches", handle: (call) => create(neon, call) },
+    { method: "GET", path: ONE, handle: (call) => ok(one(neon, call)) },
+    { method: "PATCH", path: ONE, handle: (call) => change(neon, call) },
+    { method: "DELETE", path: ONE, handle: (call) => remove(neon, call) },
+    { method: "POST", path: `${ONE}/set_as_default`, handle: (call) => setAsDefault(neon, call) },
+  ];
+}
+
+function list(neon: Neon, call: Call) {
+  const project = findProject(neon, param(call, "project_id"));
+  const query = checked(listQuery, call.query);
+  const found = [...project.branches.values()]
+    .filter((branch) => branch.name.includes(query.search) || branch.id.includes(query.search))
+    .sort((one, other) => compare(one, other, query.sort_by));
+  if (query.sort_order === "desc") found.reverse();
+  const { items, cursor, more } = page(found, query.limit, query.cursor);
+  return {
+    branches: items.map((branch) => branchView(project, branch)),
+    annotations: {},
+    pagination: {
+      ...(more ? { next: cursor } : {}),
+      sort_by: query.sort_by,
+      sort_order: query.sort_order,
+    },
+  };
+}
+
+function compare(one: BranchState, other: BranchState, by: (typeof SORT_FIELDS)[number]): number {
+  switch (by) {
+    case "name":
+      return one.name.localeCompare(other.name);
+    case "created_at":
+      return one.createdAt.getTime() - other.createdAt.getTime();
+    case "updated_at":
+      return one.updatedAt.getTime() - other.updatedAt.getTime();
+  }
+}
+
+function one(neon: Neon, call: Call) {
+  const project = findProject(neon, param(call, "project_id"));
+  const branch = findBranch(project, param(call, "branch_id"));
+  return {
+    branch: branchView(project, branch),
+    annotation: { object: { type: "console/branch", id: branch.id }, value: {} },
+  };
+}
+
+async function create(neon: Neon, call: Call): Promise<Answer> {
+  const project = findProject(neon, param(call, "project_id"));
+  const { branch: wanted, endpoints } = checked(newBranch, call.body);
+  const parent =
+    wanted.parent_id === undefined ? defaultBranch(project) : findBranch(project, wanted.parent_id);
+  refuseWhatIsNotThere(wanted, endpoints);
+  assertNameIsFree(project, wanted.name);
+  const { branch, operations } = await createBranch(
+    neon,
+    project,
+    parent,
+    {
+      name: wanted.name,
+      protected: wanted.protected,
+      expiresAt: wanted.expires_at,
+      withEndpoint: endpoints.length > 0,
+    },
+    call.operationFault,
+  );
+  return created({
+    branch: branchView(project, branch),
+    endpoints: branch.endpoint === undefined ? [] : [endpointView(neon, project, branch, branch.endpoint)],
+    operations: operations.map((operation) => operationView(project, operation)),
+    roles: branch.roles.map((role) => roleView(branch, role)),
+    databases: branch.databases.map((database) => databaseView(branch, database)),
+    ...connectionUris(neon, project, branch),
+  });
+}
+
+/** Left out, as Neon does, where it is not clear which role and database are meant. */
+function connectionUris(neon: Neon, project: ProjectState, branch: BranchState) {
+  const [role, anotherRole] = branch.roles;
+  const [database, anotherDatabase] = branch.databases;
+  const clear = anotherRole === undefined && anotherDatabase === undefined;
+  if (!clear || branch.endpoint === undefined || !project.storePasswords) return {};
+  if (role?.password === undefined || database === undefined) return {};
+  const login = { role: role.name, password: role.password, database: database.name };
+  return { connection_uris: [connectionDetails(neon, branch, login)] };
+}
+
+function refuseWhatIsNotThere(
+  wanted: { parent_lsn?: string; parent_timestamp?: string; init_source: string },
+  endpoints: readonly { type: string }[],
+): void {
+  if (wanted.parent_lsn !== undefined || wanted.parent_timestamp !== undefined)
+    throw new ApiError(422, "this sandbox keeps no history: it branches from the present only");
+  if (wanted.init_source !== "parent-data")
+    throw new ApiError(422, "this sandbox makes branches with their parent's data only");
+  if (endpoints.some(({ type }) => type === "read_only"))
+    throw new ApiError(422, "this sandbox has no read replicas");
+  if (endpoints.length > 1) throw new ApiError(422, "a branch has at most one read_write endpoint");
+}
+
+function assertNameIsFree(project: ProjectState, name: string | undefined): void {
+  if ([...project.branches.values()].some((branch) => branch.name === name))
+    throw new ApiError(409, `branch with name "${name}" already exists`);
+}
+
+function change(neon: Neon, call: Call): Answer {
+  const project = findProject(neon, param(call, "project_id"));
+  const branch = findBranch(project, param(call, "branch_id"));
+  const wanted = checked(branchChange, call.body).branch;
+  project.operations.assertIdle();
+  if (wanted.name !== branch.name) assertNameIsFree(project, wanted.name);
+  branch.name = wanted.name ?? branch.name;
+  if (wanted.expires_at !== undefined) branch.expiresAt = wanted.expires_at ?? undefined;
+  branch.updatedAt = new Date();
+  const protect = wanted.protected ?? branch.protected;
+  const changesProtection = protect !== branch.protected;
+  branch.protected = protect;
+  const operations = project.operations.schedule(
+    changesProtection ? [step(branch, "timeline_update_protected_config", () => Promise.resolve())] : [],
+    call.operationFault,
+  );
+  return ok({
+    branch: branchView(project, branch),
+    operations: operations.map((operation) => operationView(project, operation)),
+  });
+}
+
+function remove(neon: Neon, call: Call): Answer {
+  const project = findProject(neon, param(call, "project_id"));
+  const branch = project.branches.get(param(call, "branch_id"));
+  if (branch === undefined) return NO_CONTENT;
+  if (branch.isDefault) throw new ApiError(422, "cannot delete the default branch");
+  if (branch.parentId === undefined) throw new ApiError(422, "cannot delete a root branch");
+  if (branch.protected) throw new ApiError(422, "cannot delete a protected branch");
+  if ([...project.branches.values()].some((child) => child.parentId === branch.id))
+    throw new ApiError(422, "cannot delete a branch that has child branches");
+  const view = branchView(project, branch);
+  const removal = step(branch, "delete_timeline", async () => {
+    project.branches.delete(branch.id);
+    await neon.compute.deleteBranch(branch.id);
+  });
+  const operations = project.operations.schedule(
+    isRunning(neon, branch) ? [suspend(neon, branch), removal] : [removal],
+    call.operationFault,
+  );
+  return ok({
+    branch: view,
+    operations: operations.map((operation) => operationView(project, operation)),
+  });
+}
+
+function setAsDefault(neon: Neon, call: Call): Answer {
+  const project = findProject(neon, param(call, "project_id"));
+  const branch = findBranch(project, param(call, "branch_id"));
+  project.operations.assertIdle();
+  defaultBranch(project).isDefault = false;
+  branch.isDefault = true;
+  branch.updatedAt = new Date();
+  return ok({ branch: branchView(project, branch), operations: [] });
+}

@@ -1,0 +1,241 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { ApiError, locked } from "./errors";
+import { FaultScriptError, type Fault, type Faults, type OperationFault } from "./faults";
+import { authenticate, authorize } from "./keys";
+import type { RequestLog } from "./log";
+import type { Answer, Route } from "./routes/route";
+import { changeSettings } from "./settings";
+import type { Neon } from "./state";
+
+export const API_PREFIX = "/api/v2";
+/** Outside the API: sets the fault script at run time. */
+const FAULTS_PATH = "/_sandbox/faults";
+
+export interface ServerParts {
+  readonly neon: Neon;
+  readonly routes: readonly Route[];
+  readonly faults: Faults;
+  readonly log: RequestLog;
+}
+
+type Outcome = Answer & { readonly headers?: Readonly<Record<string, string>> };
+
+/** Thrown where a fault cuts the connection. */
+class Cut extends Error {
+  override readonly name = "Cut";
+}
+
+/** The HTTP side: keys, faults, errors and the request log around the routes. */
+export function buildServer(parts: ServerParts): FastifyInstance {
+  const app = fastify({
+    requestIdHeader: "x-request-id",
+    genReqId: () => randomUUID(),
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 500 },
+  });
+  app.removeAllContentTypeParsers();
+  // Clients send the type without a body, e.g. with reset_password.
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_, body, done) => {
+    try {
+      done(null, body === "" ? undefined : JSON.parse(body.toString()));
+    } catch {
+      done(new ApiError(400, "the request body is not JSON"));
+    }
+  });
+  for (const route of parts.routes)
+    app.route({
+      method: route.method,
+      url: API_PREFIX + route.path.replace(/\{(\w+)\}/g, ":$1"),
+      handler: (request, reply) => serve(parts, route, request, reply),
+    });
+  app.post(FAULTS_PATH, (request, reply) => setFaults(parts, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const { method, url } = request;
+    return send(
+      parts,
+      request,
+      reply,
+      failure(request, new ApiError(404, `no such route: ${method} ${url}`)),
+    );
+  });
+  app.setErrorHandler((error, request, reply) => send(parts, request, reply, failure(request, error)));
+  return app;
+}
+
+async function serve(
+  parts: ServerParts,
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { neon, faults } = parts;
+  const params = request.params as Readonly<Record<string, string>>;
+  const projectId = params["project_id"];
+  const hits: Fault[] = [];
+  let outcome: Outcome | undefined;
+  try {
+    const key = authenticate(neon.keys, request.headers.authorization);
+    authorize(key, route.method, route.path, { asked: projectId, ofKey: neon.projectOfKey });
+    hits.push(...faults.hit(route.method, route.path));
+    await meet(neon, hits, "before", projectId);
+    const operationFault = operationFaultOf(hits, faults.released);
+    outcome = await route.handle({ params, query: request.query, body: request.body, key, operationFault });
+    await meet(neon, hits, "after", projectId);
+  } catch (error) {
+    if (error instanceof Cut) {
+      record(parts.log, request, reply, outcome, hits);
+      reply.hijack();
+      request.raw.socket.destroy();
+      return reply;
+    }
+    outcome = failure(request, error);
+  }
+  return send(parts, request, reply, outcome, hits);
+}
+
+/** Does what the faults of a request say for before or after its handling. */
+async function meet(
+  neon: Neon,
+  hits: readonly Fault[],
+  when: "before" | "after",
+  projectId: string | undefined,
+): Promise<void> {
+  for (const fault of hits) {
+    switch (fault.kind) {
+      case "delay":
+        if (when === "before") await sleep(fault.ms);
+        break;
+      case "rateLimit":
+        if (when === "before")
+          throw injected(429, { retryAfter: { seconds: Math.ceil(fault.perSeconds), as: "seconds" } });
+        break;
+      case "answer":
+        if (fault.when === when) throw injected(fault.status, fault);
+        break;
+      case "cut":
+        if (fault.when === when) throw new Cut();
+        break;
+      case "otherWriter":
+        if (fault.when === when) writeAsOther(neon, projectId, fault.allowedIps);
+        break;
+      case "operation":
+    }
+  }
+}
+
+function operationFaultOf(hits: readonly Fault[], released: Promise<void>): OperationFault | undefined {
+  const fault = hits.find((hit) => hit.kind === "operation");
+  return fault && { ...fault, released };
+}
+
+const MESSAGES: Readonly<Record<number, string>> = {
+  423: locked().message,
+  429: "too many requests",
+  500: "internal server error",
+  503: "service unavailable",
+};
+
+function injected(
+  status: number,
+  fault: Partial<Omit<Extract<Fault, { kind: "answer" }>, "kind" | "status" | "when">>,
+): ApiError {
+  const message = fault.message ?? MESSAGES[status] ?? `the sandbox was told to answer ${status}`;
+  const headers: Record<string, string> = {};
+  if (fault.retryAfter !== undefined) headers["retry-after"] = retryAfter(fault.retryAfter);
+  return new ApiError(status, message, fault.code, headers);
+}
+
+function retryAfter({ seconds, as }: { seconds: number; as: "seconds" | "date" }): string {
+  return as === "seconds" ? String(seconds) : new Date(Date.now() + seconds * 1000).toUTCString();
+}
+
+/** What a colleague in the Console, or another tool, does at the same time. */
+function writeAsOther(
+  neon: Neon,
+  projectId: string | undefined,
+  allowedIps: { ips: string[]; protected_branches_only: boolean },
+): void {
+  const project = neon.projects.get(projectId ?? "");
+  if (project === undefined) return;
+  project.settings = changeSettings(project.settings, { allowed_ips: allowedIps });
+  project.updatedAt = new Date();
+}
+
+function failure(request: FastifyRequest, error: unknown): Outcome {
+  const known = error instanceof ApiError ? error : new ApiError(statusOf(error), messageOf(error));
+  return {
+    status: known.status,
+    body: { request_id: request.id, code: known.code, message: known.message },
+    headers: known.headers,
+  };
+}
+
+/** Fastify's own refusals of a request (a body of another type, a bad URL) carry a status. */
+function statusOf(error: unknown): number {
+  return error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
+    ? error.statusCode
+    : 500;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function send(
+  parts: ServerParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  outcome: Outcome,
+  hits: readonly Fault[] = [],
+): FastifyReply {
+  record(parts.log, request, reply, outcome, hits);
+  return reply
+    .code(outcome.status)
+    .headers({ "x-request-id": request.id, ...outcome.headers })
+    .send(outcome.body);
+}
+
+function record(
+  log: RequestLog,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  outcome: Outcome | undefined,
+  hits: readonly Fault[],
+): void {
+  const [path = ""] = request.url.split("?");
+  log.append({
+    time: new Date().toISOString(),
+    method: request.method,
+    path: path.startsWith(API_PREFIX) ? path.slice(API_PREFIX.length) : path,
+    query: request.query as Readonly<Record<string, string>>,
+    status: outcome?.status ?? null,
+    requestBody: request.body ?? null,
+    responseBody: outcome?.body ?? null,
+    durationMs: Math.round(reply.elapsedTime),
+    requestId: request.id,
+    ...(hits.length === 0 ? {} : { faults: hits.map(({ kind }) => kind) }),
+  });
+}
+
+/** Not logged, and not part of Neon's API. */
+function setFaults(
+  { neon, faults }: ServerParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  try {
+    if (authenticate(neon.keys, request.headers.authorization) !== "main")
+      throw new ApiError(403, "only the main key may set faults");
+    faults.set(request.body);
+    return reply.code(204).send();
+  } catch (error) {
+    const { status, body } = failure(
+      request,
+      error instanceof FaultScriptError ? new ApiError(400, error.message) : error,
+    );
+    return reply.code(status).send(body);
+  }
+}

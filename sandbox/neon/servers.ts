@@ -1,0 +1,167 @@
+import { escapeIdentifier, escapeLiteral } from "pg";
+import type { Compute } from "../compute";
+import { isRunning, type BranchState, type Neon, type ProjectState, type RoleState } from "./state";
+
+/**
+ * Attributes of the roles made through Neon's API (compute_tools/src/spec_apply.rs): on the roles themselves, as
+ * PostgreSQL does not inherit attributes from a group.
+ */
+const NEON_ATTRIBUTES = "INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION";
+
+/** The first contents of a project's root branch: the owner and its database. */
+export async function setUpServer(
+  { compute, profile }: Neon,
+  branchId: string,
+  owner: RoleState & { password: string },
+  database: string,
+): Promise<void> {
+  // Vanilla PostgreSQL has no switch for what Neon's patches allow; only a superuser may do all of it.
+  const rank = profile === "neon" ? "SUPERUSER" : "NOSUPERUSER";
+  await compute.sql(
+    branchId,
+    `CREATE ROLE ${escapeIdentifier(owner.name)} ${rank} ${NEON_ATTRIBUTES} LOGIN PASSWORD ${escapeLiteral(owner.password)}`,
+  );
+  await rememberVerifier(compute, branchId, owner);
+  await createDatabase(compute, branchId, database, owner.name);
+}
+
+export async function createDatabase(
+  compute: Compute,
+  branchId: string,
+  name: string,
+  owner: string,
+): Promise<void> {
+  const database = escapeIdentifier(name);
+  await compute.sql(branchId, `CREATE DATABASE ${database} OWNER ${escapeIdentifier(owner)}`);
+  await compute.sql(branchId, `GRANT ALL ON DATABASE ${database} TO neon_superuser`);
+}
+
+export async function dropDatabase(compute: Compute, branchId: string, name: string): Promise<void> {
+  await compute.sql(branchId, `DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
+}
+
+/** As Neon's control plane does it: as `cloud_admin`, so that from 16 on the owner has no ADMIN OPTION on the role. */
+export async function createApiRole(compute: Compute, branchId: string, role: RoleState): Promise<void> {
+  const login = role.password === undefined ? "NOLOGIN" : `LOGIN PASSWORD ${escapeLiteral(role.password)}`;
+  await compute.sql(
+    branchId,
+    `CREATE ROLE ${escapeIdentifier(role.name)} ${NEON_ATTRIBUTES} IN ROLE neon_superuser ${login}`,
+  );
+  await rememberVerifier(compute, branchId, role);
+}
+
+export async function setPassword(
+  compute: Compute,
+  branchId: string,
+  role: RoleState,
+  password: string,
+): Promise<void> {
+  await compute.sql(
+    branchId,
+    `ALTER ROLE ${escapeIdentifier(role.name)} PASSWORD ${escapeLiteral(password)}`,
+  );
+  role.password = password;
+  role.updatedAt = new Date();
+  await rememberVerifier(compute, branchId, role);
+}
+
+/** In every database what the role owns goes to the database's owner, as compute_tools/src/spec_apply.rs does. */
+export async function dropRole(compute: Compute, branchId: string, name: string): Promise<void> {
+  const role = escapeIdentifier(name);
+  const databases = await compute.sql<{ name: string; owner: string }>(
+    branchId,
+    `SELECT datname AS name, pg_catalog.pg_get_userbyid(datdba) AS owner
+       FROM pg_catalog.pg_database WHERE datallowconn AND datname <> 'template1'`,
+  );
+  for (const database of databases) {
+    const heir = escapeIdentifier(database.owner);
+    await compute.sql(branchId, `REASSIGN OWNED BY ${role} TO ${heir}`, [], database.name);
+    await compute.sql(branchId, `DROP OWNED BY ${role}`, [], database.name);
+  }
+  await compute.sql(branchId, `DROP ROLE ${role}`);
+}
+
+async function rememberVerifier(compute: Compute, branchId: string, role: RoleState): Promise<void> {
+  const [found] = await compute.sql<{ oid: string; verifier: string | null }>(
+    branchId,
+    `SELECT oid::text AS oid, rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolname = $1`,
+    [role.name],
+  );
+  role.oid = Number(found?.oid);
+  role.verifier = found?.verifier ?? null;
+}
+
+interface RoleRow {
+  name: string;
+  oid: string;
+  login: boolean;
+  verifier: string | null;
+}
+
+interface DatabaseRow {
+  name: string;
+  oid: string;
+  owner: string;
+}
+
+/**
+ * Reads the branch's roles and databases from its server, so that those made in SQL appear. An idle server is not
+ * woken: nobody can have changed it. While operations run, the lists say what they will lead to.
+ */
+export async function refresh(neon: Neon, project: ProjectState, branch: BranchState): Promise<void> {
+  if (project.operations.busy || !isRunning(neon, branch)) return;
+  await readServer(neon.compute, branch, () => !project.operations.busy);
+}
+
+/** {@link refresh} for operations, which are the only ones at work. */
+export async function readServer(
+  compute: Compute,
+  branch: BranchState,
+  stillValid: () => boolean = () => true,
+): Promise<void> {
+  const roles = await compute.sql<RoleRow>(
+    branch.id,
+    `SELECT rolname AS name, oid::text AS oid, rolcanlogin AS login, rolpassword AS verifier
+       FROM pg_catalog.pg_authid
+      WHERE rolname !~ '^pg_' AND rolname NOT IN ('cloud_admin', 'neon_superuser') ORDER BY rolname`,
+  );
+  const databases = await compute.sql<DatabaseRow>(
+    branch.id,
+    `SELECT datname AS name, oid::text AS oid, pg_catalog.pg_get_userbyid(datdba) AS owner
+       FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY datname`,
+  );
+  if (!stillValid()) return;
+  branch.roles = roles.map((row) => mergeRole(branch, row));
+  branch.databases = databases.map((row) => mergeDatabase(branch, row));
+}
+
+function mergeRole(branch: BranchState, row: RoleRow): RoleState {
+  const oid = Number(row.oid);
+  const known = branch.roles.find((role) => role.name === row.name && role.oid === oid);
+  const now = new Date();
+  if (known === undefined)
+    return {
+      name: row.name,
+      login: row.login,
+      oid,
+      verifier: row.verifier,
+      createdAt: now,
+      updatedAt: now,
+    };
+  if (known.verifier === row.verifier && known.login === row.login) return known;
+  const password = known.verifier === row.verifier ? known.password : undefined;
+  return { ...known, login: row.login, verifier: row.verifier, password, updatedAt: now };
+}
+
+function mergeDatabase(branch: BranchState, row: DatabaseRow): BranchState["databases"][number] {
+  const known = branch.databases.find((database) => database.name === row.name);
+  if (known?.owner === row.owner) return known;
+  const now = new Date();
+  return {
+    id: known?.id ?? Number(row.oid),
+    name: row.name,
+    owner: row.owner,
+    createdAt: known?.createdAt ?? now,
+    updatedAt: now,
+  };
+}

@@ -1,0 +1,62 @@
+import type { Step } from "./operations";
+import { readServer } from "./servers";
+import { isRunning, type BranchState, type Neon, type ProjectState } from "./state";
+import type { OperationAction } from "./wire";
+
+/** An operation on a branch, and on its compute if it has one. */
+export function step(branch: BranchState, action: OperationAction, run: Step["run"]): Step {
+  return { action, branchId: branch.id, endpointId: branch.endpoint?.id, run };
+}
+
+export function suspend(neon: Neon, branch: BranchState): Step {
+  return step(branch, "suspend_compute", async () => {
+    if (!isRunning(neon, branch)) return;
+    // What was made in SQL stays visible while the server is down.
+    await readServer(neon.compute, branch);
+    await neon.compute.stop(branch.id);
+    touchEndpoint(branch);
+  });
+}
+
+export function start(neon: Neon, branch: BranchState): Step {
+  return step(branch, "start_compute", async () => {
+    await neon.compute.start(branch.id);
+    touchEndpoint(branch);
+  });
+}
+
+/**
+ * A change of roles or databases: it drops the connections of an active compute; an idle one is woken for it and
+ * suspended again.
+ */
+export function configure(neon: Neon, branch: BranchState, effect: () => Promise<void>): Step[] {
+  const active = isRunning(neon, branch);
+  const apply = step(branch, "apply_config", async () => {
+    await effect();
+    if (active) await neon.compute.dropConnections(branch.id);
+  });
+  return active ? [apply] : [apply, suspend(neon, branch)];
+}
+
+/** Every running server of the project comes back with `wal_level=logical`; the others get it at their next start. */
+export function enableLogicalReplication(neon: Neon, project: ProjectState): Step[] {
+  const branches = [...project.branches.values()].filter((branch) => branch.state === "ready");
+  for (const branch of branches) neon.compute.setWalLevel(branch.id, "logical");
+  return branches
+    .filter((branch) => isRunning(neon, branch))
+    .flatMap((branch) => [suspend(neon, branch), start(neon, branch)]);
+}
+
+/** Only a server's restart changes its wal_level: makes a copied server's that of its project. */
+export async function followWalLevel(neon: Neon, project: ProjectState, branch: BranchState): Promise<void> {
+  const wanted = project.settings.enable_logical_replication ? "logical" : "replica";
+  const [row] = await neon.compute.sql<{ wal_level: string }>(branch.id, "SHOW wal_level");
+  if (row?.wal_level === wanted) return;
+  neon.compute.setWalLevel(branch.id, wanted);
+  await neon.compute.stop(branch.id);
+  await neon.compute.start(branch.id);
+}
+
+function touchEndpoint(branch: BranchState): void {
+  if (branch.endpoint !== undefined) branch.endpoint.updatedAt = new Date();
+}

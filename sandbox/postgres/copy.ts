@@ -1,0 +1,75 @@
+import { chown, copyFile, constants, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Client } from "pg";
+import type { RunAs } from "./run-as";
+
+/** Folders of a data directory whose contents are not part of a copy; replication slots are among them on purpose. */
+const EMPTY_IN_COPY = new Set([
+  "pg_dynshmem",
+  "pg_notify",
+  "pg_replslot",
+  "pg_serial",
+  "pg_snapshots",
+  "pg_stat_tmp",
+  "pg_subtrans",
+  "pg_wal",
+]);
+const NOT_COPIED = /^(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label|tablespace_map)$/;
+
+/**
+ * A physical copy of a running server's data directory, by PostgreSQL's low-level backup interface. `connection` is a
+ * superuser's; it must stay open for the whole time.
+ */
+export async function copyRunning(
+  connection: Client,
+  from: string,
+  to: string,
+  user: RunAs | undefined,
+): Promise<void> {
+  // Keeps the write-ahead log of the time of copying; ends with the connection at the latest.
+  const slot = `branch_${process.hrtime.bigint()}`;
+  await connection.query("SELECT pg_create_physical_replication_slot($1, true, true)", [slot]);
+  await connection.query("SELECT pg_backup_start('branch', true)");
+  await copyTree(from, to, user, EMPTY_IN_COPY);
+  const { rows } = await connection.query<{ labelfile: string }>(
+    "SELECT labelfile FROM pg_backup_stop(false)",
+  );
+  await copyTree(join(from, "pg_wal"), join(to, "pg_wal"), user, new Set(["archive_status"]));
+  await connection.query("SELECT pg_drop_replication_slot($1)", [slot]);
+
+  const label = join(to, "backup_label");
+  await writeFile(label, rows[0]?.labelfile ?? "", { mode: 0o600 });
+  if (user !== undefined) await chown(label, user.uid, user.gid);
+}
+
+/** Copies a folder, with `empty` naming subfolders made without their contents. What vanishes meanwhile is left out. */
+async function copyTree(
+  from: string,
+  to: string,
+  user: RunAs | undefined,
+  empty: ReadonlySet<string>,
+): Promise<void> {
+  await mkdir(to, { mode: 0o700, recursive: true });
+  if (user !== undefined) await chown(to, user.uid, user.gid);
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (NOT_COPIED.test(entry.name)) continue;
+    try {
+      if (entry.isDirectory() && empty.has(entry.name)) {
+        await mkdir(target, { mode: 0o700 });
+        if (user !== undefined) await chown(target, user.uid, user.gid);
+      } else if (entry.isDirectory()) {
+        await copyTree(source, target, user, new Set());
+      } else if (entry.isFile()) {
+        await copyFile(source, target, constants.COPYFILE_FICLONE);
+        if (user !== undefined) await chown(target, user.uid, user.gid);
+      }
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}

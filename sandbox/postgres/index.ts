@@ -1,0 +1,219 @@
+import { randomBytes } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Client } from "pg";
+import type { Compute, ComputeOptions } from "../compute";
+import { binaries } from "./binaries";
+import { makeCertificates } from "./certificates";
+import { copyRunning } from "./copy";
+import { Door } from "./door";
+import { neonSuperuser } from "./roles";
+import { makeFolder, Server, SUPERUSER, type Site, type WalLevel } from "./server";
+import { openWorkspace, type Workspace } from "./workspace";
+
+export interface PostgresOptions extends ComputeOptions {
+  /** Settings of every server on top of the sandbox's own, e.g. `{ log_statement: "all" }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Of the first start of new servers. Default: "replica", as on Neon. */
+  readonly walLevel?: WalLevel;
+}
+
+/** {@link Compute} on real servers of this machine. */
+export interface PostgresCompute extends Compute {
+  /** The temporary folder, removed by `close`. For other files that shall go with it. */
+  readonly folder: string;
+  /** Path of the branch's server log; every login is in it, as `connection authorized: user=...`. */
+  serverLog(branchId: string): string;
+}
+
+/** Gets PostgreSQL ready to run; branches are made afterwards. Nothing it starts outlives this process. */
+export async function createCompute(options: PostgresOptions): Promise<PostgresCompute> {
+  const workspace = await openWorkspace();
+  try {
+    const [folder, certificates] = await Promise.all([
+      binaries(options.pgVersion, workspace, options.progress),
+      makeCertificates(),
+    ]);
+    const sslRootCert = join(workspace.folder, "ca.pem");
+    await writeFile(sslRootCert, certificates.ca);
+    const site: Site = {
+      workspace,
+      binaries: folder,
+      certificates,
+      superuserPassword: randomBytes(18).toString("hex"),
+      settings: options.settings ?? {},
+    };
+    return new Branches(options, site, sslRootCert);
+  } catch (error) {
+    await workspace.remove();
+    throw error;
+  }
+}
+
+interface Branch {
+  readonly server: Server;
+  readonly door: Door;
+}
+
+class Branches implements PostgresCompute {
+  readonly pgVersion: number;
+  readonly #branches = new Map<string, Branch>();
+  readonly #workspace: Workspace;
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: PostgresOptions,
+    private readonly site: Site,
+    readonly sslRootCert: string,
+  ) {
+    this.pgVersion = options.pgVersion;
+    this.#workspace = site.workspace;
+  }
+
+  get folder(): string {
+    return this.#workspace.folder;
+  }
+
+  async createBranch(branchId: string, origin?: { readonly copyOf: string }): Promise<void> {
+    if (this.#branches.has(branchId)) throw new Error(`Branch ${branchId} exists already.`);
+    const from = origin && this.#server(origin.copyOf);
+    const folder = join(this.folder, branchId);
+    await makeFolder(folder, this.#workspace);
+    const server = new Server(this.site, folder, from?.walLevel ?? this.options.walLevel ?? "replica");
+    const door = await Door.open({
+      certificates: this.site.certificates,
+      admits: (address) => this.options.admits(branchId, address),
+      wake: async () => {
+        await server.start();
+        return server.port;
+      },
+    });
+    this.#branches.set(branchId, { server, door });
+    try {
+      if (from === undefined) {
+        await server.initialise();
+        await server.start();
+        await this.sql(branchId, neonSuperuser(this.options.pgVersion), undefined, "template1");
+      } else {
+        await from.start();
+        await this.#connected(from, "postgres", (client) =>
+          copyRunning(client, from.data, server.data, this.#workspace.user),
+        );
+        await server.start();
+      }
+    } catch (error) {
+      await this.deleteBranch(branchId);
+      throw error;
+    }
+  }
+
+  async deleteBranch(branchId: string): Promise<void> {
+    const { server, door } = this.#branch(branchId);
+    this.#branches.delete(branchId);
+    await door.close();
+    await server.abandon();
+    await rm(server.folder, { recursive: true, force: true });
+  }
+
+  async start(branchId: string): Promise<void> {
+    await this.#server(branchId).start();
+  }
+
+  async stop(branchId: string): Promise<void> {
+    await this.#server(branchId).stop();
+  }
+
+  setWalLevel(branchId: string, level: WalLevel): void {
+    this.#server(branchId).walLevel = level;
+  }
+
+  address(branchId: string): { readonly host: string; readonly port: number } {
+    const { port } = this.#branch(branchId).door;
+    return { host: `localhost:${port}`, port };
+  }
+
+  superuserUri(branchId: string, database: string): string {
+    const { port } = this.#server(branchId);
+    return `postgresql://${SUPERUSER}:${this.site.superuserPassword}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  }
+
+  isRunning(branchId: string): boolean {
+    return this.#server(branchId).running;
+  }
+
+  serverLog(branchId: string): string {
+    return this.#server(branchId).log;
+  }
+
+  async sql<Row extends object>(
+    branchId: string,
+    statement: string,
+    values?: readonly unknown[],
+    database = "postgres",
+  ): Promise<Row[]> {
+    const server = this.#server(branchId);
+    await server.start();
+    return await this.#connected(server, database, async (client) => {
+      const { rows } = await client.query<Row>(statement, values && [...values]);
+      return rows;
+    });
+  }
+
+  async dropConnections(branchId: string): Promise<void> {
+    if (!this.isRunning(branchId)) return;
+    await this.sql(
+      branchId,
+      `SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity
+       WHERE backend_type IN ('client backend', 'walsender') AND usename IS DISTINCT FROM $1`,
+      [SUPERUSER],
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const branches = [...this.#branches.values()];
+    await Promise.all(
+      branches.map(async ({ server, door }) => {
+        await door.close();
+        await server.abandon();
+      }),
+    );
+    await this.#workspace.remove();
+  }
+
+  #branch(branchId: string): Branch {
+    const branch = this.#branches.get(branchId);
+    if (branch === undefined) throw new Error(`There is no branch ${branchId}.`);
+    return branch;
+  }
+
+  #server(branchId: string): Server {
+    return this.#branch(branchId).server;
+  }
+
+  async #connected<Result>(
+    server: Server,
+    database: string,
+    work: (client: Client) => Promise<Result>,
+  ): Promise<Result> {
+    const client = new Client({
+      host: "127.0.0.1",
+      port: server.port,
+      user: SUPERUSER,
+      password: this.site.superuserPassword,
+      database,
+    });
+    // A connection that the server cuts while it is idle; a statement under way fails by itself.
+    client.on("error", () => undefined);
+    await client.connect();
+    try {
+      return await work(client);
+    } finally {
+      await client.end();
+    }
+  }
+}

@@ -1,0 +1,13 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/**
+ * Path of a file of the repository, wherever this code runs from: the TypeScript sources or the compiled `dist`, which
+ * holds no SQL files and no scripts.
+ */
+export function repositoryFile(...path: readonly string[]): string {
+  for (let folder = __dirname; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return join(folder, ...path);
+    if (folder === dirname(folder)) throw new Error(`No package.json above ${__dirname}.`);
+  }
+}

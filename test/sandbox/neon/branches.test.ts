@@ -1,0 +1,149 @@
+import { query, startBench, type Bench } from "./harness";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+  await query(
+    bench,
+    bench.emulator.ownerUri(),
+    "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)",
+  );
+});
+afterAll(async () => {
+  await bench.close();
+});
+
+function branchPath(id: string): string {
+  return `${bench.project}/branches/${id}`;
+}
+
+async function uriOf(branchId: string): Promise<string> {
+  const asked = `database_name=neondb&role_name=neondb_owner&pooled=false&branch_id=${branchId}`;
+  return (await bench.api("GET", `${bench.project}/connection_uri?${asked}`)).body.uri;
+}
+
+test("a branch with an endpoint is a real copy that goes its own way", async () => {
+  const { status, body } = await bench.done("POST", `${bench.project}/branches`, {
+    branch: { name: "copy" },
+    endpoints: [{ type: "read_write" }],
+  });
+  expect(status).toBe(201);
+  expect(body.branch).toMatchObject({
+    name: "copy",
+    parent_id: bench.emulator.branchId,
+    current_state: "init",
+    pending_state: "ready",
+    default: false,
+  });
+  expect(body.operations.map(({ action, status: at }) => [action, at])).toEqual([
+    ["create_branch", "running"],
+    ["start_compute", "scheduling"],
+  ]);
+  const uri = await uriOf(body.branch.id);
+  expect(body.connection_uris).toMatchObject([{ connection_uri: uri }]);
+  await query(bench, uri, "INSERT INTO t VALUES (2)");
+  expect(await query(bench, uri, "SELECT count(*)::int AS n FROM t")).toEqual([{ n: 2 }]);
+  expect(await query(bench, bench.emulator.ownerUri(), "SELECT count(*)::int AS n FROM t")).toEqual([
+    { n: 1 },
+  ]);
+
+  const { body: gone } = await bench.done("DELETE", branchPath(body.branch.id));
+  expect(gone.operations.map(({ action }) => action)).toEqual(["suspend_compute", "delete_timeline"]);
+  expect((await bench.api("GET", branchPath(body.branch.id))).status).toBe(404);
+  expect((await bench.api("DELETE", branchPath(body.branch.id))).status).toBe(204);
+});
+
+test("a branch without endpoint gets a generated name and no compute, until one is made", async () => {
+  const { body } = await bench.done("POST", `${bench.project}/branches`);
+  const { id, name } = body.branch;
+  expect(name).toBe(id);
+  expect(body.endpoints).toEqual([]);
+  expect(body).not.toHaveProperty("connection_uris");
+  expect(bench.compute.isRunning(id)).toBe(false);
+  const asked = `database_name=neondb&role_name=neondb_owner&branch_id=${id}`;
+  expect((await bench.api("GET", `${bench.project}/connection_uri?${asked}`)).status).toBe(404);
+
+  const wanted = { endpoint: { branch_id: id, type: "read_write" } };
+  const { body: made, status } = await bench.done("POST", `${bench.project}/endpoints`, wanted);
+  expect(status).toBe(201);
+  expect((await bench.api("POST", `${bench.project}/endpoints`, wanted)).status).toBe(409);
+  expect(await query(bench, await uriOf(id), "SELECT id FROM t")).toEqual([{ id: 1 }]);
+
+  const endpoint = `${bench.project}/endpoints/${made.endpoint.id}`;
+  await bench.done("PATCH", endpoint, { endpoint: { disabled: true } });
+  expect((await bench.api("GET", endpoint)).body.endpoint).toMatchObject({
+    disabled: true,
+    current_state: "idle",
+  });
+  expect((await bench.api("POST", `${endpoint}/start`)).status).toBe(422);
+  await bench.done("DELETE", endpoint);
+  expect((await bench.api("GET", endpoint)).status).toBe(404);
+  expect((await bench.api("DELETE", endpoint)).status).toBe(204);
+  await bench.done("DELETE", branchPath(id));
+});
+
+test("the default branch, roots, parents and protected branches are not deleted", async () => {
+  const { body } = await bench.done("POST", `${bench.project}/branches`, { branch: { name: "child" } });
+  const child = branchPath(body.branch.id);
+  const message = async (path: string) => {
+    const { status, body: refusal } = await bench.api("DELETE", path);
+    expect(status).toBe(422);
+    return refusal.message;
+  };
+  expect(await message(bench.branch)).toContain("default");
+  await bench.api("POST", `${child}/set_as_default`);
+  expect(await message(bench.branch)).toContain("root");
+  expect(await message(child)).toContain("default");
+  await bench.api("POST", `${bench.branch}/set_as_default`);
+  await bench.done("PATCH", child, { branch: { protected: true } });
+  expect(await message(child)).toContain("protected");
+  await bench.done("PATCH", child, { branch: { protected: false } });
+  const { body: grand } = await bench.done("POST", `${bench.project}/branches`, {
+    branch: { parent_id: body.branch.id },
+  });
+  expect(await message(child)).toContain("child");
+  await bench.done("DELETE", branchPath(grand.branch.id));
+  await bench.done("DELETE", child);
+});
+
+test("names are free or 409; a rename needs no operation", async () => {
+  const { body } = await bench.done("POST", `${bench.project}/branches`, { branch: { name: "before" } });
+  const path = branchPath(body.branch.id);
+  expect((await bench.api("POST", `${bench.project}/branches`, { branch: { name: "before" } })).status).toBe(
+    409,
+  );
+  expect((await bench.api("PATCH", path, { branch: { name: "main" } })).status).toBe(409);
+  const { body: renamed } = await bench.api("PATCH", path, { branch: { name: "after" } });
+  expect([renamed.branch.name, renamed.operations]).toEqual(["after", []]);
+  await bench.done("DELETE", path);
+});
+
+test("children of a protected branch get passwords of their own", async () => {
+  const parent = bench.emulator.ownerUri();
+  await bench.done("PATCH", bench.branch, { branch: { protected: true } });
+  const { body } = await bench.done("POST", `${bench.project}/branches`, {
+    endpoints: [{ type: "read_write" }],
+  });
+  await bench.done("PATCH", bench.branch, { branch: { protected: false } });
+  const uri = await uriOf(body.branch.id);
+  expect(new URL(uri).password).not.toBe(new URL(parent).password);
+  await query(bench, uri, "SELECT 1");
+  await query(bench, parent, "SELECT 1");
+  await bench.done("DELETE", branchPath(body.branch.id));
+});
+
+test("the list is sorted by updated_at, searched by name and id, and paged by pagination.next", async () => {
+  for (const name of ["alpha", "beta", "gamma"])
+    await bench.done("POST", `${bench.project}/branches`, { branch: { name } });
+  await bench.api("PATCH", bench.branch, { branch: { name: "main" } });
+  const names = async (query: string) => {
+    const { body } = await bench.api("GET", `${bench.project}/branches?${query}`);
+    return { names: body.branches.map(({ name }) => name), next: body.pagination?.next };
+  };
+  const first = await names("limit=3");
+  expect(first.names).toEqual(["main", "gamma", "beta"]);
+  expect(await names(`limit=3&cursor=${first.next}`)).toEqual({ names: ["alpha"], next: undefined });
+  expect((await names("sort_by=name&sort_order=asc")).names).toEqual(["alpha", "beta", "gamma", "main"]);
+  expect((await names("search=lph")).names).toEqual(["alpha"]);
+  expect((await names(`search=${bench.emulator.branchId}`)).names).toEqual(["main"]);
+});

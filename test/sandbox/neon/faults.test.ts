@@ -1,0 +1,161 @@
+import { startBench, type Bench } from "./harness";
+
+const ROLES = "/projects/{project_id}/branches/{branch_id}/roles";
+const PROJECT = "/projects/{project_id}";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+});
+afterAll(async () => {
+  await bench.close();
+});
+afterEach(async () => {
+  bench.emulator.setFaults({ faults: [] });
+  await bench.emulator.settled();
+});
+
+function set(...faults: object[]): void {
+  bench.emulator.setFaults({ faults });
+}
+
+async function exists(role: string): Promise<boolean> {
+  const { compute, emulator } = bench;
+  return (await compute.sql(emulator.branchId, "SELECT FROM pg_roles WHERE rolname = $1", [role])).length > 0;
+}
+
+function createRole(name: string) {
+  return bench.api("POST", `${bench.branch}/roles`, { role: { name } });
+}
+
+test("an answer before: nothing has happened", async () => {
+  set({ method: "POST", route: ROLES, fault: { kind: "answer", status: 503, message: "try later" } });
+  const { status, body } = await createRole("before");
+  expect([status, body.message]).toEqual([503, "try later"]);
+  expect(await exists("before")).toBe(false);
+  expect((await createRole("before")).status).toBe(201);
+});
+
+test("an answer after: it has happened all the same", async () => {
+  set({ method: "POST", route: ROLES, fault: { kind: "answer", status: 500, when: "after" } });
+  expect((await createRole("after")).status).toBe(500);
+  await bench.emulator.settled();
+  expect(await exists("after")).toBe(true);
+});
+
+test("429 says when to come back, in seconds or as a date", async () => {
+  const answer = { kind: "answer", status: 429 };
+  set(
+    { method: "GET", route: PROJECT, fault: { ...answer, retryAfter: { seconds: 2 } } },
+    { method: "POST", route: ROLES, fault: { ...answer, retryAfter: { seconds: 60, as: "date" } } },
+  );
+  expect((await bench.api("GET", bench.project)).headers.get("retry-after")).toBe("2");
+  const date = Date.parse((await createRole("dated")).headers.get("retry-after") ?? "");
+  expect(Math.abs(date - Date.now() - 60_000)).toBeLessThan(30_000);
+});
+
+test("a rate limit answers 429 beyond its number of requests", async () => {
+  set({ method: "*", route: "*", fault: { kind: "rateLimit", requests: 2, perSeconds: 600 } });
+  const statuses = [];
+  for (let i = 0; i < 3; i++) statuses.push((await bench.api("GET", bench.project)).status);
+  expect(statuses).toEqual([200, 200, 429]);
+});
+
+test.each([
+  ["before", false, null],
+  ["after", true, 201],
+])("a connection cut %s the request", async (when, happened, loggedStatus) => {
+  set({ method: "POST", route: ROLES, fault: { kind: "cut", when } });
+  await expect(createRole(`cut_${when}`)).rejects.toThrow();
+  await bench.emulator.settled();
+  expect(await exists(`cut_${when}`)).toBe(happened);
+  expect(bench.log().at(-1)).toMatchObject({ method: "POST", status: loggedStatus, faults: ["cut"] });
+});
+
+test.each(["failed", "error", "cancelled"])("an operation that ends as %s did not run", async (outcome) => {
+  set({ method: "POST", route: ROLES, fault: { kind: "operation", outcome } });
+  const { body } = await createRole(`op_${outcome}`);
+  await bench.emulator.settled();
+  const { body: after } = await bench.api("GET", `${bench.project}/operations/${body.operations[0]?.id}`);
+  expect(after.operation.status).toBe(outcome);
+  expect(after.operation.error === undefined).toBe(outcome === "cancelled");
+  expect(await exists(`op_${outcome}`)).toBe(false);
+  expect((await bench.api("GET", `${bench.branch}/roles/op_${outcome}`)).status).toBe(404);
+});
+
+test("what follows a failed operation is cancelled", async () => {
+  const fault = { kind: "operation", outcome: "error", action: "suspend_compute" };
+  const route = "/projects/{project_id}/endpoints/{endpoint_id}/restart";
+  set({ method: "POST", route, fault });
+  const { body } = await bench.api("POST", `${bench.project}/endpoints/${bench.emulator.endpointId}/restart`);
+  await bench.emulator.settled();
+  const ends = [];
+  for (const { id } of body.operations)
+    ends.push((await bench.api("GET", `${bench.project}/operations/${id}`)).body.operation.status);
+  expect(ends).toEqual(["error", "cancelled"]);
+});
+
+test("a retried operation fails once and finishes", async () => {
+  set({ method: "POST", route: ROLES, fault: { kind: "operation", outcome: "retried" } });
+  const { body } = await createRole("retried");
+  const seen = new Set<string>();
+  let last;
+  do {
+    const path = `${bench.project}/operations/${body.operations[0]?.id}`;
+    last = (await bench.api("GET", path)).body.operation;
+    seen.add(last.status);
+  } while (last.status !== "finished");
+  expect([...seen]).toContain("failed");
+  expect(last.failures_count).toBe(1);
+  expect(last).toHaveProperty("retry_at");
+  expect(await exists("retried")).toBe(true);
+});
+
+test("a stuck operation runs, and locks the project, until other faults are set", async () => {
+  set({ method: "POST", route: ROLES, fault: { kind: "operation", outcome: "stuck" } });
+  await createRole("stuck");
+  expect((await createRole("waiting")).status).toBe(423);
+  expect(await exists("stuck")).toBe(false);
+  set();
+  await bench.emulator.settled();
+  expect(await exists("stuck")).toBe(true);
+});
+
+test("another writer changes IP Allow between a GET and the PATCH", async () => {
+  const allowedIps = { ips: ["198.51.100.9"], protected_branches_only: false };
+  set({ method: "GET", route: PROJECT, fault: { kind: "otherWriter", when: "after", allowedIps } });
+  const ips = async () => (await bench.api("GET", bench.project)).body.project.settings?.allowed_ips?.ips;
+  expect(await ips()).toEqual([]);
+  expect(await ips()).toEqual(["198.51.100.9"]);
+});
+
+test("faults are set over HTTP with the main key only, and a bad script is explained", async () => {
+  const url = new URL("/_sandbox/faults", bench.emulator.apiUrl);
+  const post = (script: object, key: string) =>
+    fetch(url, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify(script),
+    });
+  const { apiKey, keys } = bench.emulator;
+  const rule = { method: "GET", route: PROJECT, fault: { kind: "answer", status: 503 } };
+  expect((await post({ faults: [rule] }, keys.readOnly)).status).toBe(403);
+  const bad = await post({ faults: [{ ...rule, route: "/nowhere" }] }, apiKey);
+  expect([bad.status, await bad.json()]).toMatchObject([
+    400,
+    { message: expect.stringContaining("/nowhere") as string },
+  ]);
+  expect((await bench.api("GET", bench.project)).status).toBe(200);
+  expect((await post({ faults: [rule] }, apiKey)).status).toBe(204);
+  expect((await bench.api("GET", bench.project)).status).toBe(503);
+});
+
+test("a delay holds the request, not the others", async () => {
+  set({ method: "GET", route: PROJECT, fault: { kind: "delay", ms: 1000 } });
+  const order: string[] = [];
+  await Promise.all([
+    bench.api("GET", bench.project).then(() => order.push("delayed")),
+    bench.api("GET", `${bench.project}/branches`).then(() => order.push("other")),
+  ]);
+  expect(order).toEqual(["other", "delayed"]);
+});

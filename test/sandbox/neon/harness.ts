@@ -1,0 +1,175 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
+import { startEmulator, type Emulator, type LoggedExchange } from "../../../sandbox/neon";
+import type {
+  Branch,
+  ConnectionDetails,
+  Database,
+  Endpoint,
+  Operation,
+  Organization,
+  Project,
+  ProjectListItem,
+  Role,
+} from "../../../sandbox/neon/wire";
+import { createCompute, type PostgresCompute } from "../../../sandbox/postgres";
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Body;
+}
+
+/** The fields that answers have; which of them one has is its route's business, and the test's to check. */
+export interface Body {
+  readonly project: Project;
+  readonly projects: readonly ProjectListItem[];
+  readonly branch: Branch;
+  readonly branches: readonly Branch[];
+  readonly endpoint: Endpoint;
+  readonly endpoints: readonly Endpoint[];
+  readonly role: Role;
+  readonly roles: readonly Role[];
+  readonly database: Database;
+  readonly databases: readonly Database[];
+  readonly operation: Operation;
+  readonly operations: readonly Operation[];
+  readonly connection_uris?: readonly ConnectionDetails[];
+  readonly organizations: readonly Organization[];
+  readonly pagination?: { readonly cursor?: string; readonly next?: string };
+  readonly uri: string;
+  readonly password: string;
+  readonly request_id: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Bench {
+  readonly compute: PostgresCompute;
+  readonly emulator: Emulator;
+  /** Path of the first project, e.g. for `${project}/branches`. */
+  readonly project: string;
+  /** Path of its default branch. */
+  readonly branch: string;
+  /** One request; with the main key unless told otherwise. */
+  readonly api: (method: string, path: string, body?: unknown, key?: string | null) => Promise<Reply>;
+  /** The same, then waits until its operations are finished; fails if one is not. */
+  readonly done: (method: string, path: string, body?: unknown) => Promise<Reply>;
+  readonly log: () => LoggedExchange[];
+  readonly close: () => Promise<void>;
+}
+
+export async function startBench(
+  options: { profile?: "strict" | "neon"; faults?: string } = {},
+): Promise<Bench> {
+  // The servers ask the emulator about addresses, and the emulator is started on the servers.
+  const late: { emulator?: Emulator } = {};
+  const compute = await createCompute({
+    pgVersion: 17,
+    admits: (branchId, address) => late.emulator?.admits(branchId, address) ?? true,
+    progress: (line) => process.stderr.write(`${line}\n`),
+  });
+  const requestLog = join(compute.folder, "requests.jsonl");
+  try {
+    late.emulator = await startEmulator({ compute, profile: "strict", requestLog, ...options });
+  } catch (error) {
+    await compute.close();
+    throw error;
+  }
+  const { emulator } = late;
+
+  async function api(
+    method: string,
+    path: string,
+    body?: unknown,
+    key: string | null = emulator.apiKey,
+  ): Promise<Reply> {
+    const response = await fetch(`${emulator.apiUrl}${path}`, {
+      method,
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: JSON.parse(text || "{}") as Body,
+    };
+  }
+
+  /** What is already gone, and projects, are deleted without any. */
+  function operationsOf({ body }: Reply): readonly Operation[] {
+    return "operations" in body ? body.operations : [];
+  }
+
+  async function done(method: string, path: string, body?: unknown): Promise<Reply> {
+    const reply = await api(method, path, body);
+    if (reply.status >= 300)
+      throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
+    for (const { id, project_id } of method === "GET" ? [] : operationsOf(reply)) {
+      let operation: Operation;
+      do {
+        await sleep(20);
+        operation = (await api("GET", `/projects/${project_id}/operations/${id}`)).body.operation;
+      } while (operation.status === "running" || operation.status === "scheduling");
+      expect({ action: operation.action, error: operation.error, status: operation.status }).toEqual({
+        action: operation.action,
+        status: "finished",
+      });
+    }
+    return reply;
+  }
+
+  return {
+    compute,
+    emulator,
+    project: `/projects/${emulator.projectId}`,
+    branch: `/projects/${emulator.projectId}/branches/${emulator.branchId}`,
+    api,
+    done,
+    log: () =>
+      readFileSync(requestLog, "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as LoggedExchange),
+    close: async () => {
+      await emulator.close();
+      await compute.close();
+    },
+  };
+}
+
+/** Opens a connection through the front door, as a client with the sandbox's CA does. */
+export async function connect(bench: Bench, uri: string, database?: string): Promise<Client> {
+  const url = new URL(uri);
+  const client = new Client({
+    host: url.hostname,
+    port: Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: database ?? decodeURIComponent(url.pathname.slice(1)),
+    ssl: { ca: readFileSync(bench.compute.sslRootCert) },
+  });
+  // A restart ends the connection; the query that meets it fails, and that is what tests look at.
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+export async function query<Row extends object>(
+  bench: Bench,
+  uri: string,
+  statement: string,
+): Promise<Row[]> {
+  const client = await connect(bench, uri);
+  try {
+    return (await client.query<Row>(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -10,7 +10,7 @@ function providerReference(handler: string): string {
   return (
     'exports.handler=()=>{try{return require("module").createRequire(process.cwd()+"/")' +
     `("pulumi-neon-bemi/provider").${handler}}` +
-    'catch(e){throw Error(e.message+" - run npm install")}}'
+    'catch(e){e.message+=" - run npm install";e.stack="";throw e}}'
   );
 }
 

@@ -1,18 +1,22 @@
 import type { z } from "zod";
-import { UserError } from "./errors";
+import { UnfinishedError, UserError } from "./errors";
 import type { Kind, Run } from "./kind";
 import { redact } from "./secrets";
 import { sameTarget, type Target } from "./target";
 
 /** What Pulumi's dynamic provider host calls. Values are plain JSON; secrets arrive unwrapped. */
 export interface DynamicProvider {
-  configure(request: { readonly config: StackConfig }): void;
-  check(olds: Values, news: Values): { inputs: Values; failures: CheckFailure[] };
-  diff(id: string, olds: Values, news: Values): { replaces: string[]; deleteBeforeReplace: boolean };
-  create(inputs: Values): Promise<{ id: string; outs: Values }>;
-  read(id: string, state: Values): Promise<{ id?: string; props?: Values; inputs?: Values }>;
-  update(id: string, olds: Values, news: Values): Promise<{ outs: Values }>;
-  delete(id: string, state: Values): Promise<void>;
+  readonly configure: (request: { readonly config: StackConfig }) => void;
+  readonly check: (olds: Values, news: Values) => { inputs: Values; failures: CheckFailure[] };
+  readonly diff: (
+    id: string,
+    olds: Values,
+    news: Values,
+  ) => { replaces: string[]; deleteBeforeReplace: boolean };
+  readonly create: (inputs: Values) => Promise<{ id: string; outs: Values }>;
+  readonly read: (id: string, state: Values) => Promise<{ id?: string; props?: Values; inputs?: Values }>;
+  readonly update: (id: string, olds: Values, news: Values) => Promise<{ outs: Values }>;
+  readonly delete: (id: string, state: Values) => Promise<void>;
 }
 
 /** The stack's configuration as the host hands it over: `get("namespace:key")`. */
@@ -63,10 +67,14 @@ export function adapt<Inputs extends object, Outputs extends object>(
       host.configure(config);
     },
 
-    check: (_olds, news) => {
+    check: (olds, news) => {
       const own = withoutBinding(news);
       const result = kind.inputs.safeParse(own);
-      if (result.success) return { inputs: withProvider(result.data, news), failures: [] };
+      if (result.success) {
+        const notice = Object.keys(olds).length === 0 ? kind.notice?.(result.data) : undefined;
+        if (notice !== undefined) host.run.log(notice);
+        return { inputs: withProvider(result.data, news), failures: [] };
+      }
       const issues = result.error.issues.filter((issue) => !isUnknownAt(own, issue.path));
       const failures = issues.map((issue) => ({
         property: String(issue.path[0] ?? ""),
@@ -83,8 +91,9 @@ export function adapt<Inputs extends object, Outputs extends object>(
 
     create: guarded(async (news: Values) => {
       const inputs = inputsOf(news);
-      const outputs = await kind.create(inputs, host.run);
-      return { id: kind.id(inputs), outs: withProvider({ ...inputs, ...outputs }, news) };
+      const id = kind.id(inputs);
+      const outs = (outputs: object) => withProvider({ ...inputs, ...outputs }, news);
+      return { id, outs: outs(await keepUnfinished(id, outs, kind.create(inputs, host.run))) };
     }),
 
     read: guarded(async (id: string, state: Values) => {
@@ -100,10 +109,10 @@ export function adapt<Inputs extends object, Outputs extends object>(
       };
     }),
 
-    update: guarded(async (_id: string, olds: Values, news: Values) => {
+    update: guarded(async (id: string, olds: Values, news: Values) => {
       const inputs = inputsOf(news);
-      const outputs = await kind.update(stateOf(olds), inputs, host.run);
-      return { outs: withProvider({ ...inputs, ...outputs }, news) };
+      const outs = (outputs: object) => withProvider({ ...inputs, ...outputs }, news);
+      return { outs: outs(await keepUnfinished(id, outs, kind.update(stateOf(olds), inputs, host.run))) };
     }),
 
     delete: guarded(async (_id: string, state: Values) => {
@@ -138,6 +147,35 @@ function guarded<Args extends unknown[], Result>(
   };
 }
 
+/** An error by which the engine keeps a resource in its state, as made but not finished. */
+class InitializationError extends UserError {
+  readonly reasons: string[];
+
+  constructor(
+    message: string,
+    readonly id: string,
+    readonly properties: Values,
+  ) {
+    super(message);
+    this.reasons = [redact(message)];
+  }
+}
+
+/** Passes a result on; where the work was left unfinished, its outputs still reach the state. */
+async function keepUnfinished<Outputs>(
+  id: string,
+  outs: (outputs: object) => Values,
+  work: Promise<Outputs>,
+): Promise<Outputs> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof UnfinishedError)
+      throw new InitializationError(error.message, id, outs(error.outputs));
+    throw error;
+  }
+}
+
 /**
  * The host prints `${error}: ${error.stack}` for some methods and the engine prints `error.message` for all, so the
  * text is in the message alone. A bug (anything but a UserError) says that it is one, and where.
@@ -149,6 +187,10 @@ function presentable(error: unknown): Error {
       ? plain.message
       : `Unexpected error in pulumi-neon-bemi, please report it: ${plain.stack ?? plain.message}`;
   const shown = new Error(redact(text));
+  if (plain instanceof InitializationError) {
+    const { id, properties, reasons } = plain;
+    Object.assign(shown, { id, properties, reasons });
+  }
   shown.stack = "";
   shown.toString = () => QUIET;
   return shown;

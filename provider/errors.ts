@@ -5,3 +5,16 @@
 export class UserError extends Error {
   override readonly name = "UserError";
 }
+
+/**
+ * Something was made or changed, and then could not be brought to its end: nothing else remembers whose it is, so the
+ * state must keep `outputs` although the step failed. The next up calls `update`.
+ */
+export class UnfinishedError extends UserError {
+  constructor(
+    message: string,
+    readonly outputs: object,
+  ) {
+    super(message);
+  }
+}

@@ -60,6 +60,8 @@ export interface Kind<Inputs extends object, Outputs extends object> {
   readonly replaceOn: readonly (keyof Inputs & string)[];
   /** What the resource is called in the engine's output: readable, stable, not a secret. */
   id(inputs: Inputs): string;
+  /** What must be known before the first create, said in the preview: effects that reach beyond the object itself. */
+  notice?(inputs: Inputs): string | undefined;
   create(inputs: Inputs, run: Run): Promise<Outputs>;
   /** `undefined` says that the object is gone. Changes nothing. */
   read(state: Inputs & Partial<Outputs>, run: Run): Promise<Observed<Outputs> | undefined>;

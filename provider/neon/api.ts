@@ -1,22 +1,46 @@
 /** What the module uses of Neon's API. Every mutation waits for all of its operations before it returns. */
 export interface NeonApi {
+  /** As it is now. */
   project(projectId: string): Promise<NeonProject>;
-  /** PATCHes exactly the given settings and waits. */
-  updateSettings(projectId: string, settings: NeonSettingsPatch): Promise<void>;
+  /** As this process last read it, unless it changed its settings since; for what need not be of this moment. */
+  knownProject(projectId: string): Promise<NeonProject>;
+  /**
+   * PATCHes exactly the settings that `plan` asks for, and waits. `plan` gets the project as it is and returns
+   * `undefined` when nothing is left to do; after a refusal for now (423, 429, 503) or an answer that got lost, the
+   * project is read and `plan` asked again, so that no PATCH is repeated blindly or from an old list.
+   *
+   * @param current the project, where it has been read a moment ago
+   */
+  updateSettings(
+    projectId: string,
+    plan: (project: NeonProject) => NeonSettingsPatch | undefined,
+    current?: NeonProject,
+  ): Promise<void>;
   /** All branches, or those whose name or id contains `search`. */
   branches(projectId: string, search?: string): Promise<NeonBranch[]>;
   /** `undefined` when there is no such branch. */
   branch(projectId: string, branchId: string): Promise<NeonBranch | undefined>;
   endpoints(projectId: string, branchId: string): Promise<NeonEndpoint[]>;
+  /** Drops the connections of that one compute. */
+  restartEndpoint(projectId: string, endpointId: string): Promise<void>;
   databases(projectId: string, branchId: string): Promise<NeonDatabase[]>;
   /** `undefined` when there is no such role. */
   role(projectId: string, branchId: string, name: string): Promise<NeonRole | undefined>;
-  createRole(projectId: string, branchId: string, name: string): Promise<void>;
+  /** Returns the password. Drops the connections of the branch's compute. Fails with 409 when the role exists. */
+  createRole(projectId: string, branchId: string, name: string): Promise<string>;
   /** Already gone is fine. */
   deleteRole(projectId: string, branchId: string, name: string): Promise<void>;
   revealPassword(projectId: string, branchId: string, name: string): Promise<string>;
-  resetPassword(projectId: string, branchId: string, name: string): Promise<string>;
-  /** Direct connection URI, with branch and endpoint named explicitly and `pooled=false`. */
+  /**
+   * Returns the new password. Drops the connections of the branch's compute.
+   *
+   * @param previous the password so far: when Neon's answer gets lost, it tells whether there is a new one
+   */
+  resetPassword(projectId: string, branchId: string, name: string, previous: string): Promise<string>;
+  /**
+   * Direct connection URI, with branch and endpoint named explicitly and `pooled=false`. Asked for once in a process,
+   * however often a restart makes it connect anew.
+   */
   connectionUri(query: {
     projectId: string;
     branchId: string;
@@ -66,4 +90,6 @@ export interface NeonDatabase {
 
 export interface NeonRole {
   readonly name: string;
+  /** `false` for a role that cannot log in, or does so by OAuth. */
+  readonly hasPassword: boolean;
 }

@@ -1,0 +1,31 @@
+import { adapt, silenceHost } from "./adapter";
+import { assertFresh } from "./freshness";
+import {
+  apiRole as apiRoleKind,
+  ipAllow as ipAllowKind,
+  logicalReplication as logicalReplicationKind,
+} from "./neon";
+import * as sql from "./postgres";
+import { createHost } from "./run";
+
+// Loaded by the engine's plugin process, through the one-line reference that each resource carries.
+assertFresh();
+silenceHost(console);
+
+const host = createHost({
+  environment: process.env,
+  engineAddress: process.argv[2],
+  print: (line) => {
+    console.log(line);
+  },
+});
+
+export const logicalReplication = adapt(logicalReplicationKind, host);
+export const apiRole = adapt(apiRoleKind, host);
+export const ipAllow = adapt(ipAllowKind, host);
+export const replicationRole = adapt(sql.replicationRole, host);
+export const readAccess = adapt(sql.readAccess, host);
+export const replicaIdentity = adapt(sql.replicaIdentity, host);
+export const publication = adapt(sql.publication, host);
+export const replicationSlot = adapt(sql.replicationSlot, host);
+export const readiness = adapt(sql.readiness, host);

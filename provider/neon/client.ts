@@ -1,0 +1,250 @@
+import type { z } from "zod";
+import { UserError } from "../errors";
+import { secret } from "../secrets";
+import type { NeonApi, NeonProject } from "./api";
+import { backoff, systemClock, type Clock } from "./clock";
+import { NeonError } from "./errors";
+import { isPending, waitForOperations } from "./operations";
+import type { NeonRequest } from "./requests";
+import { Patience } from "./retry";
+import * as schemas from "./schemas";
+import { Transport } from "./transport";
+
+/** How often a mutation whose outcome stays unknown is sent in all, after looking each time whether it happened. */
+const TRIES = 3;
+
+/** As many as Neon gives at once, so that a page is nearly always all. */
+const PAGE = 1_000;
+
+export interface NeonApiOptions {
+  /** E.g. `https://console.neon.tech/api/v2`; https, or http on this machine. */
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  /** One line for the terminal, where something takes long. */
+  readonly log: (message: string) => void;
+  /** Throws when the engine is gone; asked before every mutation and every wait. */
+  readonly checkpoint?: () => void;
+  readonly clock?: Clock;
+}
+
+/** Neon's API under one policy for retries, limits, waiting and errors (`requests.ts` lists all it can send). */
+export function createNeonApi(options: NeonApiOptions): NeonApi {
+  const { clock = systemClock, checkpoint = () => undefined } = options;
+  const transport = new Transport({ ...options, clock, checkpoint });
+  const known = new Map<string, Promise<NeonProject>>();
+  const uris = new Map<string, Promise<string>>();
+
+  const get = async <Schema extends z.ZodType>(
+    schema: Schema,
+    path: Extract<NeonRequest, { method: "GET" }>["path"],
+    query?: Extract<NeonRequest, { method: "GET" }>["query"],
+  ): Promise<z.output<Schema>> => {
+    const request = { method: "GET", path, query } as const;
+    return parse(schema, request, await transport.send(request));
+  };
+
+  /** Waits for the operations that the answer to a mutation lists. */
+  const finish = async (request: NeonRequest, answer: unknown): Promise<void> => {
+    const [, projectId] = request.path;
+    const { operations = [] } = parse(schemas.operations, request, answer || {});
+    await wait(projectId, operations);
+  };
+
+  const wait = (projectId: string, operations: readonly schemas.Operation[]): Promise<void> =>
+    waitForOperations(projectId, operations, {
+      clock,
+      checkpoint,
+      read: async (id) =>
+        (await get(schemas.oneOperation, ["projects", projectId, "operations", id])).operation,
+    });
+
+  /** For a mutation whose answer, with its list of operations, was lost: waits for whatever runs in the project. */
+  const waitForPending = async (projectId: string): Promise<void> => {
+    const { operations } = await get(schemas.operationPage, ["projects", projectId, "operations"], {
+      limit: 100,
+    });
+    await wait(projectId, operations.filter(isPending));
+  };
+
+  /**
+   * Sends a mutation and waits for its operations. When the outcome stays unknown, `happened` looks before anything
+   * is sent again. Returns the answer, or `undefined` when it happened but the answer was lost.
+   */
+  const mutate = async (request: NeonRequest, happened: () => Promise<boolean>): Promise<unknown> => {
+    for (let attempt = 1; ; attempt++) {
+      checkpoint();
+      let answer: unknown;
+      try {
+        answer = await transport.send(request);
+      } catch (error) {
+        if (!(error instanceof NeonError)) throw error;
+        // What is sent again may find the work of the try before it, which landed late.
+        const unknown = error.outcomeUnknown || (attempt > 1 && error.status === 409);
+        if (!unknown) throw error;
+        await transport.pause(backoff(attempt), error);
+        if (await happened()) {
+          await waitForPending(request.path[1]);
+          return undefined;
+        }
+        if (attempt === TRIES) throw error;
+        continue;
+      }
+      await finish(request, answer);
+      return answer ?? {};
+    }
+  };
+
+  const api: NeonApi = {
+    project: (projectId) => {
+      const reading = get(schemas.project, ["projects", projectId]);
+      known.set(projectId, reading);
+      reading.catch(() => known.delete(projectId));
+      return reading;
+    },
+
+    knownProject: (projectId) => known.get(projectId) ?? api.project(projectId),
+
+    updateSettings: async (projectId, plan, current) => {
+      const patience = new Patience(clock);
+      let project = current ?? (await api.project(projectId));
+      for (let lost = 0; ;) {
+        const settings = plan(project);
+        if (settings === undefined) {
+          if (lost > 0) await waitForPending(projectId);
+          return;
+        }
+        const request = {
+          method: "PATCH",
+          path: ["projects", projectId],
+          body: { project: { settings } },
+        } as const;
+        checkpoint();
+        known.delete(projectId);
+        const begun = clock.now();
+        let answer: unknown;
+        try {
+          answer = await transport.once(request);
+        } catch (error) {
+          const unknown = error instanceof NeonError && error.outcomeUnknown && ++lost < TRIES;
+          const pause = unknown ? backoff(lost) : patience.next(error, begun);
+          if (pause === undefined) throw error;
+          await transport.pause(pause, error);
+          project = await api.project(projectId);
+          continue;
+        }
+        await finish(request, answer);
+        return;
+      }
+    },
+
+    branches: async (projectId, search) => {
+      const found = [];
+      for (let cursor: string | undefined; ;) {
+        const path = ["projects", projectId, "branches"] as const;
+        const page = await get(schemas.branchPage, path, { search, limit: PAGE, cursor });
+        found.push(...page.branches);
+        const next = page.pagination?.next;
+        if (!next || next === cursor || page.branches.length === 0) return found;
+        cursor = next;
+      }
+    },
+
+    branch: async (projectId, branchId) =>
+      (await orUndefined(get(schemas.oneBranch, ["projects", projectId, "branches", branchId])))?.branch,
+
+    endpoints: async (projectId, branchId) =>
+      (await get(schemas.endpoints, ["projects", projectId, "branches", branchId, "endpoints"])).endpoints,
+
+    restartEndpoint: async (projectId, endpointId) => {
+      const path = ["projects", projectId, "endpoints", endpointId, "restart"] as const;
+      // Nothing tells a restart from none; whoever asked for one sees in the database whether another is needed.
+      await mutate({ method: "POST", path }, () => Promise.resolve(true));
+    },
+
+    databases: async (projectId, branchId) =>
+      (await get(schemas.databases, ["projects", projectId, "branches", branchId, "databases"])).databases,
+
+    role: (projectId, branchId, name) =>
+      orUndefined(get(schemas.oneRole, rolePath(projectId, branchId, name))),
+
+    createRole: async (projectId, branchId, name) => {
+      const path = ["projects", projectId, "branches", branchId, "roles"] as const;
+      const request = { method: "POST", path, body: { role: { name } } } as const;
+      const answer = await mutate(
+        request,
+        async () => (await api.role(projectId, branchId, name)) !== undefined,
+      );
+      if (answer === undefined) return api.revealPassword(projectId, branchId, name);
+      return secret(parse(schemas.roleWithPassword, request, answer).role.password);
+    },
+
+    deleteRole: async (projectId, branchId, name) => {
+      const request = { method: "DELETE", path: rolePath(projectId, branchId, name) } as const;
+      await orUndefined(
+        mutate(request, async () => (await api.role(projectId, branchId, name)) === undefined),
+      );
+    },
+
+    revealPassword: async (projectId, branchId, name) => {
+      const path = [...rolePath(projectId, branchId, name), "reveal_password"] as const;
+      return secret((await get(schemas.password, path)).password);
+    },
+
+    resetPassword: async (projectId, branchId, name, previous) => {
+      const path = [...rolePath(projectId, branchId, name), "reset_password"] as const;
+      const request = { method: "POST", path } as const;
+      uris.clear();
+      const answer = await mutate(
+        request,
+        async () => (await api.revealPassword(projectId, branchId, name)) !== previous,
+      );
+      if (answer === undefined) return api.revealPassword(projectId, branchId, name);
+      return secret(parse(schemas.roleWithPassword, request, answer).role.password);
+    },
+
+    connectionUri: ({ projectId, branchId, endpointId, database, role }) => {
+      const key = JSON.stringify([projectId, branchId, endpointId, database, role]);
+      const path = ["projects", projectId, "connection_uri"] as const;
+      const reading =
+        uris.get(key) ??
+        get(schemas.connectionUri, path, {
+          branch_id: branchId,
+          endpoint_id: endpointId,
+          database_name: database,
+          role_name: role,
+          pooled: false,
+        }).then(({ uri }) => secret(uri));
+      uris.set(key, reading);
+      reading.catch(() => uris.delete(key));
+      return reading;
+    },
+  };
+  return api;
+}
+
+function rolePath(projectId: string, branchId: string, name: string) {
+  return ["projects", projectId, "branches", branchId, "roles", name] as const;
+}
+
+/** Turns 404 into `undefined`. */
+async function orUndefined<Value>(work: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof NeonError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  { method, path }: NeonRequest,
+  answer: unknown,
+): z.output<Schema> {
+  const result = schema.safeParse(answer);
+  if (result.success) return result.data;
+  const where = [...new Set(result.error.issues.map((issue) => issue.path.join(".") || "the whole"))];
+  throw new UserError(
+    `Neon's answer to ${method} /${path.join("/")} is not what its API documents (${where.join(", ")}): check NEON_API_URL, or update pulumi-neon-bemi.`,
+  );
+}

@@ -1,0 +1,121 @@
+import { UserError } from "../errors";
+import { redact } from "../secrets";
+import { pathOf, type NeonRequest } from "./requests";
+
+/** How a request failed. */
+export interface NeonFailure {
+  /** HTTP status; left out when no answer came. */
+  readonly status?: number;
+  /** Name of the network error, e.g. `ECONNREFUSED`, when no answer came. */
+  readonly code?: string;
+  readonly requestId?: string;
+  /** Neon's own words. */
+  readonly neonMessage?: string;
+  /** What `Retry-After` asked for, in milliseconds. */
+  readonly retryAfter?: number;
+}
+
+/** Network errors before anything was sent: the request has certainly had no effect. */
+const NOT_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"]);
+
+/** A request that Neon refused or did not answer. Says what to do; never holds the API key. */
+export class NeonError extends UserError {
+  readonly method: NeonRequest["method"];
+  readonly path: string;
+  readonly status: number | undefined;
+  readonly code: string | undefined;
+  readonly requestId: string | undefined;
+  readonly retryAfter: number | undefined;
+
+  constructor(request: NeonRequest, baseUrl: string, failure: NeonFailure) {
+    super(redact(describe(request, baseUrl, failure)));
+    this.method = request.method;
+    this.path = pathOf(request);
+    this.status = failure.status;
+    this.code = failure.code;
+    this.requestId = failure.requestId;
+    this.retryAfter = failure.retryAfter;
+  }
+
+  /** Nothing of the request has left this machine. */
+  get notSent(): boolean {
+    return this.code !== undefined && NOT_SENT.has(this.code);
+  }
+
+  /**
+   * Whether a mutation may have been carried out all the same: the answer was lost, or is a server error. (423, 429
+   * and 503 say that it was not; facts of Neon's API document.)
+   */
+  get outcomeUnknown(): boolean {
+    if (this.method === "GET") return false;
+    if (this.status === undefined) return !this.notSent;
+    return this.status >= 500 && this.status !== 503;
+  }
+}
+
+/** An operation of Neon that did not succeed, or not in time. The mutation that began it may have had its effect. */
+export class OperationError extends UserError {
+  constructor(
+    message: string,
+    /** Whether it still runs, so that Neon may finish it, and refuses other changes of the project until then. */
+    readonly running: boolean,
+  ) {
+    super(message);
+  }
+}
+
+/** Whether an error says that the thing asked for, or something it is part of, does not exist (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof TargetNotFound || (error instanceof NeonError && error.status === 404);
+}
+
+/** The project has no branch, or the branch no database, of that name. */
+export class TargetNotFound extends UserError {}
+
+function describe(request: NeonRequest, baseUrl: string, failure: NeonFailure): string {
+  const call = `${request.method} ${pathOf(request)}`;
+  if (failure.status === undefined) {
+    const cause = failure.code ?? "no answer";
+    return `Neon's API at ${baseUrl} cannot be reached (${cause} on ${call}): check the network, and NEON_API_URL if you set it.`;
+  }
+  const id = failure.requestId === undefined ? "" : `, request id ${failure.requestId}`;
+  const words = failure.neonMessage === undefined ? "" : `: ${failure.neonMessage.replace(/[.\s]+$/, "")}`;
+  return `Neon answered ${failure.status} to ${call}${id}${words}. ${wayOut(request, failure)}`.trim();
+}
+
+/** What to do about a status. */
+function wayOut(request: NeonRequest, { status = 0, retryAfter }: NeonFailure): string {
+  const projectId = request.path[1];
+  if (status === 401)
+    return "The API key is missing, invalid or revoked: it is read from the environment variable NEON_API_KEY, else from the config neon:apiKey.";
+  if (status === 404) return notFound(request, projectId);
+  if (status === 412)
+    return `Project ${projectId} does not store passwords (store_passwords is off), so Neon cannot hand one out: use a project that stores them.`;
+  if (status === 423)
+    return `Another operation on project ${projectId} did not end in time: see its operations in Neon's console, then run this again.`;
+  if (status === 429 || status === 503) {
+    const wait = retryAfter === undefined ? "a few minutes" : `${Math.ceil(retryAfter / 1_000)} s`;
+    return `Run this again in ${wait}.`;
+  }
+  if (request.method === "PATCH" && "allowed_ips" in request.body.project.settings && status < 500)
+    return "IP Allow needs Neon's Scale plan and a key that may change the project's settings.";
+  if (status === 403)
+    return `The API key may not do this: use a key of an organization admin, or of a member who may change project ${projectId}.`;
+  if (status === 422 && request.method === "DELETE")
+    return "The role was not deleted: it may own a database, or be protected. Clear that in Neon's console, then run this again.";
+  if (status === 422) return "Neon refused the values: correct what it names, then run this again.";
+  if (status >= 500) return "Run this again; if it stays, give the request id to Neon's support.";
+  return "";
+}
+
+function notFound(request: NeonRequest, projectId: string): string {
+  const [, , kind, name, part, partName] = request.path as readonly string[];
+  if (kind === "branches" && name !== undefined) {
+    const what =
+      partName === undefined ? `branch ${name}` : `${part?.replace(/s$/, "") ?? "object"} ${partName}`;
+    return `Check that ${what} exists in project ${projectId}, and that the API key can see it.`;
+  }
+  if (kind === "connection_uri")
+    return `Check that the branch, database and role exist in project ${projectId}.`;
+  return `Check projectId (${projectId}), and that the API key can see this project.`;
+}

@@ -1,0 +1,8 @@
+export type { NeonApi } from "./api";
+export { createNeonApi, type NeonApiOptions } from "./client";
+export { connectTo, type ConnectionDetails } from "./connection";
+export { isGone, NeonError, OperationError, TargetNotFound } from "./errors";
+export { resolveTarget } from "./resolve";
+export { apiRole } from "./apiRole";
+export { ipAllow } from "./ipAllow";
+export { logicalReplication } from "./logicalReplication";

@@ -1,0 +1,82 @@
+import { connectTo, createNeonApi, resolveTarget } from "./neon";
+import type { Host, StackConfig } from "./adapter";
+import { EngineWatch } from "./engine";
+import { UserError } from "./errors";
+import type { Run } from "./kind";
+import type { NeonApi } from "./neon/api";
+import { Sessions } from "./postgres";
+import { redact, secret } from "./secrets";
+import type { ResolvedTarget, Target } from "./target";
+
+/** Neon's API, where neither NEON_API_URL nor `neon:apiUrl` says otherwise. */
+const NEON_API_URL = "https://console.neon.tech/api/v2";
+
+/** What a plugin process takes from its surroundings. */
+interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Address of the engine, the first argument of the plugin process. */
+  readonly engineAddress: string | undefined;
+  /** Prints a line that the engine shows under the stack's output. */
+  readonly print: (line: string) => void;
+}
+
+/** The one run of this process: API client, resolved targets and SQL sessions, each made when first needed. */
+export function createHost({ environment, engineAddress, print }: Surroundings): Host {
+  let config: StackConfig = { get: () => undefined };
+  const setting = (variable: string, key: string): string | undefined =>
+    environment[variable] || config.get(key) || undefined;
+
+  const engine = new EngineWatch(engineAddress);
+  const log = (message: string): void => {
+    print(redact(message));
+  };
+
+  const checkpoint = (): void => {
+    engine.checkpoint();
+  };
+
+  let api: NeonApi | undefined;
+  const neon = (): NeonApi => {
+    if (api !== undefined) return api;
+    const apiKey = setting("NEON_API_KEY", "neon:apiKey");
+    if (apiKey === undefined) {
+      throw new UserError(
+        "There is no Neon API key. Set NEON_API_KEY in the environment, or `pulumi config set --secret neon:apiKey`.",
+      );
+    }
+    const baseUrl = setting("NEON_API_URL", "neon:apiUrl") ?? NEON_API_URL;
+    api = createNeonApi({ baseUrl, apiKey: secret(apiKey), log, checkpoint });
+    return api;
+  };
+
+  const resolved = new Map<string, Promise<ResolvedTarget>>();
+  const resolve: Run["resolve"] = (target, recordedBranchId) => {
+    const key = JSON.stringify([target.projectId, target.branch, target.database, recordedBranchId]);
+    const pending = resolved.get(key) ?? resolveTarget(neon(), target, recordedBranchId, log);
+    resolved.set(key, pending);
+    // A failure is not kept: what the user mended in between must be seen by the next resource.
+    pending.catch(() => resolved.delete(key));
+    return pending;
+  };
+
+  const sessions = new Sessions((target) => connectTo(neon(), target), log);
+
+  const run: Run = {
+    get neon() {
+      return neon();
+    },
+    resolve,
+    sql: async (target, work, recordedBranchId) =>
+      sessions.use(await resolve(target, recordedBranchId), work),
+    closeSql: (target: Target) => sessions.close(target),
+    log,
+    checkpoint,
+  };
+  return {
+    run,
+    configure: (given) => {
+      config = given;
+      engine.start();
+    },
+  };
+}

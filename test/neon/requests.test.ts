@@ -1,0 +1,83 @@
+import type { Kind } from "../../provider/kind";
+import { apiRole, logicalReplication } from "../../provider/neon";
+import { ipAllowKind } from "../../provider/neon/ipAllow";
+import { startBench, type Bench } from "../sandbox/neon/harness";
+import { liveRun, type LiveRun } from "../support/run";
+import { fastClock } from "./clocks";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await startBench();
+  // The log begins with the first request.
+  await bench.api("GET", bench.project);
+});
+afterAll(() => bench.close());
+
+/** One engine phase in one plugin process; returns the requests it took, polling of operations apart. */
+async function phase(work: (run: LiveRun) => Promise<unknown>): Promise<string[]> {
+  const before = bench.log().length;
+  const { apiUrl, apiKey } = bench.emulator;
+  const run = liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
+  try {
+    await work(run);
+  } finally {
+    await run.end();
+  }
+  const calls = bench.log().slice(before);
+  return calls
+    .map(({ method, path }) => `${method} ${path}`)
+    .filter((call) => !call.includes("/operations/"));
+}
+
+async function readState<Inputs extends object, Outputs extends object>(
+  kind: Kind<Inputs, Outputs>,
+  state: Inputs & Partial<Outputs>,
+  run: LiveRun,
+): Promise<void> {
+  expect(await kind.read(state, run)).toBeDefined();
+}
+
+test("all of Neon's side takes at most 12 requests for a first up, 6 for a refresh and 8 for a destroy", async () => {
+  const { projectId, database } = bench.emulator;
+  const ipAllow = ipAllowKind(fastClock(30));
+  const setting = { projectId, database, mode: "enable" } as const;
+  const role = { projectId, database, name: "bemi", adopt: false };
+  const allow = { projectId, ips: ["127.0.0.1"], restrictOpenProject: true, openRestrictedProject: false };
+  const oneQuery = (run: LiveRun, recordedBranchId?: string) =>
+    run.sql({ projectId, database }, (session) => session.query("SELECT 1"), recordedBranchId);
+
+  let settingState: typeof setting & object = setting;
+  let roleState: typeof role & object = role;
+  let allowState: typeof allow & object = allow;
+  const up = await phase(async (run) => {
+    settingState = { ...setting, ...(await logicalReplication.create(setting, run)) };
+    roleState = { ...role, ...(await apiRole.create(role, run)) };
+    await oneQuery(run);
+    allowState = { ...allow, ...(await ipAllow.create(allow, run)) };
+  });
+  const refresh = await phase(async (run) => {
+    await Promise.all([
+      readState(logicalReplication, settingState, run),
+      readState(apiRole, roleState, run),
+      readState(ipAllow, allowState, run),
+      oneQuery(run, bench.emulator.branchId),
+    ]);
+  });
+  const destroy = await phase(async (run) => {
+    await ipAllow.delete(allowState, run);
+    await oneQuery(run, bench.emulator.branchId);
+    await apiRole.delete(roleState, run);
+    await logicalReplication.delete(settingState, run);
+  });
+  expect({
+    up: up.length,
+    refresh: refresh.length,
+    destroy: destroy.length,
+    calls: { up, refresh, destroy },
+  }).toEqual({
+    up: 11,
+    refresh: 6,
+    destroy: 8,
+    calls: expect.anything() as unknown,
+  });
+});

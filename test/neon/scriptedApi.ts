@@ -1,0 +1,76 @@
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface SeenRequest {
+  readonly method: string;
+  /** Path and query below the base URL. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: unknown;
+}
+
+/** What a request gets: an answer, or a connection that is cut. */
+export type Reply =
+  | { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
+  | "cut"
+  | "silence";
+
+export interface ScriptedApi {
+  readonly baseUrl: string;
+  readonly requests: SeenRequest[];
+  /** `GET /projects/p`, one for each request so far, without queries. */
+  calls(): string[];
+  close(): Promise<void>;
+}
+
+const BASE = "/api/v2";
+
+/** An HTTP server on loopback that answers as a function of the request (and of how many of its kind came before). */
+export async function scriptedApi(
+  answer: (request: SeenRequest, before: number) => Reply | Promise<Reply>,
+): Promise<ScriptedApi> {
+  const requests: SeenRequest[] = [];
+  const call = ({ method, url }: SeenRequest): string => `${method} ${url.split("?", 1)[0] ?? ""}`;
+  const server = createServer((incoming, outgoing) => {
+    const parts: Buffer[] = [];
+    incoming.on("data", (part: Buffer) => parts.push(part));
+    incoming.on("end", () => {
+      const text = Buffer.concat(parts).toString();
+      const request: SeenRequest = {
+        method: incoming.method ?? "",
+        url: (incoming.url ?? "").slice(BASE.length),
+        headers: incoming.headers,
+        body: text === "" ? undefined : (JSON.parse(text) as unknown),
+      };
+      const before = requests.filter((other) => call(other) === call(request)).length;
+      requests.push(request);
+      void Promise.resolve(answer(request, before)).then((reply) => {
+        send(outgoing, reply);
+      });
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    baseUrl: `http://127.0.0.1:${port}${BASE}`,
+    requests,
+    calls: () => requests.map(call),
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function send(outgoing: ServerResponse, reply: Reply): void {
+  if (reply === "silence") return;
+  if (reply === "cut") {
+    outgoing.destroy();
+    return;
+  }
+  outgoing.writeHead(reply.status, { "content-type": "application/json", ...reply.headers });
+  outgoing.end(reply.body === undefined ? "" : JSON.stringify(reply.body));
+}

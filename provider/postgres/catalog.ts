@@ -3,6 +3,8 @@ export interface Catalog {
   readonly server: ServerFacts;
   readonly roles: readonly RoleFacts[];
   readonly tables: readonly TableFacts[];
+  /** Views, materialized views and foreign tables of non-system schemas, for whoever names one as a table. */
+  readonly otherRelations: readonly OtherRelation[];
   readonly publications: readonly PublicationFacts[];
   readonly slots: readonly SlotFacts[];
   readonly eventTriggers: readonly EventTriggerFacts[];
@@ -17,6 +19,10 @@ export interface ServerFacts {
   readonly maxSlots: number;
   readonly maxSenders: number;
   readonly senders: number;
+  /** Of this database; a copy of the server keeps it, a restored dump does not. */
+  readonly databaseOid: number;
+  /** Whether we may create schemas and publications here. */
+  readonly mayCreateInDatabase: boolean;
   /** Attributes of the role we are connected as. */
   readonly currentRole: string;
   readonly currentRoleIsSuperuser: boolean;
@@ -62,6 +68,7 @@ export interface TableFacts {
   readonly identity: "default" | "nothing" | "full" | "index";
   /** Name of the index of an `index` identity, unless it has been dropped. */
   readonly identityIndex: string | null;
+  /** A primary key that can serve as identity: valid and not deferrable. */
   readonly hasPrimaryKey: boolean;
   readonly extensionMember: boolean;
   readonly storedGenerated: boolean;
@@ -69,6 +76,12 @@ export interface TableFacts {
   readonly rowSecurity: boolean;
   /** Publications that list this very table (not: by schema, by all tables, or through a parent). */
   readonly listedIn: readonly ListedIn[];
+}
+
+export interface OtherRelation {
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: "view" | "materialized view" | "foreign table";
 }
 
 export interface ListedIn {
@@ -116,6 +129,7 @@ export interface EventTriggerFacts {
 }
 
 export interface SchemaFacts {
+  readonly oid: number;
   readonly name: string;
   readonly owner: string;
   readonly comment: string | null;

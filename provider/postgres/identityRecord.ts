@@ -1,0 +1,115 @@
+import { UserError } from "../errors";
+import type { Run } from "../kind";
+import { runTogether } from "./block";
+import type { Catalog } from "./catalog";
+import { describeOwnership, formatMark, ownership, type Mark } from "./mark";
+import { quoteIdentifier, quoteLiteral } from "./names";
+import { ownSchemas } from "./selection";
+import type { Session } from "./session";
+import { hasCode } from "./sqlError";
+import { ownNames } from "./tracking";
+
+/**
+ * Makes the module's schema with its record: which identity every table had before the module changed it. A schema that
+ * came along with a copied branch is taken over: the copy has the same tables under the same oids. Throws a
+ * {@link UserError} where somebody else's schema has the name.
+ */
+export async function ensureRecord(
+  session: Session,
+  catalog: Catalog,
+  publication: string,
+  mark: Mark,
+  run: Pick<Run, "log">,
+): Promise<void> {
+  const { schema } = ownNames(publication);
+  const name = quoteIdentifier(schema);
+  const comment = `COMMENT ON SCHEMA ${name} IS ${quoteLiteral(formatMark(mark))}`;
+  // The key doubles as its replica identity: a publication for all tables includes this one.
+  const table = `CREATE TABLE IF NOT EXISTS ${name}.identity (
+    relid oid PRIMARY KEY, previous "char" NOT NULL, index_name text)`;
+  const existing = catalog.schemas.find((found) => found.name === schema);
+  if (existing === undefined) {
+    await runTogether(session, [`CREATE SCHEMA ${name}`, comment, table]);
+    return;
+  }
+  const owner = ownership(existing.comment, mark);
+  if (owner === "other resource" || owner === "none") {
+    throw new UserError(
+      `The schema "${schema}" exists already and ${describeOwnership(owner, existing.comment)}. The module keeps its record of replica identities there: give the publication another name, or remove the schema.`,
+    );
+  }
+  const statements: string[] = [];
+  if (owner === "copy of another branch") {
+    run.log(`The schema ${schema} ${describeOwnership(owner, existing.comment)}; it is taken over.`);
+    statements.push(comment);
+  }
+  if (!hasRecord(catalog, publication)) statements.push(table);
+  if (statements.length > 0) await runTogether(session, statements);
+}
+
+/** Whether there is a record of identities for this publication. */
+export function hasRecord(catalog: Catalog, publication: string): boolean {
+  const { schema } = ownNames(publication);
+  return catalog.tables.some((table) => table.schema === schema && table.name === "identity");
+}
+
+/** Oids of the tables in the record, without those given. */
+export async function readRecord(
+  session: Session,
+  publication: string,
+  without: readonly number[],
+): Promise<number[]> {
+  const { schema } = ownNames(publication);
+  const [row] = await session.query<{ relids: number[] }>(
+    `SELECT coalesce(json_agg(r.relid::int8), '[]') AS relids
+       FROM ${quoteIdentifier(schema)}.identity r LEFT JOIN unnest($1::oid[]) AS w (relid) USING (relid)
+      WHERE w.relid IS NULL`,
+    [without],
+  );
+  return row?.relids ?? [];
+}
+
+/**
+ * Leaves those of the given tables that another trail in this database tracks as well to that one: they stay FULL, and
+ * its record takes over what they had before either. They leave our record.
+ */
+export async function handOver(
+  session: Session,
+  catalog: Catalog,
+  publication: string,
+  relids: readonly number[],
+): Promise<void> {
+  const { schema } = ownNames(publication);
+  const trails = [...ownSchemas(catalog)].filter(
+    (other) =>
+      other !== schema && catalog.tables.some((table) => table.schema === other && table.name === "identity"),
+  );
+  for (const other of relids.length === 0 ? [] : trails) {
+    await session.query(
+      `WITH shared AS (
+         SELECT r.* FROM ${quoteIdentifier(schema)}.identity r
+           JOIN ${quoteIdentifier(other)}.identity o USING (relid) WHERE r.relid = ANY ($1::oid[])),
+       taken AS (
+         UPDATE ${quoteIdentifier(other)}.identity o SET previous = s.previous, index_name = s.index_name
+           FROM shared s WHERE o.relid = s.relid AND o.previous = 'f')
+       DELETE FROM ${quoteIdentifier(schema)}.identity r USING shared s WHERE r.relid = s.relid`,
+      [relids],
+    );
+  }
+}
+
+/** Drops the record, and the schema unless somebody keeps something in it. */
+export async function dropRecord(
+  session: Session,
+  publication: string,
+  run: Pick<Run, "log">,
+): Promise<void> {
+  const { schema } = ownNames(publication);
+  await runTogether(session, [`DROP TABLE IF EXISTS ${quoteIdentifier(schema)}.identity`]);
+  try {
+    await runTogether(session, [`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)}`]);
+  } catch (error) {
+    if (!hasCode(error, "2BP01")) throw error;
+    run.log(`The schema ${schema} stays: it holds objects that this module did not make.`);
+  }
+}

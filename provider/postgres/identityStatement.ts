@@ -1,0 +1,166 @@
+import { PARAMETERS_SQL, returnSql, runBlock } from "./block";
+import { quoteIdentifier, quoteLiteral } from "./names";
+import type { Session } from "./session";
+
+/** What became of the tables that {@link changeIdentities} was given. */
+export interface IdentityChanges {
+  /** Tables that others held a lock on until the time was up. */
+  readonly locked: number;
+  /** Tables whose change PostgreSQL refused, with its reason: at most ten. The tables are as they were. */
+  readonly refused: readonly { readonly oid: number; readonly reason: string }[];
+  /** Tables whose index of the recorded identity is gone: they got the default. At most ten. */
+  readonly indexGone: readonly { readonly oid: number; readonly index: string }[];
+}
+
+export interface IdentityOrder {
+  /** The module's schema, which holds the record. */
+  readonly schema: string;
+  /** Tables to set to FULL. */
+  readonly full: readonly number[];
+  /** Tables of the record that get back the identity noted there, and leave the record. */
+  readonly restore: readonly number[];
+}
+
+/** How long one call goes on trying for tables that are locked. */
+const PATIENCE = "10 s";
+
+/**
+ * Sets and restores the replica identity of any number of tables in one statement, one transaction per table, so that
+ * no more than one table is ever locked, and that one at most 100 ms before the attempt is given up: the app queues
+ * behind it for no longer. Goes over the tables that were locked again and again, for 10 s.
+ *
+ * - The record comes first: every table gets its row with the identity it has, committed before any is changed. So a
+ *   kill at any point loses no previous identity, and a table that was FULL before us is known to have been.
+ * - A lock timeout below one second never cancels an autovacuum (deadlock_timeout is 1 s and not ours to change):
+ *   attempts of 1.5 s are made, but only on tables that nobody but an autovacuum worker holds. Its backend has no user,
+ *   which every role can see.
+ * - Commits are asynchronous. Each is in the write-ahead log after the record, and the last write of the block commits
+ *   normally, which flushes all.
+ * - Where there are publications, the server itself judges each change in the transaction that makes it: a table on
+ *   which UPDATE or DELETE would now be refused is rolled back and reported. EXPLAIN runs that check, and no row.
+ */
+export async function changeIdentities(session: Session, order: IdentityOrder): Promise<IdentityChanges> {
+  const changes = await runBlock<IdentityChanges>(session, identityBlock(order.schema), {
+    full: order.full,
+    restore: order.restore,
+    patience: PATIENCE,
+  });
+  return changes ?? { locked: 0, refused: [], indexGone: [] };
+}
+
+function identityBlock(schema: string): string {
+  const record = `${quoteIdentifier(schema)}.identity`;
+  return `
+DECLARE
+  wanted oid[] := ARRAY(SELECT value::oid FROM jsonb_array_elements_text(${PARAMETERS_SQL} -> 'full'));
+  leaving oid[] := ARRAY(SELECT value::oid FROM jsonb_array_elements_text(${PARAMETERS_SQL} -> 'restore'));
+  deadline timestamptz := clock_timestamp() + (${PARAMETERS_SQL} ->> 'patience')::interval;
+  judged boolean := EXISTS (SELECT FROM pg_publication);
+  refused jsonb := '[]';
+  index_gone jsonb := '[]';
+  given_up oid[] := '{}';
+  pass int := 0;
+  todo record;
+  work record;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid);
+  INSERT INTO ${record} (relid, previous, index_name)
+    SELECT c.oid, c.relreplident, x.relname
+      FROM pg_class c
+      LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisreplident
+      LEFT JOIN pg_class x ON x.oid = i.indexrelid
+     WHERE c.oid = ANY (wanted)
+    ON CONFLICT DO NOTHING;
+  COMMIT;
+
+  LOOP
+    pass := pass + 1;
+    -- One array element per table; those that somebody holds come last, as they may cost the whole lock timeout.
+    WITH held AS MATERIALIZED (
+      SELECT l.relation, bool_and(a.usesysid IS NULL AND l.mode = 'ShareUpdateExclusiveLock') AS by_autovacuum
+        FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+       WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()
+         AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+       GROUP BY 1),
+    target AS (
+      SELECT c.oid AS relid, 'f' AS state, 'FULL' AS clause, false AS restoring, NULL::name AS lost
+        FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'
+      UNION ALL
+      SELECT r.relid, CASE WHEN r.previous = 'i' AND x.oid IS NULL THEN 'd' ELSE r.previous END,
+             CASE WHEN c.relreplident IS DISTINCT FROM 'f' OR r.previous = 'f' THEN ''
+                  WHEN r.previous = 'n' THEN 'NOTHING'
+                  WHEN x.oid IS NOT NULL THEN format('USING INDEX %I', x.relname)
+                  ELSE 'DEFAULT' END,
+             true, CASE WHEN r.previous = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN r.index_name END
+        FROM ${record} r
+        LEFT JOIN pg_class c ON c.oid = r.relid
+        LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
+               ON r.previous = 'i' AND i.indrelid = r.relid AND x.relname = r.index_name
+       WHERE r.relid = ANY (leaving))
+    SELECT array_agg(t.relid ORDER BY h.relation IS NOT NULL, t.relid) AS relids,
+           array_agg(t.state ORDER BY h.relation IS NOT NULL, t.relid) AS states,
+           array_agg(t.clause ORDER BY h.relation IS NOT NULL, t.relid) AS clauses,
+           array_agg(t.restoring ORDER BY h.relation IS NOT NULL, t.relid) AS restoring,
+           array_agg(t.lost ORDER BY h.relation IS NOT NULL, t.relid) AS lost,
+           array_agg(coalesce(h.by_autovacuum, false) ORDER BY h.relation IS NOT NULL, t.relid) AS vacuumed
+      INTO todo FROM target t LEFT JOIN held h ON h.relation = t.relid WHERE t.relid <> ALL (given_up);
+    EXIT WHEN todo.relids IS NULL OR (pass > 1 AND clock_timestamp() > deadline);
+
+    FOR i IN 1 .. cardinality(todo.relids) LOOP
+      EXIT WHEN clock_timestamp() > deadline;
+      BEGIN
+        PERFORM set_config('synchronous_commit', 'off', true),
+                set_config('lock_timeout',
+                  CASE WHEN todo.vacuumed[i] AND pass IN (3, 5, 7) THEN '1500ms' ELSE '100ms' END, true);
+        SELECT n.nspname, c.relname, c.relkind INTO work
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = todo.relids[i];
+        IF FOUND AND todo.clauses[i] <> '' THEN
+          EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', work.nspname, work.relname, todo.clauses[i]);
+          -- Somebody may have renamed the table between the two statements above: then another one was altered.
+          PERFORM FROM pg_class c WHERE c.oid = todo.relids[i] AND c.relreplident = todo.states[i]::"char";
+          IF NOT FOUND THEN RAISE undefined_table; END IF;
+          IF judged AND work.relkind = 'r' THEN
+            ${judgeSql("work.nspname", "work.relname", "todo.relids[i]")}
+          END IF;
+        END IF;
+        IF todo.restoring[i] THEN DELETE FROM ${record} r WHERE r.relid = todo.relids[i]; END IF;
+        IF todo.lost[i] IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
+          index_gone := index_gone || jsonb_build_object('oid', todo.relids[i]::int8, 'index', todo.lost[i]);
+        END IF;
+      EXCEPTION
+        WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object THEN NULL;
+        WHEN others THEN
+          given_up := given_up || todo.relids[i];
+          IF jsonb_array_length(refused) < 10 THEN
+            refused := refused || jsonb_build_object('oid', todo.relids[i]::int8, 'reason', SQLERRM);
+          END IF;
+      END;
+      COMMIT;
+    END LOOP;
+    IF pass > 1 THEN PERFORM pg_sleep(least(0.1 * pass, 1)); END IF;
+    COMMIT;
+  END LOOP;
+
+  ${returnSql(`jsonb_build_object('locked', coalesce(cardinality(todo.relids), 0), 'refused', refused, 'indexGone', index_gone)`)};
+  -- The normal commit of this write flushes all the asynchronous ones before it.
+  EXECUTE format('COMMENT ON SCHEMA %I IS %L', ${quoteLiteral(schema)},
+    (SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(schema)}));
+END`;
+}
+
+/**
+ * PL/pgSQL that raises what an UPDATE or DELETE of the app would get, if the publications of the table do not go
+ * together with its replica identity, and nothing otherwise. A failure for any other reason says nothing about that.
+ */
+export function judgeSql(schema: string, table: string, oid: string): string {
+  return `BEGIN
+              EXECUTE format('EXPLAIN DELETE FROM ONLY %I.%I', ${schema}, ${table});
+              EXECUTE (SELECT format('EXPLAIN UPDATE ONLY %I.%I SET %I = DEFAULT', ${schema}, ${table}, a.attname)
+                         FROM pg_attribute a
+                        WHERE a.attrelid = ${oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1);
+            EXCEPTION
+              WHEN object_not_in_prerequisite_state OR invalid_column_reference THEN RAISE;
+              WHEN others THEN NULL;
+            END;`;
+}

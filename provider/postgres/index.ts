@@ -1,0 +1,7 @@
+export { publication } from "./publication";
+export { readAccess } from "./readAccess";
+export { readiness } from "./readiness";
+export { replicaIdentity } from "./replicaIdentity";
+export { replicationRole } from "./replicationRole";
+export { replicationSlot } from "./replicationSlot";
+export { Sessions, type Session } from "./session";

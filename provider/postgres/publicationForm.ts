@@ -1,0 +1,128 @@
+import { runTogether, waitForOlderWriters } from "./block";
+import type { Catalog, PublicationFacts } from "./catalog";
+import { formatMark, madeByResource, type Mark } from "./mark";
+import { quoteIdentifier, quoteLiteral } from "./names";
+import { membersOf } from "./publicationAdoption";
+import { optionsSql, planPublication, type Form } from "./publicationPlan";
+import { changeMembers } from "./publicationStatement";
+import type { PublicationInputs } from "../inputs";
+import type { Run } from "../kind";
+import type { Session } from "./session";
+import { hasCode } from "./sqlError";
+import { ownNames } from "./tracking";
+
+/**
+ * Creates a publication with its mark, without tables where it is to be a list. `false` when our role may not: all
+ * tables needs a superuser, or Neon.
+ */
+export async function createPublication(
+  session: Session,
+  name: string,
+  form: Form,
+  mark: Mark,
+): Promise<boolean> {
+  const quoted = quoteIdentifier(name);
+  const all = form === "all tables" ? "FOR ALL TABLES " : "";
+  try {
+    await runTogether(session, [
+      `CREATE PUBLICATION ${quoted} ${all}WITH ${optionsSql(session.serverVersion)}`,
+      `COMMENT ON PUBLICATION ${quoted} IS ${quoteLiteral(formatMark(mark))}`,
+    ]);
+    return true;
+  } catch (error) {
+    if (form === "all tables" && hasCode(error, "42501")) return false;
+    throw error;
+  }
+}
+
+/**
+ * Empties a publication and drops it. Emptied first, because a statement of the app that has just read that its table
+ * is a member fails when it cannot find the publication a moment later.
+ */
+export async function emptyAndDrop(
+  session: Session,
+  catalog: Catalog,
+  publication: PublicationFacts,
+): Promise<void> {
+  const quoted = quoteIdentifier(publication.name);
+  if (publication.allTables) await runTogether(session, [`ALTER PUBLICATION ${quoted} SET (publish = '')`]);
+  else {
+    const tables = membersOf(catalog, publication.name).map(({ oid }) => oid);
+    await changeMembers(session, { publication: publication.name, action: "DROP", tables });
+  }
+  await session.query("SELECT pg_catalog.pg_sleep(0.1)");
+  await runTogether(session, [`DROP PUBLICATION IF EXISTS ${quoted}`]);
+}
+
+/** The publications that exist while the form changes, if this resource made them. */
+export function unfinished(catalog: Catalog, name: string, mark: Mark): PublicationFacts[] {
+  const { next, former } = sideNames(name);
+  return catalog.publications.filter(
+    (found) => (found.name === next || found.name === former) && madeByResource(found.comment, mark),
+  );
+}
+
+/** Removes what an interrupted change of form left behind. `false` when old writers hold that up. */
+export async function finish(session: Session, catalog: Catalog, name: string, mark: Mark): Promise<boolean> {
+  for (const publication of unfinished(catalog, name, mark)) {
+    // A transaction that wrote under the former one may still have to be decoded with it.
+    if (publication.name === sideNames(name).former && !(await waitForOlderWriters(session))) return false;
+    await emptyAndDrop(session, catalog, publication);
+  }
+  return true;
+}
+
+/**
+ * Replaces the publication by one of another form under the same name. A consumer loses no change of a transaction that
+ * is open meanwhile: the new one exists before, and the old one after, every transaction that is decoded across the
+ * renaming, for which older writers are waited for on both sides.
+ *
+ * `false` when it could not be done (yet): the publication is as it was. Older writers that hold up the very end leave
+ * the former one to the next up.
+ */
+export async function changeForm(
+  session: Session,
+  inputs: PublicationInputs,
+  form: Form,
+  mark: Mark,
+  run: Run,
+): Promise<boolean> {
+  const { name } = inputs;
+  const { next, former } = sideNames(name);
+  if (!(await createPublication(session, next, form, mark))) return false;
+  if (form === "table list" && !(await fill(session, inputs, next))) {
+    run.log(`The publication ${name} keeps its form until the next up: some tables are locked.`);
+    return false;
+  }
+  run.checkpoint();
+  if (!(await waitForOlderWriters(session))) {
+    run.log(
+      `The publication ${name} keeps its form until the next up: an older transaction is still writing.`,
+    );
+    return false;
+  }
+  run.checkpoint();
+  await runTogether(session, [
+    `ALTER PUBLICATION ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(former)}`,
+    `ALTER PUBLICATION ${quoteIdentifier(next)} RENAME TO ${quoteIdentifier(name)}`,
+  ]);
+  if (!(await finish(session, await session.catalog(), name, mark)))
+    run.log(`The publication ${former} stays until the next up: an older transaction is still writing.`);
+  return true;
+}
+
+/** Lists every table that is ready in the new publication; `false` when some could not be locked. */
+async function fill(session: Session, inputs: PublicationInputs, next: string): Promise<boolean> {
+  const catalog = await session.catalog();
+  const publication = catalog.publications.find(({ name }) => name === next);
+  if (publication === undefined) return false;
+  const { add } = planPublication(catalog, inputs, publication);
+  const tables = add.map(({ oid }) => oid);
+  const { locked } = await changeMembers(session, { publication: next, action: "ADD", tables });
+  return locked === 0;
+}
+
+function sideNames(name: string): { next: string; former: string } {
+  const stem = ownNames(name).schema.slice(1);
+  return { next: `${stem}_new`, former: `${stem}_old` };
+}

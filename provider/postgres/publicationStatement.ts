@@ -1,0 +1,82 @@
+import { PARAMETERS_SQL, returnSql, runBlock } from "./block";
+import type { Session } from "./session";
+
+/** What became of the tables that {@link changeMembers} was given. */
+export interface MemberChanges {
+  /** Tables that others held a lock on until the time was up. */
+  readonly locked: number;
+  /** Tables PostgreSQL refused, with its reason: at most ten. */
+  readonly refused: readonly { readonly oid: number; readonly reason: string }[];
+}
+
+export interface MemberOrder {
+  readonly publication: string;
+  readonly action: "ADD" | "DROP";
+  /** What is a member already, or no longer, is left out; so is what has been dropped. */
+  readonly tables: readonly number[];
+}
+
+/**
+ * Adds tables to a publication, or takes them out: all in one statement, and if one of them is busy, each by itself.
+ *
+ * The lock this takes on a table lets reads and writes pass; it queues behind VACUUM, ANALYZE and CREATE INDEX
+ * CONCURRENTLY only. While it waits, though, it holds the publication, and event triggers that want to add a new table
+ * queue behind it: hence 100 ms, and 1.5 s (enough to make an autovacuum yield) twice, for tables an autovacuum holds.
+ */
+export async function changeMembers(session: Session, order: MemberOrder): Promise<MemberChanges> {
+  if (order.tables.length === 0) return { locked: 0, refused: [] };
+  return (await runBlock<MemberChanges>(session, MEMBERS, order)) ?? { locked: 0, refused: [] };
+}
+
+// ONLY: without it, PostgreSQL takes the children of an inheritance parent along. Partitions belong to their parent anyway.
+const MEMBERS = `
+DECLARE
+  pub name := ${PARAMETERS_SQL} ->> 'publication';
+  action text := ${PARAMETERS_SQL} ->> 'action';
+  tables oid[] := ARRAY(SELECT value::oid FROM jsonb_array_elements_text(${PARAMETERS_SQL} -> 'tables'));
+  deadline timestamptz := clock_timestamp() + interval '10 s';
+  refused jsonb := '[]';
+  given_up oid[] := '{}';
+  pass int := 0;
+  todo record;
+BEGIN
+  LOOP
+    SELECT array_agg(c.oid ORDER BY c.oid) AS relids,
+           array_agg(format('ONLY %I.%I', n.nspname, c.relname) ORDER BY c.oid) AS names,
+           array_agg(EXISTS (
+             SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+              WHERE pass IN (3, 5) AND l.locktype = 'relation' AND l.granted AND l.relation = c.oid
+                AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                AND l.mode = 'ShareUpdateExclusiveLock' AND a.usesysid IS NULL) ORDER BY c.oid) AS vacuumed
+      INTO todo
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_publication p ON p.pubname = pub
+      LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = c.oid
+     WHERE c.oid = ANY (tables) AND c.oid <> ALL (given_up) AND (r.oid IS NULL) = (action = 'ADD');
+    EXIT WHEN todo.relids IS NULL OR (pass > 1 AND clock_timestamp() > deadline);
+
+    IF pass = 0 THEN todo.names := ARRAY[array_to_string(todo.names, ', ')]; END IF;
+    FOR i IN 1 .. cardinality(todo.names) LOOP
+      EXIT WHEN clock_timestamp() > deadline;
+      BEGIN
+        PERFORM set_config('lock_timeout', CASE WHEN todo.vacuumed[i] THEN '1500ms' ELSE '100ms' END, true);
+        EXECUTE format('ALTER PUBLICATION %I %s TABLE ', pub, action) || todo.names[i];
+      EXCEPTION
+        WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR duplicate_object THEN NULL;
+        WHEN others THEN
+          -- One unfit table fails the statement for all: the next pass finds out which.
+          IF pass > 0 THEN
+            given_up := given_up || todo.relids[i];
+            IF jsonb_array_length(refused) < 10 THEN
+              refused := refused || jsonb_build_object('oid', todo.relids[i]::int8, 'reason', SQLERRM);
+            END IF;
+          END IF;
+      END;
+      COMMIT;
+    END LOOP;
+    pass := pass + 1;
+    IF pass > 2 THEN PERFORM pg_sleep(least(0.1 * pass, 1)); END IF;
+    COMMIT;
+  END LOOP;
+  ${returnSql("jsonb_build_object('locked', coalesce(cardinality(todo.relids), 0), 'refused', refused)")};
+END`;

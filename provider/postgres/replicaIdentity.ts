@@ -1,0 +1,165 @@
+import { UserError } from "../errors";
+import { replicaIdentityInputs, type ReplicaIdentityInputs } from "../inputs";
+import type { Drift, Kind, Run } from "../kind";
+import type { ReplicaIdentityOutputs } from "../outputs";
+import { recorded as recordedTarget } from "../target";
+import type { Catalog } from "./catalog";
+import { preflight, selectionFindings, serverFindings } from "./findings";
+import { unlessGone } from "./gone";
+import { brokenByIdentity, describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
+import { dropRecord, ensureRecord, handOver, hasRecord, readRecord } from "./identityRecord";
+import { changeIdentities, type IdentityChanges } from "./identityStatement";
+import { madeByResource, type Mark } from "./mark";
+import { firstFew, formatTableName } from "./names";
+import { select, takesNewTables } from "./selection";
+import type { Session } from "./session";
+import { installTracking, ownNames, removeTracking, tracksNewTables } from "./tracking";
+
+type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
+
+/**
+ * The replica identity FULL of all tracked tables, so that every change is captured with the whole row before. What
+ * each table had before is recorded in the database and given back on destroy, or when the table is no longer tracked:
+ * at once if it is not published, else by the publication when it has taken the table out, since UPDATE and DELETE of
+ * a published table without a key are refused unless its identity is FULL.
+ */
+export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs> = {
+  name: "replicaIdentity",
+  inputs: replicaIdentityInputs,
+  replaceOn: ["publication"],
+  id: ({ database, publication }) => `${database}/${publication}/replica-identity`,
+
+  create: (inputs, run) => run.sql(inputs, (session) => converge(inputs, run, session)),
+
+  update: (state, inputs, run) =>
+    run.sql(inputs, (session) => converge(inputs, run, session), state.branchId),
+
+  read: (state, run) =>
+    unlessGone(() =>
+      run.sql(
+        state,
+        async (session) => {
+          const catalog = await session.catalog();
+          return { outputs: outputsOf(session, catalog, state), drift: driftOf(catalog, state) };
+        },
+        state.branchId,
+      ),
+    ),
+
+  async delete(state, run) {
+    await unlessGone(() => run.sql(state, (session) => putBack(state, run, session), state.branchId));
+  },
+};
+
+async function converge(
+  inputs: ReplicaIdentityInputs,
+  run: Run,
+  session: Session,
+): Promise<ReplicaIdentityOutputs> {
+  const { publication } = inputs;
+  const before = await session.catalog();
+  preflight([...serverFindings(before), ...selectionFindings(select(before, inputs))]);
+  const mark = markOf(session, inputs);
+  await ensureRecord(session, before, publication, mark, run);
+  run.checkpoint();
+
+  // First, so that no table is created unseen between the plan and its end, and none that leaves is tracked again.
+  if (!inputs.trackNewTables) await removeTracking(session, before, publication);
+  else if (!(await installTracking(session, before, inputs, publication, mark)))
+    run.log("New tables are tracked from the next up on: our role may not create event triggers here.");
+  run.checkpoint();
+
+  const catalog = await session.catalog();
+  const tracked = planIdentities(catalog, inputs);
+  const full = tracked.filter((entry) => entry.full).map(({ table }) => table.oid);
+  const others = await readRecord(session, publication, full);
+  const restore = planRestore(catalog, tracked, others, publication);
+  await handOver(session, catalog, publication, restore);
+  const changes = await changeIdentities(session, { schema: ownNames(publication).schema, full, restore });
+  logChanges(changes, catalog, run);
+  return outputsOf(session, await session.catalog(), inputs);
+}
+
+function outputsOf(
+  session: Session,
+  catalog: Catalog,
+  inputs: ReplicaIdentityInputs,
+): ReplicaIdentityOutputs {
+  const tracked = planIdentities(catalog, inputs);
+  const pending = tracked.flatMap(({ table, because }) =>
+    because === undefined ? [] : [{ table, because }],
+  );
+  return {
+    ...recordedTarget(session.target),
+    wanted: tracked.length,
+    done: tracked.length - pending.length,
+    fingerprint: fingerprint(tracked.map(({ table }) => ({ table, state: table.identity }))),
+    pending: describePending(pending),
+    newTables: tracksNewTables(catalog, inputs.publication)
+      ? "event trigger"
+      : takesNewTables(inputs)
+        ? "next up"
+        : "not tracked",
+  };
+}
+
+/** What the next up will do something about. */
+function driftOf(catalog: Catalog, state: State): Drift {
+  const { publication } = state;
+  const tracked = planIdentities(catalog, state);
+  const notFull = tracked.filter(({ table, full }) => full && table.identity !== "full");
+  const broken = brokenByIdentity(catalog, tracked, publication);
+  const triggers = tracksNewTables(catalog, publication);
+  const drift: Record<string, string> = {};
+  const names = (entries: typeof tracked): string =>
+    firstFew(entries.map(({ table }) => formatTableName(table)));
+  if (notFull.length > 0) drift["replica identity not full"] = names(notFull);
+  if (broken.length > 0) drift["writes refused"] = names(broken);
+  if (!hasRecord(catalog, publication)) drift["record of previous identities"] = "missing";
+  if (state.trackNewTables && state.newTables === "event trigger" && !triggers)
+    drift["event triggers"] = "missing or disabled";
+  return drift;
+}
+
+async function putBack(state: State, run: Run, session: Session): Promise<void> {
+  const { publication } = state;
+  const { schema } = ownNames(publication);
+  const catalog = await session.catalog();
+  const existing = catalog.schemas.find(({ name }) => name === schema);
+  if (existing === undefined || !madeByResource(existing.comment, markOf(session, state))) {
+    run.log(
+      `Replica identities stay as they are: the record of what they were, schema ${schema}, is ${existing === undefined ? "gone" : "not ours"}.`,
+    );
+    return;
+  }
+  // First: alive, the triggers would set every table that is put back to FULL again.
+  await removeTracking(session, catalog, publication);
+  run.checkpoint();
+  if (hasRecord(catalog, publication)) {
+    const restore = await readRecord(session, publication, []);
+    await handOver(session, catalog, publication, restore);
+    const changes = await changeIdentities(session, { schema, full: [], restore });
+    logChanges(changes, catalog, run);
+    if (changes.locked > 0) {
+      throw new UserError(
+        `The replica identity of ${changes.locked} tables could not be put back: other transactions kept them locked. Run destroy again; what was done stays done.`,
+      );
+    }
+  }
+  run.checkpoint();
+  await dropRecord(session, publication, run);
+}
+
+function logChanges(changes: IdentityChanges, catalog: Catalog, run: Run): void {
+  const tables = new Map(catalog.tables.map((table) => [table.oid, formatTableName(table)]));
+  const name = (oid: number): string => tables.get(oid) ?? `table ${oid}`;
+  for (const { oid, reason } of changes.refused)
+    run.log(`The replica identity of ${name(oid)} stays as it is: ${reason}.`);
+  for (const { oid, index } of changes.indexGone)
+    run.log(`${name(oid)} has the default replica identity now: the index ${index}, which it used, is gone.`);
+}
+
+function markOf(session: Session, { managedBy }: ReplicaIdentityInputs): Mark {
+  const { projectId, branchId, database } = session.target;
+  return { projectId, branchId, database: database.name, managedBy };
+}

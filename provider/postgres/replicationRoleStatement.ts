@@ -1,0 +1,121 @@
+import { randomInt } from "node:crypto";
+import { secret } from "../secrets";
+import type { RoleFacts } from "./catalog";
+import { transaction, type Session } from "./session";
+
+/** What is to be done to the role, in one transaction. */
+export interface RoleChange {
+  readonly name: string;
+  /** Makes the role with {@link ATTRIBUTES}; otherwise it is altered. */
+  readonly create: boolean;
+  /** Options of ALTER ROLE. Only what differs: PostgreSQL 16 refuses to name what one may not change. */
+  readonly attributes: readonly string[];
+  /** Sets `default_transaction_read_only`. */
+  readonly readOnly: boolean;
+  /** Grants CONNECT to this database, where nobody has it by default. */
+  readonly connect: boolean;
+  /** Roles whose membership it loses. */
+  readonly leave: readonly string[];
+  /** The ownership mark, where it is to be written. */
+  readonly mark?: string;
+  /** Secret. */
+  readonly password?: string;
+}
+
+/** The attributes of the role, and the option of ALTER ROLE that restores each. */
+const ATTRIBUTES = {
+  canLogin: [true, "LOGIN"],
+  replication: [true, "REPLICATION"],
+  superuser: [false, "NOSUPERUSER"],
+  createDb: [false, "NOCREATEDB"],
+  createRole: [false, "NOCREATEROLE"],
+  bypassRls: [false, "NOBYPASSRLS"],
+} as const satisfies Partial<Record<keyof RoleFacts, readonly [boolean, string]>>;
+
+/** A role that was there before only has to be able to do its work. */
+const NEEDED = ["canLogin", "replication"] as const;
+
+export const READ_ONLY = "default_transaction_read_only=on";
+
+/** The ALTER ROLE options that bring the role's attributes back. */
+export function attributesToRestore(role: RoleFacts, created: boolean): string[] {
+  const keys = created ? (Object.keys(ATTRIBUTES) as (keyof typeof ATTRIBUTES)[]) : NEEDED;
+  return keys.filter((key) => role[key] !== ATTRIBUTES[key][0]).map((key) => ATTRIBUTES[key][1]);
+}
+
+/**
+ * The block is constant: what it works on, the password included, comes in as a bound parameter, so that neither the
+ * server's log nor pg_stat_statements shows it. An error inside would carry the inner statement, password and all, in
+ * its context; the handler raises it anew without.
+ */
+const BLOCK = `
+DO $block$
+DECLARE
+  change CONSTANT jsonb := current_setting('pulumi_neon_bemi.role')::jsonb;
+  name CONSTANT text := change ->> 'name';
+  granted record;
+  reason text; detail text; hint text;
+BEGIN
+  IF (change ->> 'create')::boolean THEN
+    EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD %L',
+                   name, change ->> 'password');
+  ELSE
+    IF jsonb_array_length(change -> 'attributes') > 0 THEN
+      EXECUTE format('ALTER ROLE %I ', name)
+        || (SELECT string_agg(option, ' ') FROM jsonb_array_elements_text(change -> 'attributes') option);
+    END IF;
+    IF change ? 'password' THEN
+      EXECUTE format('ALTER ROLE %I PASSWORD %L', name, change ->> 'password');
+    END IF;
+  END IF;
+  IF (change ->> 'readOnly')::boolean THEN
+    EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', name);
+  END IF;
+  FOR granted IN
+    SELECT DISTINCT g.rolname AS role, pg_get_userbyid(m.grantor) AS grantor
+      FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
+     WHERE r.rolname = name AND g.rolname IN (SELECT jsonb_array_elements_text(change -> 'leave'))
+  LOOP
+    EXECUTE format('REVOKE %I FROM %I GRANTED BY %I', granted.role, name, granted.grantor);
+  END LOOP;
+  IF (change ->> 'connect')::boolean AND NOT has_database_privilege(name, current_database(), 'CONNECT') THEN
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
+  END IF;
+  IF change ? 'mark' THEN
+    EXECUTE format('COMMENT ON ROLE %I IS %L', name, change ->> 'mark');
+  END IF;
+EXCEPTION WHEN others THEN
+  GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  RAISE EXCEPTION USING MESSAGE = reason, DETAIL = detail, HINT = hint, ERRCODE = SQLSTATE;
+END
+$block$`;
+
+/** Makes or alters the role in a transaction of its own: Neon forwards it to its control plane at the commit. */
+export async function changeRole(session: Session, change: RoleChange): Promise<void> {
+  try {
+    await transaction(session, async () => {
+      await session.query("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
+        JSON.stringify(change),
+      ]);
+      await session.query(BLOCK);
+    });
+  } finally {
+    session.changed();
+  }
+}
+
+const CLASSES = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "-_"] as const;
+const LENGTH = 32;
+
+/**
+ * A new password: about 180 bits, characters of all four classes (Neon asks for 60 bits and mixed classes), none of
+ * which has to be escaped in a URI.
+ */
+export function newPassword(): string {
+  const all = CLASSES.join("");
+  for (;;) {
+    const password = Array.from({ length: LENGTH }, () => all.charAt(randomInt(all.length))).join("");
+    const mixed = CLASSES.every((letters) => Array.from(password).some((letter) => letters.includes(letter)));
+    if (mixed) return secret(password);
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Compiles the project into dist and notes in dist/sources.sha256 which sources it compiled. Plain Node: `npm ci`
+ * runs it as `prepare`, and tools/run.mjs whenever dist is missing or older than its sources.
+ */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { exitCode } from "./child.mjs";
+import { withLock } from "./lock.mjs";
+
+const require = createRequire(import.meta.url);
+const MOST_ATTEMPTS = 3;
+
+/** Whether dist is what the sources as they are now compile to. */
+export function isBuilt(project) {
+  const compiled = path.join(project, "dist", "provider", "freshness.js");
+  return existsSync(compiled) && load(compiled).isFresh(project, "all");
+}
+
+/**
+ * Compiles, unless another process did so while this one waited for its turn.
+ *
+ * @param {string} project the project's folder
+ * @param {(line: string) => void} say
+ * @returns {Promise<boolean>} false if the sources do not compile; the compiler has said why on stderr
+ */
+export async function build(project, say) {
+  let waited = false;
+  const onWait = () => {
+    waited = true;
+    say("Another process is compiling; waiting for it.");
+  };
+  return await withLock("build", project, onWait, async () => {
+    if (waited && isBuilt(project)) return true;
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+      const outcome = await compile(project);
+      if (outcome !== "changed") return outcome === "built";
+      say("The sources changed while they were compiled; compiling again.");
+    }
+    say("The sources keep changing while they are compiled. Build again when they are at rest.");
+    return false;
+  });
+}
+
+async function compile(project) {
+  const dist = path.join(project, "dist");
+  const before = snapshot(project);
+  const stamp = path.join(dist, "sources.sha256");
+  rmSync(stamp, { force: true });
+  // Without its output the compiler's memory of what it wrote last time is wrong, and it would write nothing.
+  if (!existsSync(path.join(dist, "provider", "freshness.js")))
+    rmSync(dist, { recursive: true, force: true });
+  const tsc = require.resolve("typescript/bin/tsc");
+  const code = await exitCode(process.execPath, [tsc, "-p", "tsconfig.build.json"], project);
+  if (code !== 0) return "failed";
+  const freshness = load(path.join(dist, "provider", "freshness.js"));
+  removeOrphans(project, freshness.ALL_ROOMS);
+  copySql(project, freshness.ALL_ROOMS);
+  const text = freshness.stampText(project);
+  if (snapshot(project) !== before) return "changed";
+  writeFileSync(stamp, text);
+  return "built";
+}
+
+/** Changes whenever a file that may be compiled is written, renamed or removed. */
+function snapshot(project) {
+  const lines = [
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "components",
+    "provider",
+    "sandbox",
+    "tools",
+    "bench",
+  ]
+    .flatMap((entry) => files(path.join(project, entry)))
+    .map((file) => {
+      const found = statSync(file, { throwIfNoEntry: false });
+      return `${file} ${found?.ino} ${found?.size} ${found?.ctimeMs}`;
+    });
+  return lines.join("\n");
+}
+
+/** Every file at or below a path, in a fixed order; none if there is nothing. */
+function files(at) {
+  if (!existsSync(at)) return [];
+  if (!statSync(at).isDirectory()) return [at];
+  return readdirSync(at, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+/** The compiler leaves the output of sources that are gone; npm would publish it. */
+function removeOrphans(project, rooms) {
+  for (const room of rooms) {
+    for (const file of files(path.join(project, "dist", room))) {
+      const source = path
+        .relative(path.join(project, "dist"), file)
+        .replace(/(\.d\.ts|\.js\.map|\.js)$/, ".ts");
+      if (!existsSync(path.join(project, source))) rmSync(file);
+    }
+  }
+}
+
+function copySql(project, rooms) {
+  for (const room of rooms) {
+    for (const file of files(path.join(project, room)).filter((name) => name.endsWith(".sql"))) {
+      const copy = path.join(project, "dist", path.relative(project, file));
+      mkdirSync(path.dirname(copy), { recursive: true });
+      copyFileSync(file, copy);
+    }
+  }
+}
+
+/** Loads a compiled module as it is on disk now, not as it was when it was last loaded. */
+function load(module) {
+  for (const loaded of Object.keys(require.cache)) {
+    if (loaded.startsWith(path.dirname(module))) delete require.cache[loaded];
+  }
+  return require(module);
+}
+
+const self = fileURLToPath(import.meta.url);
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === self) {
+  const project = path.dirname(path.dirname(self));
+  process.exitCode = (await build(project, (line) => console.error(line))) ? 0 : 1;
+}

@@ -1,0 +1,66 @@
+import type { Client } from "pg";
+import { CATALOG_FACTS } from "./catalogQuery";
+
+/** One thing that a database or project holds: its kind, its name, and what it is like. */
+export interface Fact {
+  /** In the words of PostgreSQL, e.g. `replica identity`. */
+  readonly kind: string;
+  readonly object: string;
+  readonly value: string;
+}
+
+/** A fact that is not as it was: without `before` it is new, without `after` it is gone. */
+export interface Difference {
+  readonly kind: string;
+  readonly object: string;
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/**
+ * Everything in the catalogs that provisioning could change, and more: roles with their passwords' fingerprints,
+ * memberships, privileges (explicit or by default), default privileges, settings of roles and databases, publications
+ * and their members, replica identities, event triggers, functions, schemas, relations with their columns,
+ * constraints, triggers, policies, extensions, comments and replication slots. Nothing that moves by itself, such as
+ * positions in the WAL.
+ *
+ * @param client - connected to the database as a superuser: others do not see all of it.
+ */
+export async function catalogFacts(client: Client): Promise<Fact[]> {
+  const { rows } = await client.query<Fact>(CATALOG_FACTS);
+  return rows;
+}
+
+/** The project's IP Allow list as facts, its order included. */
+export function allowListFacts(list: {
+  readonly ips: readonly string[];
+  readonly protectedBranchesOnly: boolean;
+}): Fact[] {
+  return [
+    { kind: "IP Allow", object: "entries in their order", value: JSON.stringify(list.ips) },
+    { kind: "IP Allow", object: "protected branches only", value: String(list.protectedBranchesOnly) },
+  ];
+}
+
+/** What differs between two sets of facts, sorted by kind and object. */
+export function compareFacts(before: readonly Fact[], after: readonly Fact[]): Difference[] {
+  const then = index(before);
+  const now = index(after);
+  return [...new Set([...then.keys(), ...now.keys()])].sort().flatMap((key) => {
+    const [was, is] = [then.get(key), now.get(key)];
+    const fact = was ?? is;
+    if (fact === undefined || was?.value === is?.value) return [];
+    return [{ kind: fact.kind, object: fact.object, before: was?.value, after: is?.value }];
+  });
+}
+
+/** How many facts there are of each kind, in the order of the kinds' names. */
+export function countFacts(facts: readonly Fact[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { kind } of facts) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return new Map([...counts].sort(([a], [b]) => a.localeCompare(b)));
+}
+
+function index(facts: readonly Fact[]): Map<string, Fact> {
+  return new Map(facts.map((fact) => [`${fact.kind}\u0000${fact.object}`, fact]));
+}

@@ -1,0 +1,226 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { UserError } from "../../provider/errors";
+import { createNeonApi } from "../../provider/neon/client";
+import { startSandbox, type SandboxInfo } from "../../sandbox";
+import { findEngine, PROJECT } from "../engine";
+import { EXCLUDED_TABLE, runApplication, TRACKED_SCHEMAS } from "./application";
+import { allowListFacts, catalogFacts, compareFacts, countFacts, type Fact } from "./catalogs";
+import { discrepancies, type Change } from "./changes";
+import type { Cleanup } from "./cleanup";
+import { withClient } from "./client";
+import { startConsumer } from "./consumer";
+import { playground, REAL_PROJECT } from "./instructions";
+import { hasAddress } from "./loopback";
+import type { StartOptions } from "./options";
+import { changesTable, counts, dialog, differences, notes, operation, readiness } from "./report";
+import { DemoStack } from "./stack";
+import type { Progress, Steps } from "./steps";
+
+/** On the project's IP Allow list before the stack is: the application, and the machine that runs Pulumi. */
+const APPLICATION_ADDRESS = "127.0.0.1";
+/** Where Bemi connects from, so that it gets in only because the stack has put it on the list. */
+const BEMI_ADDRESS = "127.0.0.7";
+const CATCH_UP_MS = 20_000;
+
+const outputs = z.object({
+  connection: z.object({
+    host: z.string(),
+    port: z.number(),
+    database: z.string(),
+    username: z.string(),
+    password: z.string(),
+    environment: z.string(),
+  }),
+  status: z.object({
+    ready: z.boolean(),
+    walLevel: z.string(),
+    serverVersion: z.string(),
+    publishedTables: z.string(),
+    fullIdentity: z.string(),
+    slotState: z.string(),
+    newTables: z.string(),
+    degraded: z.array(z.string()),
+  }),
+});
+type Outputs = z.infer<typeof outputs>;
+
+/** The whole story, step by step. Throws where a step fails or what it proves does not hold. */
+export async function runDemo(
+  options: StartOptions,
+  steps: Steps,
+  cleanup: Cleanup,
+  interrupted: AbortSignal,
+): Promise<void> {
+  const engine = await steps.run(
+    "Pulumi CLI",
+    (progress) => findEngine({ progress }),
+    ({ version, origin }) => `Pulumi CLI ${version} (${origin === "path" ? "on PATH" : origin})`,
+  );
+  const sandbox = await steps.run(
+    "Sandbox",
+    (progress) => openSandbox(options.postgres, cleanup, progress),
+    () => `Sandbox: PostgreSQL ${options.postgres} with a sample shop, behind a Neon API emulator`,
+  );
+  const before = await steps.run(
+    "Catalogs and allow-list",
+    () => facts(sandbox),
+    (found) => `Catalogs and IP Allow list recorded: ${found.length} facts`,
+  );
+
+  const bemiAddress = (await hasAddress(BEMI_ADDRESS)) ? BEMI_ADDRESS : APPLICATION_ADDRESS;
+  const env = {
+    NEON_API_URL: sandbox.apiUrl,
+    NEON_API_KEY: sandbox.apiKey,
+    PGSSLROOTCERT: sandbox.sslRootCert,
+  };
+  const stack = await steps.run(
+    "Stack",
+    async () => {
+      const creating = DemoStack.create({
+        engineRoot: engine.root,
+        engineEnv: engine.env,
+        project: PROJECT,
+        config: stackConfig(sandbox, options.postgres, bemiAddress),
+        env,
+        interrupted,
+      });
+      cleanup.add(async () => {
+        await (await creating.catch(() => undefined))?.close();
+      });
+      return await creating;
+    },
+    () => "Stack created, its state in a temporary folder",
+  );
+  const planned = await steps.run(
+    "pulumi preview",
+    (progress) => stack.preview(progress),
+    (outcome) => `pulumi preview: ${outcome.steps.length} to create`,
+  );
+  steps.print(operation(planned));
+  const made = await steps.run(
+    "pulumi up",
+    (progress) => stack.up(progress),
+    (outcome) => `pulumi up: ${outcome.steps.length} created`,
+  );
+  steps.print(...notes(made, planned));
+  const { connection, status } = outputs.parse(await stack.outputs());
+
+  const changes = await steps.run(
+    "Bemi",
+    () => capture(sandbox, connection, bemiAddress),
+    (list) =>
+      `Bemi streamed from ${bemiAddress}, the shop wrote: all ${list.length} changes arrived, every row before complete`,
+  );
+  steps.print(`\n${changesTable(changes)}\n`);
+  steps.print(`For Bemi's dialog "Connect PostgreSQL Database":\n${dialog(connection)}\n`);
+  steps.print(`Readiness after the up (stack output "status"):\n${readiness(status)}\n`);
+
+  if (options.keep) {
+    steps.print(playground({ sandbox, stack }));
+    await untilInterrupted(interrupted);
+    return;
+  }
+  const taken = await steps.run(
+    "pulumi destroy",
+    (progress) => stack.destroy(progress),
+    (outcome) => `pulumi destroy: ${outcome.steps.length} deleted`,
+  );
+  steps.print(...notes(taken));
+  const after = await steps.run(
+    "Comparison",
+    async () => {
+      const found = await facts(sandbox);
+      const different = compareFacts(before, found);
+      if (different.length > 0)
+        throw new UserError(`After the destroy these are not as before:\n${differences(different)}`);
+      return found;
+    },
+    (found) => `Comparison: the database and the IP Allow list are as before, all ${found.length} facts`,
+  );
+  steps.print(
+    `  ${counts(countFacts(after))}\n  What stays: wal_level = logical. Neon cannot turn logical replication off again.\n`,
+  );
+  steps.print(REAL_PROJECT);
+}
+
+async function openSandbox(
+  postgres: StartOptions["postgres"],
+  cleanup: Cleanup,
+  progress: Progress,
+): Promise<SandboxInfo> {
+  const starting = startSandbox({ postgres, progress });
+  cleanup.add(async () => {
+    await (await starting.catch(() => undefined))?.stop();
+  });
+  const { info } = await starting;
+  progress("restricting the project to the application's address");
+  const list = { ips: [APPLICATION_ADDRESS], protected_branches_only: false };
+  await neon(info).updateSettings(info.projectId, ({ allowedIps }) =>
+    allowedIps.ips.length === 0 ? { allowed_ips: list } : undefined,
+  );
+  return info;
+}
+
+/** Before PostgreSQL 16 only a superuser may give REPLICATION in SQL; there the role is made through Neon's API. */
+function stackConfig(
+  { projectId, branchName, database }: SandboxInfo,
+  postgres: number,
+  bemiAddress: string,
+): Record<string, unknown> {
+  return {
+    projectId,
+    branch: branchName,
+    database,
+    environment: "Test",
+    schemas: TRACKED_SCHEMAS,
+    excludeTables: [EXCLUDED_TABLE],
+    role: { name: "bemi", createdBy: postgres < 16 ? "api" : "sql" },
+    allowedIps: [bemiAddress],
+    dropSlotOnDestroy: true,
+  };
+}
+
+/** A client of its own each time: they remember what they have read. */
+function neon({ apiUrl, apiKey }: SandboxInfo): ReturnType<typeof createNeonApi> {
+  return createNeonApi({ baseUrl: apiUrl, apiKey, log: () => undefined });
+}
+
+async function facts(sandbox: SandboxInfo): Promise<Fact[]> {
+  const { allowedIps } = await neon(sandbox).project(sandbox.projectId);
+  const catalogs = await withClient({ connectionString: sandbox.superuserUri }, catalogFacts);
+  return [...catalogs, ...allowListFacts(allowedIps)];
+}
+
+async function capture(
+  sandbox: SandboxInfo,
+  connection: Outputs["connection"],
+  localAddress: string,
+): Promise<readonly Change[]> {
+  const { sslRootCert, ownerUri } = sandbox;
+  const consumer = await startConsumer({
+    connection,
+    publication: "bemi",
+    slot: "bemi",
+    sslRootCert,
+    localAddress,
+  });
+  try {
+    const lastWord = randomUUID();
+    const writes = await runApplication({ uri: ownerUri, sslRootCert, lastWord });
+    await consumer.reached(lastWord, CATCH_UP_MS);
+    const wrong = discrepancies(writes, consumer.changes);
+    if (wrong.length > 0)
+      throw new UserError(`What Bemi captured is not what the application did:\n  ${wrong.join("\n  ")}`);
+    return consumer.changes;
+  } finally {
+    await consumer.stop();
+  }
+}
+
+async function untilInterrupted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => {
+    signal.addEventListener("abort", resolve);
+  });
+}

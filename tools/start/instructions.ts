@@ -1,0 +1,35 @@
+import type { SandboxInfo } from "../../sandbox";
+import { STACK_NAME } from "./stack";
+
+/** How to use what `npm start -- --keep` has left up. */
+export function playground(up: {
+  readonly sandbox: SandboxInfo;
+  readonly stack: { readonly configFile: string; readonly environment: Readonly<Record<string, string>> };
+}): string {
+  const { sandbox, stack } = up;
+  const arguments_ = `--stack ${STACK_NAME} --config-file ${quote(stack.configFile)}`;
+  const exports = Object.entries(stack.environment).map(([name, value]) => `export ${name}=${quote(value)}`);
+  return [
+    "Sandbox and stack are up until Ctrl-C. In another terminal, in this folder:",
+    "",
+    ...exports,
+    `npm run pulumi -- preview ${arguments_}`,
+    `npm run pulumi -- stack output connection --show-secrets --stack ${STACK_NAME}`,
+    `psql ${quote(sandbox.ownerUri)}`,
+    "",
+  ].join("\n");
+}
+
+/** What is the same with a project of one's own. */
+export const REAL_PROJECT = `The same with a Neon project of your own, from this folder:
+  export NEON_API_KEY=...            # Neon console: Account settings, API keys
+  npm run pulumi -- login --local    # or your own backend
+  npm run pulumi -- stack init production
+  npm run pulumi -- config set neon-bemi:projectId cool-darkness-123456
+  npm run pulumi -- config set neon-bemi:database neondb
+  npm run pulumi -- preview          # then: up`;
+
+/** For a POSIX shell. */
+function quote(value: string): string {
+  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,40 @@
+import { parseArgs } from "node:util";
+import { UserError } from "../../provider/errors";
+
+const VERSIONS = [15, 16, 17, 18] as const;
+
+export interface StartOptions {
+  /** Leaves the sandbox and the stack up until Ctrl-C, instead of destroying and comparing. */
+  readonly keep: boolean;
+  /** Major version of the sandbox's PostgreSQL. */
+  readonly postgres: (typeof VERSIONS)[number];
+}
+
+export const USAGE = "npm start [-- [--keep] [--postgres 15|16|17|18]]";
+
+/** Reads the command line of `npm start`. */
+export function parseOptions(args: readonly string[]): StartOptions {
+  const { keep, postgres } = read(args);
+  const version = VERSIONS.find((known) => String(known) === postgres);
+  if (version === undefined) {
+    throw new UserError(
+      `--postgres ${postgres} is not one of the sandbox's servers: ${VERSIONS.join(", ")}. Usage: ${USAGE}`,
+    );
+  }
+  return { keep, postgres: version };
+}
+
+function read(args: readonly string[]): { keep: boolean; postgres: string } {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        keep: { type: "boolean", default: false },
+        postgres: { type: "string", default: "17" },
+      },
+    }).values;
+  } catch (error) {
+    const [reason] = (error instanceof Error ? error.message : String(error)).split(". ");
+    throw new UserError(`${reason ?? "Unknown arguments"}. Usage: ${USAGE}`);
+  }
+}

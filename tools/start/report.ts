@@ -1,0 +1,179 @@
+import Table from "cli-table3";
+import type { Change, Row } from "./changes";
+import type { Difference } from "./catalogs";
+import type { Outcome } from "./stack";
+
+/** Widths of the columns, borders and padding apart: the table is 110 columns wide. */
+const WIDTHS = { time: 8, operation: 9, table: 22, key: 11, before: 21, after: 20 } as const;
+/** Of every text. */
+const LINE = 110;
+/** Lines of a cell; what does not fit is counted. */
+const MOST_LINES = 3;
+
+/**
+ * The captured changes as a table. An update shows the columns that changed and counts the others; a create and a
+ * delete show the first columns of the row. Columns of the primary key stand in their own column, long values are
+ * shortened.
+ */
+export function changesTable(changes: readonly Change[]): string {
+  const table = new Table({
+    head: ["Time", "Operation", "Table", "Primary Key", "Before", "After"],
+    colWidths: Object.values(WIDTHS).map((width) => width + 2),
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { time, operation, table: name, key, before, after } of changes) {
+    table.push([
+      time.toISOString().slice(11, 19),
+      operation,
+      tableName(name),
+      fit(primaryKey(key, after ?? before), WIDTHS.key),
+      row(before, { other: after, key, width: WIDTHS.before, countUnchanged: true }),
+      row(after, { other: before, key, width: WIDTHS.after, countUnchanged: false }),
+    ]);
+  }
+  return table.toString();
+}
+
+/** On two lines where it is too long for one. */
+function tableName(name: string): string {
+  if (name.length <= WIDTHS.table) return name;
+  const dot = name.indexOf(".") + 1;
+  return [name.slice(0, dot), ` ${name.slice(dot)}`].map((part) => fit(part, WIDTHS.table)).join("\n");
+}
+
+function primaryKey(key: readonly string[], side: Row | undefined): string {
+  return key.length === 0 ? "(none)" : key.map((column) => text(side?.[column])).join(", ");
+}
+
+/** One side of a change, a column on each line. With another side to compare with, only what differs is shown. */
+function row(
+  side: Row | undefined,
+  how: {
+    readonly other: Row | undefined;
+    readonly key: readonly string[];
+    readonly width: number;
+    readonly countUnchanged: boolean;
+  },
+): string {
+  if (side === undefined) return "";
+  const { other, key, width, countUnchanged } = how;
+  const differs = (column: string): boolean => other !== undefined && side[column] !== other[column];
+  const columns = Object.keys(side);
+  const shown = columns.filter((column) => (other === undefined ? !key.includes(column) : differs(column)));
+  const same = other === undefined ? 0 : columns.length - shown.length;
+  const last = countUnchanged && same > 0 ? [`+ ${same} unchanged`] : [];
+  const room = MOST_LINES - last.length;
+  const fitting = shown.length <= room ? shown.length : room - 1;
+  const lines = shown.slice(0, fitting).map((column) => fit(`${column}: ${text(side[column])}`, width));
+  const more = shown.length - fitting;
+  return [...lines, ...(more > 0 ? [`+ ${more} more`] : []), ...last].join("\n");
+}
+
+function text(value: string | null | undefined): string {
+  if (value === undefined) return "(missing)";
+  return value === null ? "NULL" : value.replace(/\s+/g, " ");
+}
+
+/** Shortens to the width; of long values it says how long they are. */
+function fit(line: string, width: number): string {
+  if (line.length <= width) return line;
+  const length = line.length > 200 ? ` ${Math.round(line.length / 1000)}k` : "";
+  return `${line.slice(0, width - 1 - length.length)}…${length}`;
+}
+
+/** What an operation did, a resource on each line, and what it told. */
+export function operation(outcome: Outcome): string {
+  const { steps } = outcome;
+  const width = Math.max(0, ...steps.map(({ type }) => type.length));
+  const lines = steps.map(({ type, name }) => `    + ${type.padEnd(width)}  ${name}`);
+  return [...lines, ...notes(outcome)].join("\n");
+}
+
+/** What an operation told, in lines; what was told before is left out. */
+export function notes({ notes: told }: Outcome, before?: Outcome): string[] {
+  return told
+    .filter((note) => before?.notes.includes(note) !== true)
+    .map((note) => `    · ${wrap(note.split(/\s+/), " ", LINE - 6).join("\n      ")}`);
+}
+
+/** E.g. `comments 3 · roles 5`. */
+export function counts(facts: ReadonlyMap<string, number>): string {
+  return wrap(
+    [...facts].map(([kind, count]) => `${kind} ${count}`),
+    " · ",
+    106,
+  ).join("\n  ");
+}
+
+/** Puts as many parts on a line as fit. */
+function wrap(parts: readonly string[], separator: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const joined = lines.length === 0 ? part : `${lines.at(-1) ?? ""}${separator}${part}`;
+    if (lines.length > 0 && joined.length <= width) lines[lines.length - 1] = joined;
+    else lines.push(part);
+  }
+  return lines;
+}
+
+/** The fields of Bemi's dialog "Connect PostgreSQL Database", without the password. */
+export function dialog(connection: {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly username: string;
+  readonly environment: string;
+}): string {
+  return fields([
+    ["Host", connection.host],
+    ["Port", String(connection.port)],
+    ["Database Name", connection.database],
+    ["Username", connection.username],
+    ["Password", `${"•".repeat(8)} (in full: pulumi stack output connection --show-secrets)`],
+    ["Environment", connection.environment],
+  ]);
+}
+
+/** What the stack's output `status` says, in words. */
+export function readiness(status: {
+  readonly ready: boolean;
+  readonly walLevel: string;
+  readonly serverVersion: string;
+  readonly publishedTables: string;
+  readonly fullIdentity: string;
+  readonly slotState: string;
+  readonly newTables: string;
+  readonly degraded: readonly string[];
+}): string {
+  return fields([
+    ["Ready", status.ready ? "yes" : "no"],
+    ["PostgreSQL", `${status.serverVersion}, wal_level ${status.walLevel}`],
+    ["Published", status.publishedTables],
+    ["Full row before", status.fullIdentity],
+    ["New tables", status.newTables],
+    ["Slot", status.slotState],
+    ...status.degraded.map((line): [string, string] => ["Limit", line]),
+  ]);
+}
+
+function fields(entries: readonly (readonly [label: string, value: string])[]): string {
+  const width = Math.max(...entries.map(([label]) => label.length));
+  const indent = " ".repeat(width + 4);
+  return entries
+    .map(([label, value]) => {
+      const lines = wrap(value.split(" "), " ", LINE - indent.length);
+      return `  ${label.padEnd(width)}  ${lines.join(`\n${indent}`)}`;
+    })
+    .join("\n");
+}
+
+/** The first few differences, a line each. */
+export function differences(list: readonly Difference[], most = 20): string {
+  const lines = list.slice(0, most).map(({ kind, object, before, after }) => {
+    if (before === undefined) return `  + ${kind} ${object}`;
+    if (after === undefined) return `  - ${kind} ${object}`;
+    return `  ~ ${kind} ${object}: ${before} -> ${after}`;
+  });
+  if (list.length > most) lines.push(`  and ${list.length - most} more`);
+  return lines.join("\n");
+}

@@ -1,0 +1,118 @@
+import type { Ora } from "ora";
+
+/** One line for a person about what a step is doing right now. */
+export type Progress = (line: string) => void;
+
+/** Column where the elapsed time of a step ends. */
+const WIDTH = 110;
+/** Without a terminal a step says what it is doing at most this often, so that logs stay short. */
+const QUIET_MS = 10_000;
+
+/**
+ * Prints the steps of a run: a spinner with the latest progress while a step works in a terminal, and one line with
+ * its result and the time it took. Without a terminal it prints plain lines only.
+ */
+export class Steps {
+  constructor(
+    private readonly out: NodeJS.WriteStream,
+    private readonly interrupted: AbortSignal,
+  ) {}
+
+  /**
+   * Runs one step. Rejects as soon as the run is interrupted, though `work` may still be busy: who starts something
+   * also registers how it is stopped.
+   *
+   * @param done - the line that says what came out.
+   */
+  async run<Result>(
+    title: string,
+    work: (progress: Progress) => Promise<Result>,
+    done: (result: Result) => string,
+  ): Promise<Result> {
+    const started = performance.now();
+    const display = await this.display(title);
+    try {
+      const result = await this.unlessInterrupted(
+        work((line) => {
+          display.progress(line);
+        }),
+      );
+      display.end("✔", this.timed(done(result), started));
+      return result;
+    } catch (error) {
+      display.end("✖", this.timed(title, started));
+      throw error;
+    }
+  }
+
+  /** Prints lines between steps. */
+  print(...texts: readonly string[]): void {
+    for (const text of texts) this.out.write(`${text}\n`);
+  }
+
+  private async unlessInterrupted<Result>(work: Promise<Result>): Promise<Result> {
+    const { interrupted } = this;
+    let onAbort = (): void => undefined;
+    const abort = new Promise<never>((_, reject) => {
+      onAbort = () => {
+        reject(new Interrupted());
+      };
+      if (interrupted.aborted) onAbort();
+      else interrupted.addEventListener("abort", onAbort);
+    });
+    try {
+      return await Promise.race([work, abort]);
+    } finally {
+      interrupted.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** The text, and the time since `started` at the right. */
+  private timed(text: string, started: number): string {
+    const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+    const width = Math.min(WIDTH, this.out.isTTY ? this.out.columns : WIDTH);
+    return `${text.padEnd(width - 2 - seconds.length - 1)} ${seconds}`;
+  }
+
+  private async display(title: string): Promise<Display> {
+    return this.out.isTTY ? await spinner(title, this.out) : plain(title, this.out);
+  }
+}
+
+/** Someone asked the run to stop. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+interface Display {
+  progress(line: string): void;
+  end(symbol: string, text: string): void;
+}
+
+async function spinner(title: string, stream: NodeJS.WriteStream): Promise<Display> {
+  // An ES module only; ora draws on the stream that the results go to, so that they keep their order.
+  const { default: ora } = await import("ora");
+  const drawn: Ora = ora({ text: title, stream, discardStdin: false }).start();
+  return {
+    progress(line) {
+      drawn.text = `${title}: ${line}`.slice(0, Math.max(20, stream.columns - 4));
+    },
+    end(symbol, text) {
+      drawn.stopAndPersist({ symbol, text });
+    },
+  };
+}
+
+function plain(title: string, stream: NodeJS.WriteStream): Display {
+  let last = performance.now();
+  return {
+    progress(line) {
+      if (performance.now() - last < QUIET_MS) return;
+      last = performance.now();
+      stream.write(`  ${title}: ${line}\n`);
+    },
+    end(symbol, text) {
+      stream.write(`${symbol} ${text}\n`);
+    },
+  };
+}

@@ -1,0 +1,185 @@
+import { Client } from "pg";
+import { discrepancies, type Change } from "../../tools/start/changes";
+import { startConsumer, type Consumer } from "../../tools/start/consumer";
+import { Recorder } from "../../tools/start/recorder";
+import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
+
+const SCHEMA = `
+  CREATE TABLE orders (id int PRIMARY KEY, total numeric(20, 10), placed timestamptz, doubled numeric GENERATED ALWAYS AS (total * 2) STORED);
+  CREATE TABLE clicks (url text, at timestamptz);
+  CREATE TABLE notes (id int, part text, body text, PRIMARY KEY (part, id));
+  CREATE TABLE "Mixed Case" ("Id" int PRIMARY KEY, "Full ""Name""" text);
+  CREATE TABLE events (id int, year int, kind text) PARTITION BY LIST (year);
+  CREATE TABLE events_2024 PARTITION OF events FOR VALUES IN (2024);
+  CREATE TABLE events_2025 PARTITION OF events FOR VALUES IN (2025);
+  CREATE TABLE keyed (id int PRIMARY KEY, name text);
+  ALTER TABLE orders REPLICA IDENTITY FULL;
+  ALTER TABLE clicks REPLICA IDENTITY FULL;
+  ALTER TABLE notes REPLICA IDENTITY FULL;
+  ALTER TABLE "Mixed Case" REPLICA IDENTITY FULL;
+  ALTER TABLE events REPLICA IDENTITY FULL;
+  ALTER TABLE events_2024 REPLICA IDENTITY FULL;
+  ALTER TABLE events_2025 REPLICA IDENTITY FULL;
+  CREATE PUBLICATION bemi FOR TABLE orders, clicks, notes, "Mixed Case", events, keyed;
+`;
+
+let database: TestDatabase;
+let owner: Client;
+
+beforeAll(async () => {
+  database = await testDatabase({ sql: SCHEMA, admits: (address) => address !== "127.0.0.9" });
+  await runSql(
+    database.superuserUri,
+    "CREATE ROLE bemi LOGIN REPLICATION PASSWORD 'Sup3r-secret'; ALTER ROLE bemi SET default_transaction_read_only = on",
+  );
+  owner = new Client({ connectionString: database.ownerUri });
+  await owner.connect();
+});
+
+afterAll(async () => {
+  await owner.end();
+  await database.close();
+});
+
+function connect(
+  overrides: { password?: string; localAddress?: string; publication?: string } = {},
+): Promise<Consumer> {
+  const { hostname, port, pathname } = new URL(database.ownerUri);
+  return startConsumer({
+    connection: {
+      host: hostname,
+      port: Number(port),
+      database: pathname.slice(1),
+      username: "bemi",
+      password: overrides.password ?? "Sup3r-secret",
+    },
+    publication: overrides.publication ?? "bemi",
+    slot: "bemi",
+    sslRootCert: database.sslRootCert,
+    localAddress: overrides.localAddress,
+  });
+}
+
+async function capture(work: (recorder: Recorder) => Promise<void>): Promise<[Recorder, readonly Change[]]> {
+  const consumer = await connect();
+  try {
+    const recorder = new Recorder(owner);
+    await work(recorder);
+    await owner.query("SELECT pg_logical_emit_message(true, 'test', 'end')");
+    await consumer.reached("end", 20_000);
+    return [recorder, consumer.changes];
+  } finally {
+    await consumer.stop();
+  }
+}
+
+describe("what the application writes and the consumer captures", () => {
+  it("agree on every kind of table, with every column before and after", async () => {
+    const big = Array.from({ length: 4000 }, (_, index) => `word${index}`).join(" ");
+    const [{ writes }, changes] = await capture(async (app) => {
+      await app.insert(["public", "orders"], {
+        id: 1,
+        total: "12345678.1234567891",
+        placed: "2025-03-01 10:00:00.123456+00",
+      });
+      await app.update(["public", "orders"], { id: 1 }, { total: null });
+      await app.insert(["public", "clicks"], { url: "/", at: null });
+      await app.update(["public", "clicks"], { url: "/" }, { at: "2025-03-01 10:00:00+00" });
+      await app.remove(["public", "clicks"], { url: "/" });
+      await app.insert(["public", "notes"], { id: 7, part: "b", body: big });
+      await app.update(["public", "notes"], { id: 7 }, { part: "c" });
+      await app.remove(["public", "notes"], { id: 7 });
+      await app.insert(["public", "Mixed Case"], { Id: 1, 'Full "Name"': "Ada" });
+      await app.update(["public", "Mixed Case"], { Id: 1 }, { 'Full "Name"': "Grace" });
+      await app.insert(["public", "events"], { id: 1, year: 2025, kind: "login" });
+      await app.update(["public", "events"], { id: 1 }, { kind: "logout" });
+    });
+    expect(writes).toHaveLength(12);
+    expect(discrepancies(writes, changes)).toEqual([]);
+    expect(changes.map(({ table, operation }) => `${operation} ${table}`)).toEqual(
+      writes.map(({ table, operation }) => `${operation} ${table}`),
+    );
+    expect(changes.at(-1)).toMatchObject({
+      table: "public.events_2025",
+      before: { kind: "login" },
+      after: { kind: "logout" },
+    });
+    expect(changes[1]).toMatchObject({
+      key: ["id"],
+      before: { total: "12345678.1234567891", placed: "2025-03-01 10:00:00.123456+00" },
+      after: { total: null },
+    });
+    expect(changes.find(({ table }) => table === "public.notes")?.key).toEqual(["part", "id"]);
+    expect(changes.find(({ table }) => table === "public.clicks")?.key).toEqual([]);
+    expect(Math.abs(Date.now() - (changes[0]?.time.getTime() ?? 0))).toBeLessThan(3_600_000);
+  });
+
+  it("differ where a table's identity is not FULL", async () => {
+    const [{ writes }, changes] = await capture(async (app) => {
+      await app.insert(["public", "keyed"], { id: 1, name: "a" });
+      await app.update(["public", "keyed"], { id: 1 }, { name: "b" });
+      await app.remove(["public", "keyed"], { id: 1 });
+    });
+    expect(discrepancies(writes, changes)).toEqual([
+      "Update in public.keyed: the row before is missing",
+      "Delete in public.keyed: the row before is missing",
+    ]);
+  });
+
+  it("includes a truncate", async () => {
+    const [, changes] = await capture(async () => {
+      await owner.query("TRUNCATE keyed");
+    });
+    expect(changes).toMatchObject([{ operation: "Truncate", table: "public.keyed" }]);
+  });
+
+  it("is streamed once: what was acknowledged does not come again", async () => {
+    const [, changes] = await capture(async (app) => {
+      await app.insert(["public", "orders"], { id: 50, total: 1, placed: null });
+    });
+    expect(changes.map(({ after }) => after?.["id"])).toEqual(["50"]);
+  });
+});
+
+describe("the consumer", () => {
+  it("leaves an inactive slot behind when it stops", async () => {
+    const consumer = await connect();
+    const active = "SELECT active FROM pg_replication_slots WHERE slot_name = 'bemi'";
+    expect(await runSql(database.superuserUri, active)).toEqual([{ active: true }]);
+    await consumer.stop();
+    expect(await runSql(database.superuserUri, active)).toEqual([{ active: false }]);
+  });
+
+  it("is refused with a wrong password", async () => {
+    await expect(connect({ password: "wrong" })).rejects.toThrow(/password authentication failed/);
+  });
+
+  it("comes from the address it was given", async () => {
+    await expect(connect({ localAddress: "127.0.0.9" })).rejects.toThrow(/127\.0\.0\.9/);
+    await (await connect({ localAddress: "127.0.0.8" })).stop();
+  });
+
+  it("says so when the stream breaks while somebody waits", async () => {
+    const consumer = await connect();
+    const waiting = consumer.reached("never", 20_000);
+    await runSql(
+      database.superuserUri,
+      "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'bemi'",
+    );
+    await expect(waiting).rejects.toThrow(/Bemi's stream broke: .*terminat/);
+    await consumer.stop();
+  });
+
+  it("says so when what it waits for never comes", async () => {
+    const consumer = await connect();
+    await expect(consumer.reached("never", 100)).rejects.toThrow(/did not catch up .* within 0.1 s/);
+    await consumer.stop();
+  });
+
+  it("fails on a change when the publication does not exist", async () => {
+    const consumer = await connect({ publication: "nowhere" });
+    await owner.query("INSERT INTO keyed VALUES (99, 'x')");
+    await expect(consumer.reached("never", 20_000)).rejects.toThrow(/publication "nowhere" does not exist/);
+    await consumer.stop();
+  });
+});

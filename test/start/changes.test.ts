@@ -1,0 +1,55 @@
+import { discrepancies, type Change, type Write } from "../../tools/start/changes";
+
+const created: Write = {
+  operation: "Create",
+  table: "public.a",
+  before: undefined,
+  after: { id: "1", name: "x" },
+};
+const updated: Write = {
+  operation: "Update",
+  table: "public.a",
+  before: { id: "1", name: "x" },
+  after: { id: "1", name: null },
+};
+
+function captured(write: Write, overrides: Partial<Change> = {}): Change {
+  return { time: new Date(0), key: ["id"], ...write, ...overrides };
+}
+
+describe("discrepancies", () => {
+  it("are none when everything arrived, generated columns on top", () => {
+    const change = captured(updated, { before: { id: "1", name: "x", twice: "xx" } });
+    expect(discrepancies([created, updated], [captured(created), change])).toEqual([]);
+  });
+
+  it("name a change that is missing and one that nobody made", () => {
+    expect(discrepancies([created, updated], [captured(created)])).toEqual([
+      "public.a: the application made Create, Update, captured were Create",
+    ]);
+    expect(discrepancies([], [captured(created, { table: "public.sessions" })])).toEqual([
+      "public.sessions: the application made none, captured were Create",
+    ]);
+  });
+
+  it("name a row that is missing and columns that are missing or altered", () => {
+    expect(discrepancies([updated], [captured(updated, { before: undefined })])).toEqual([
+      "Update in public.a: the row before is missing",
+    ]);
+    expect(
+      discrepancies([updated], [captured(updated, { before: { id: "1" }, after: { id: "2", name: "" } })]),
+    ).toEqual([
+      "Update in public.a: the row before lacks or alters name",
+      "Update in public.a: the row after lacks or alters id, name",
+    ]);
+    expect(discrepancies([created], [captured(created, { before: { id: "1" } })])).toEqual([
+      "Create in public.a: the row before should not exist",
+    ]);
+  });
+
+  it("name another operation", () => {
+    expect(discrepancies([created], [captured(created, { operation: "Update" })])).toEqual([
+      "Create in public.a was captured as Update",
+    ]);
+  });
+});

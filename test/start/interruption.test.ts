@@ -1,0 +1,21 @@
+import { Interruption } from "../../tools/start/interruption";
+
+describe("an interruption", () => {
+  it("is the first of the signals; repeating does not end the cleaning up", () => {
+    const interruption = new Interruption();
+    expect(interruption.exitCode).toBeUndefined();
+    process.emit("SIGINT");
+    process.emit("SIGTERM");
+    expect(interruption.signal.aborted).toBe(true);
+    expect(interruption.exitCode).toBe(130);
+    interruption.release();
+  });
+
+  it("gives the signals back", () => {
+    const before = process.listenerCount("SIGTERM");
+    const interruption = new Interruption();
+    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+    interruption.release();
+    expect(process.listenerCount("SIGTERM")).toBe(before);
+  });
+});

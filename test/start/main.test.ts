@@ -1,0 +1,77 @@
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { PROJECT } from "../../tools/engine";
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the real command, as npm does; `at` sends a signal when the output first says so. */
+async function npmStart(
+  args: readonly string[],
+  at?: { says: string; signal: NodeJS.Signals },
+): Promise<Run> {
+  const child = spawn(process.execPath, [path.join("tools", "run.mjs"), "start", ...args], { cwd: PROJECT });
+  let [stdout, stderr, sent] = ["", "", false];
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+    if (at === undefined || sent || !stdout.includes(at.says)) return;
+    sent = true;
+    child.kill(at.signal);
+  });
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { code, stdout, stderr };
+}
+
+function leftovers(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith("pulumi-neon-bemi-start-"));
+}
+
+describe("npm start", () => {
+  it("tells the whole story, with no secret in it, and leaves nothing behind", async () => {
+    const before = leftovers();
+    const { code, stdout, stderr } = await npmStart([]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stdout).toMatch(/✔ pulumi preview: \d+ to create/);
+    expect(stdout).toMatch(/✔ pulumi up: \d+ created/);
+    expect(stdout).toMatch(
+      /│ \d\d:\d\d:\d\d │ Update +│ public\.stock_imports +│ \(none\) +│ quantity: 104 +│ quantity: 102 /,
+    );
+    expect(stdout).toMatch(/Password +•/);
+    expect(stdout).toMatch(/Ready +yes/);
+    expect(stdout).toMatch(/✔ pulumi destroy: \d+ deleted/);
+    expect(stdout).toMatch(/✔ Comparison: the database and the IP Allow list are as before/);
+    // The engine's debug messages hold the outputs in plain text.
+    expect(stdout).not.toMatch(/npg_|napi_|postgresql:\/\/|RegisterResource|__provider/);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(110);
+    expect(leftovers()).toEqual(before);
+  });
+
+  it("cleans up when it is terminated in the middle of an up", async () => {
+    const before = leftovers();
+    const { code, stdout } = await npmStart([], { says: "pulumi preview:", signal: "SIGTERM" });
+    expect(code).toBe(143);
+    expect(stdout).toMatch(/✖ pulumi up/);
+    expect(leftovers()).toEqual(before);
+  });
+
+  it("keeps everything up until Ctrl-C, which is no failure", async () => {
+    const before = leftovers();
+    const { code, stdout } = await npmStart(["--keep"], { says: "psql ", signal: "SIGINT" });
+    expect(code).toBe(0);
+    expect(stdout).not.toMatch(/pulumi destroy/);
+    expect(leftovers()).toEqual(before);
+  });
+
+  it("explains a wrong argument before it starts anything", async () => {
+    const { code, stdout, stderr } = await npmStart(["--postgres", "9"]);
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/--postgres 9 .* Usage: npm start/);
+  });
+});

@@ -1,0 +1,130 @@
+import type { Change } from "../../tools/start/changes";
+import type { Outcome } from "../../tools/start/stack";
+import {
+  changesTable,
+  counts,
+  dialog,
+  differences,
+  notes,
+  operation,
+  readiness,
+} from "../../tools/start/report";
+
+const update: Change = {
+  time: new Date("2026-02-14T09:30:05.123Z"),
+  operation: "Update",
+  table: "public.orders",
+  key: ["id"],
+  before: { id: "7", status: "placed", note: null, total: "12.50" },
+  after: { id: "7", status: "paid", note: "two\nlines", total: "12.50" },
+};
+
+describe("the table of changes", () => {
+  it("shows of an update what changed, and counts the rest of the row before", () => {
+    const [first, second, third] = changesTable([update]).split("\n").slice(3);
+    expect(first).toMatch(/09:30:05 │ Update +│ public\.orders +│ 7 +│ status: placed +│ status: paid /);
+    expect(second).toMatch(/│ note: NULL +│ note: two lines /);
+    expect(third).toMatch(/│ \+ 2 unchanged +│ +│$/);
+  });
+
+  it("shows a create and a delete with their first columns, and says what has no key", () => {
+    const row = { a: "1", b: "2", c: "3", d: "4", e: "5" };
+    const table = changesTable([
+      { ...update, operation: "Create", key: [], before: undefined, after: row },
+      { ...update, operation: "Delete", key: ["a"], before: row, after: undefined },
+    ]);
+    const [create, , createEnd, remove, , removeEnd] = table.split("\n").slice(3);
+    expect(create).toMatch(/Create +│ public\.orders +│ \(none\) +│ +│ a: 1 /);
+    expect(createEnd).toMatch(/│ +│ \+ 3 more /);
+    expect(remove).toMatch(/Delete +│ public\.orders +│ 1 +│ b: 2 +│ +│/);
+    expect(removeEnd).toMatch(/│ \+ 2 more +│ +│/);
+  });
+
+  it("is 110 columns wide whatever is in it, and says how long a long value is", () => {
+    const lines = changesTable([
+      {
+        ...update,
+        table: "a_schema_with_a_long_name.a_table_with_an_even_longer_name",
+        key: ["id", "status", "note", "total"],
+        before: { id: "x".repeat(40_000), status: "y".repeat(60) },
+        after: undefined,
+      },
+      { ...update, before: { body: "z".repeat(30_000) }, after: { body: "" } },
+    ]).split("\n");
+    expect(new Set(lines.map((line) => line.length))).toEqual(new Set([110]));
+    expect(lines.join("\n")).toMatch(/body: z+… 30k/);
+  });
+
+  it("marks a column the stream did not carry", () => {
+    expect(changesTable([{ ...update, key: ["other"] }])).toMatch(/\(missing\)/);
+  });
+});
+
+describe("the other parts of the report", () => {
+  it("has the fields of the dialog, the password masked", () => {
+    const text = dialog({
+      host: "ep-cool-darkness-123456.us-east-2.aws.neon.tech",
+      port: 5432,
+      database: "neondb",
+      username: "bemi",
+      environment: "Production",
+    });
+    for (const label of ["Host", "Port", "Database Name", "Username", "Password", "Environment"])
+      expect(text).toMatch(new RegExp(`^  ${label} {2,}\\S`, "m"));
+    expect(text).toMatch(/Password +•+ /);
+  });
+
+  it("lists every limit of the readiness", () => {
+    const text = readiness({
+      ready: true,
+      walLevel: "logical",
+      serverVersion: "17.5",
+      publishedTables: "14 of 15",
+      fullIdentity: "14 of 14",
+      slotState: "not created yet",
+      newTables: "next up",
+      degraded: ["public.a: unlogged", "public.b: owned by another role"],
+    });
+    expect(text).toMatch(/Published +14 of 15/);
+    expect(text.match(/^ {2}Limit/gm)).toHaveLength(2);
+  });
+
+  it("lists resources with notes, and counts", () => {
+    const outcome: Outcome = {
+      steps: [
+        { operation: "create", type: "Publication", name: "audit-trail-publication" },
+        { operation: "create", type: "ReplicationSlot", name: "audit-trail-slot" },
+      ],
+      notes: ["All computes restart."],
+    };
+    expect(operation(outcome).split("\n")).toEqual([
+      "    + Publication      audit-trail-publication",
+      "    + ReplicationSlot  audit-trail-slot",
+      "    · All computes restart.",
+    ]);
+    expect(notes({ steps: [], notes: [...outcome.notes, "They are back."] }, outcome)).toEqual([
+      "    · They are back.",
+    ]);
+    expect(operation({ ...outcome, notes: [] }).split("\n")).toHaveLength(2);
+    expect(
+      counts(
+        new Map([
+          ["comment", 3],
+          ["role", 5],
+        ]),
+      ),
+    ).toBe("comment 3 · role 5");
+  });
+
+  it("tells differences apart and counts those beyond the first few", () => {
+    const list = [
+      { kind: "role", object: "bemi", after: "login" },
+      { kind: "schema", object: "_bemi", before: "owned by app" },
+      { kind: "replica identity", object: "public.a", before: "default", after: "full" },
+    ];
+    expect(differences(list)).toBe(
+      "  + role bemi\n  - schema _bemi\n  ~ replica identity public.a: default -> full",
+    );
+    expect(differences(list, 1)).toBe("  + role bemi\n  and 2 more");
+  });
+});

@@ -39,6 +39,11 @@ export interface Run {
    * compute. Without a database: every session of the project.
    */
   closeSql(target: Target): Promise<void>;
+  /**
+   * Asks at most once per command of the user, although a command may work in two plugin processes. Neither key nor
+   * answer may hold a secret: they wait in a file.
+   */
+  oncePerCommand(key: string, ask: () => Promise<string>): Promise<string>;
   /** An info line under the stack's output in the terminal. Never with a secret in it. */
   log(message: string): void;
   /** Throws when the engine that started this process is gone. Call between steps that change something. */

@@ -1,5 +1,6 @@
 import { connectTo, createNeonApi, resolveTarget } from "./neon";
 import type { Host, StackConfig } from "./adapter";
+import { CommandMemory } from "./command";
 import { EngineWatch } from "./engine";
 import { UserError } from "./errors";
 import type { Run } from "./kind";
@@ -61,6 +62,8 @@ export function createHost({ environment, engineAddress, print }: Surroundings):
 
   const sessions = new Sessions((target) => connectTo(neon(), target), log);
 
+  const memory = new CommandMemory();
+
   const run: Run = {
     get neon() {
       return neon();
@@ -69,6 +72,7 @@ export function createHost({ environment, engineAddress, print }: Surroundings):
     sql: async (target, work, recordedBranchId) =>
       sessions.use(await resolve(target, recordedBranchId), work),
     closeSql: (target: Target) => sessions.close(target),
+    oncePerCommand: (key, ask) => memory.once(key, ask),
     log,
     checkpoint,
   };

@@ -29,8 +29,14 @@ export async function withRightsOf<Result>(
     "SELECT pg_catalog.pg_has_role($1, 'USAGE') AS has",
     [role],
   );
-  if (rights?.has !== true)
-    await session.query(`GRANT ${quoteIdentifier(role)} TO CURRENT_USER WITH INHERIT TRUE, SET FALSE`);
+  if (rights?.has !== true) {
+    try {
+      await session.query(`GRANT ${quoteIdentifier(role)} TO CURRENT_USER WITH INHERIT TRUE, SET FALSE`);
+    } catch (error) {
+      // Of a role made by others we may not have ADMIN; membership in pg_signal_backend can still do.
+      if (!hasCode(error, "42501")) throw error;
+    }
+  }
   try {
     return await work();
   } finally {

@@ -60,8 +60,16 @@ DECLARE
   index_gone jsonb := '[]';
   given_up oid[] := '{}';
   pass int := 0;
-  todo record;
-  work record;
+  -- What is to be done, one element per table. Variables of their own: indexing an array in a record is linear.
+  relids oid[];
+  states "char"[];
+  clauses text[];
+  restoring bool[];
+  lost name[];
+  vacuumed bool[];
+  schemas name[];
+  names name[];
+  leaf bool[];
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid);
@@ -84,7 +92,7 @@ BEGIN
          AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
        GROUP BY 1),
     target AS (
-      SELECT c.oid AS relid, 'f' AS state, 'FULL' AS clause, false AS restoring, NULL::name AS lost
+      SELECT c.oid AS relid, 'f'::"char" AS state, 'FULL' AS clause, false AS restoring, NULL::name AS lost
         FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'
       UNION ALL
       SELECT r.relid, CASE WHEN r.previous = 'i' AND x.oid IS NULL THEN 'd' ELSE r.previous END,
@@ -98,42 +106,41 @@ BEGIN
         LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
                ON r.previous = 'i' AND i.indrelid = r.relid AND x.relname = r.index_name
        WHERE r.relid = ANY (leaving))
-    SELECT array_agg(t.relid ORDER BY h.relation IS NOT NULL, t.relid) AS relids,
-           array_agg(t.state ORDER BY h.relation IS NOT NULL, t.relid) AS states,
-           array_agg(t.clause ORDER BY h.relation IS NOT NULL, t.relid) AS clauses,
-           array_agg(t.restoring ORDER BY h.relation IS NOT NULL, t.relid) AS restoring,
-           array_agg(t.lost ORDER BY h.relation IS NOT NULL, t.relid) AS lost,
-           array_agg(coalesce(h.by_autovacuum, false) ORDER BY h.relation IS NOT NULL, t.relid) AS vacuumed
-      INTO todo FROM target t LEFT JOIN held h ON h.relation = t.relid WHERE t.relid <> ALL (given_up);
-    EXIT WHEN todo.relids IS NULL OR (pass > 1 AND clock_timestamp() > deadline);
+    SELECT array_agg(o.relid), array_agg(o.state), array_agg(o.clause), array_agg(o.restoring), array_agg(o.lost),
+           array_agg(o.vacuumed), array_agg(o.nspname), array_agg(o.relname), array_agg(o.relkind = 'r')
+      INTO relids, states, clauses, restoring, lost, vacuumed, schemas, names, leaf
+      FROM (SELECT t.*, coalesce(h.by_autovacuum, false) AS vacuumed, n.nspname, c.relname, c.relkind
+              FROM target t LEFT JOIN held h ON h.relation = t.relid
+              LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace) ON c.oid = t.relid
+             WHERE t.relid <> ALL (given_up)
+             ORDER BY h.relation IS NOT NULL, t.relid) o;
+    EXIT WHEN relids IS NULL OR (pass > 1 AND clock_timestamp() > deadline);
 
-    FOR i IN 1 .. cardinality(todo.relids) LOOP
+    FOR i IN 1 .. cardinality(relids) LOOP
       EXIT WHEN clock_timestamp() > deadline;
       BEGIN
         PERFORM set_config('synchronous_commit', 'off', true),
                 set_config('lock_timeout',
-                  CASE WHEN todo.vacuumed[i] AND pass IN (3, 5, 7) THEN '1500ms' ELSE '100ms' END, true);
-        SELECT n.nspname, c.relname, c.relkind INTO work
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = todo.relids[i];
-        IF FOUND AND todo.clauses[i] <> '' THEN
-          EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', work.nspname, work.relname, todo.clauses[i]);
-          -- Somebody may have renamed the table between the two statements above: then another one was altered.
-          PERFORM FROM pg_class c WHERE c.oid = todo.relids[i] AND c.relreplident = todo.states[i]::"char";
+                  CASE WHEN vacuumed[i] AND pass IN (3, 5, 7) THEN '1500ms' ELSE '100ms' END, true);
+        IF clauses[i] <> '' THEN
+          EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', schemas[i], names[i], clauses[i]);
+          -- Somebody may have renamed the table since its name was read: then another one was altered, or none.
+          PERFORM FROM pg_class c WHERE c.oid = relids[i] AND c.relreplident = states[i];
           IF NOT FOUND THEN RAISE undefined_table; END IF;
-          IF judged AND work.relkind = 'r' THEN
-            ${judgeSql("work.nspname", "work.relname", "todo.relids[i]")}
+          IF judged AND leaf[i] THEN
+            ${judgeSql("schemas[i]", "names[i]", "relids[i]")}
           END IF;
         END IF;
-        IF todo.restoring[i] THEN DELETE FROM ${record} r WHERE r.relid = todo.relids[i]; END IF;
-        IF todo.lost[i] IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
-          index_gone := index_gone || jsonb_build_object('oid', todo.relids[i]::int8, 'index', todo.lost[i]);
+        IF restoring[i] THEN DELETE FROM ${record} r WHERE r.relid = relids[i]; END IF;
+        IF lost[i] IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
+          index_gone := index_gone || jsonb_build_object('oid', relids[i]::int8, 'index', lost[i]);
         END IF;
       EXCEPTION
-        WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object THEN NULL;
+        WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN NULL;
         WHEN others THEN
-          given_up := given_up || todo.relids[i];
+          given_up := given_up || relids[i];
           IF jsonb_array_length(refused) < 10 THEN
-            refused := refused || jsonb_build_object('oid', todo.relids[i]::int8, 'reason', SQLERRM);
+            refused := refused || jsonb_build_object('oid', relids[i]::int8, 'reason', SQLERRM);
           END IF;
       END;
       COMMIT;
@@ -142,7 +149,7 @@ BEGIN
     COMMIT;
   END LOOP;
 
-  ${returnSql(`jsonb_build_object('locked', coalesce(cardinality(todo.relids), 0), 'refused', refused, 'indexGone', index_gone)`)};
+  ${returnSql(`jsonb_build_object('locked', coalesce(cardinality(relids), 0), 'refused', refused, 'indexGone', index_gone)`)};
   -- The normal commit of this write flushes all the asynchronous ones before it.
   EXECUTE format('COMMENT ON SCHEMA %I IS %L', ${quoteLiteral(schema)},
     (SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(schema)}));

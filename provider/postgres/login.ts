@@ -37,20 +37,9 @@ export async function verifyNewLogin(login: Login): Promise<LoginResult> {
   }
 }
 
-/** {@link verifyLogin}, asked only once per process for the same role and password. */
+/** {@link verifyLogin}, at most once per command of the user for the same role. */
 export function verifyLoginOnce(run: Run, login: Login): Promise<LoginResult> {
-  let results = verified.get(run);
-  if (results === undefined) {
-    results = new Map();
-    verified.set(run, results);
-  }
-  const key = JSON.stringify(login);
-  let result = results.get(key);
-  if (result === undefined) {
-    result = verifyLogin(login);
-    results.set(key, result);
-  }
-  return result;
+  const { host, port, database, user } = login;
+  const key = JSON.stringify(["login", host, port, database, user]);
+  return run.oncePerCommand(key, () => verifyLogin(login)) as Promise<LoginResult>;
 }
-
-const verified = new WeakMap<Run, Map<string, Promise<LoginResult>>>();

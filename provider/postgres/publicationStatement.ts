@@ -17,7 +17,8 @@ export interface MemberOrder {
 }
 
 /**
- * Adds tables to a publication, or takes them out: all in one statement, and if one of them is busy, each by itself.
+ * Adds tables to a publication, or takes them out: 500 in a statement, which holds locks on no more than these, and where
+ * one of them is busy, each by itself.
  *
  * The lock this takes on a table lets reads and writes pass; it queues behind VACUUM, ANALYZE and CREATE INDEX
  * CONCURRENTLY only. While it waits, though, it holds the publication, and event triggers that want to add a new table
@@ -38,37 +39,53 @@ DECLARE
   refused jsonb := '[]';
   given_up oid[] := '{}';
   pass int := 0;
-  todo record;
+  -- One element per statement.
+  relids oid[];
+  names text[];
+  vacuumed bool[];
+  remaining int;
 BEGIN
   LOOP
-    SELECT array_agg(c.oid ORDER BY c.oid) AS relids,
-           array_agg(format('ONLY %I.%I', n.nspname, c.relname) ORDER BY c.oid) AS names,
-           array_agg(EXISTS (
-             SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-              WHERE pass IN (3, 5) AND l.locktype = 'relation' AND l.granted AND l.relation = c.oid
-                AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-                AND l.mode = 'ShareUpdateExclusiveLock' AND a.usesysid IS NULL) ORDER BY c.oid) AS vacuumed
-      INTO todo
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_publication p ON p.pubname = pub
-      LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = c.oid
-     WHERE c.oid = ANY (tables) AND c.oid <> ALL (given_up) AND (r.oid IS NULL) = (action = 'ADD');
-    EXIT WHEN todo.relids IS NULL OR (pass > 1 AND clock_timestamp() > deadline);
+    -- In one statement: the names of up to 500 tables at first, of one each later on.
+    WITH member AS MATERIALIZED (
+      SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = pub),
+    busy AS MATERIALIZED (
+      SELECT DISTINCT l.relation FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+       WHERE pass IN (3, 5) AND l.locktype = 'relation' AND l.granted
+         AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+         AND l.mode = 'ShareUpdateExclusiveLock' AND a.usesysid IS NULL),
+    wanted AS (
+      SELECT c.oid, format('ONLY %I.%I', n.nspname, c.relname) AS name, v.relation IS NOT NULL AS vacuumed,
+             (row_number() OVER (ORDER BY c.oid) - 1) / CASE WHEN pass = 0 THEN 500 ELSE 1 END AS batch
+        FROM unnest(tables) AS t (relid)
+        JOIN pg_class c ON c.oid = t.relid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN member m ON m.prrelid = c.oid
+        LEFT JOIN busy v ON v.relation = c.oid
+       WHERE (m.prrelid IS NULL) = (action = 'ADD') AND c.oid <> ALL (given_up)
+         AND EXISTS (SELECT FROM pg_publication p WHERE p.pubname = pub)),
+    statement AS (
+      SELECT w.batch, min(w.oid) AS relid, string_agg(w.name, ', ' ORDER BY w.oid) AS names,
+             bool_or(w.vacuumed) AS vacuumed, count(*) AS tables
+        FROM wanted w GROUP BY w.batch)
+    SELECT array_agg(s.relid ORDER BY s.batch), array_agg(s.names ORDER BY s.batch),
+           array_agg(s.vacuumed ORDER BY s.batch), sum(s.tables)
+      INTO relids, names, vacuumed, remaining FROM statement s;
+    EXIT WHEN relids IS NULL OR (pass > 1 AND clock_timestamp() > deadline);
 
-    IF pass = 0 THEN todo.names := ARRAY[array_to_string(todo.names, ', ')]; END IF;
-    FOR i IN 1 .. cardinality(todo.names) LOOP
-      EXIT WHEN clock_timestamp() > deadline;
+    FOR i IN 1 .. cardinality(names) LOOP
+      EXIT WHEN pass > 0 AND clock_timestamp() > deadline;
       BEGIN
-        PERFORM set_config('lock_timeout', CASE WHEN todo.vacuumed[i] THEN '1500ms' ELSE '100ms' END, true);
-        EXECUTE format('ALTER PUBLICATION %I %s TABLE ', pub, action) || todo.names[i];
+        PERFORM set_config('lock_timeout', CASE WHEN vacuumed[i] THEN '1500ms' ELSE '100ms' END, true);
+        EXECUTE format('ALTER PUBLICATION %I %s TABLE ', pub, action) || names[i];
       EXCEPTION
         WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR duplicate_object THEN NULL;
         WHEN others THEN
-          -- One unfit table fails the statement for all: the next pass finds out which.
+          -- One unfit table fails the statement for all of its batch: the next pass finds out which.
           IF pass > 0 THEN
-            given_up := given_up || todo.relids[i];
+            given_up := given_up || relids[i];
             IF jsonb_array_length(refused) < 10 THEN
-              refused := refused || jsonb_build_object('oid', todo.relids[i]::int8, 'reason', SQLERRM);
+              refused := refused || jsonb_build_object('oid', relids[i]::int8, 'reason', SQLERRM);
             END IF;
           END IF;
       END;
@@ -78,5 +95,5 @@ BEGIN
     IF pass > 2 THEN PERFORM pg_sleep(least(0.1 * pass, 1)); END IF;
     COMMIT;
   END LOOP;
-  ${returnSql("jsonb_build_object('locked', coalesce(cardinality(todo.relids), 0), 'refused', refused)")};
+  ${returnSql("jsonb_build_object('locked', coalesce(remaining, 0), 'refused', refused)")};
 END`;

@@ -64,7 +64,8 @@ function walFindings({ server }: Catalog): Finding[] {
 function roleFindings(catalog: Catalog, name: string): Finding[] {
   const role = catalog.roles.find((facts) => facts.name === name);
   const subject = `Role ${name}`;
-  if (role === undefined) return [blocking(subject, "does not exist.", "Run pulumi up again to make it.")];
+  if (role === undefined)
+    return [blocking(subject, "does not exist.", "Run pulumi up again to make the role.")];
   const findings: Finding[] = [];
   const lacks = missingRights(role);
   if (lacks.length > 0)
@@ -102,7 +103,7 @@ function publicationFindings(catalog: Catalog, name: string): Finding[] {
   const publication = findPublication(catalog, name);
   const subject = `Publication ${name}`;
   if (publication === undefined)
-    return [blocking(subject, "does not exist.", "Run pulumi up again to make it.")];
+    return [blocking(subject, "does not exist.", "Run pulumi up again to make the publication.")];
   const operations = ["insert", "update", "delete", "truncate"] as const;
   const silent = operations.filter((operation) => !publication[operation]);
   if (silent.length === 0) return [];

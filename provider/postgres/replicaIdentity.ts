@@ -17,6 +17,9 @@ import { installTracking, ownNames, removeTracking, tracksNewTables } from "./tr
 
 type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
 
+/** From how many tables on it takes long enough to be announced. */
+const MANY = 500;
+
 /**
  * The replica identity FULL of all tracked tables, so that every change is captured with the whole row before. What
  * each table had before is recorded in the database and given back on destroy, or when the table is no longer tracked:
@@ -74,6 +77,9 @@ async function converge(
   const full = tracked.filter((entry) => entry.full).map(({ table }) => table.oid);
   const others = await readRecord(session, publication, full);
   const restore = planRestore(catalog, tracked, others, publication);
+  const open =
+    tracked.filter((entry) => entry.full && entry.table.identity !== "full").length + restore.length;
+  if (open >= MANY) run.log(`Changing the replica identity of ${open} tables, one at a time.`);
   await handOver(session, catalog, publication, restore);
   const changes = await changeIdentities(session, { schema: ownNames(publication).schema, full, restore });
   logChanges(changes, catalog, run);

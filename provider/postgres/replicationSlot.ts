@@ -69,12 +69,9 @@ async function remove(session: Session, { name, role, dropOnDestroy }: State, ru
   run.checkpoint();
   const consumer = catalog.roles.find((facts) => facts.name === role);
   // Only a role of our own is shut out: it is dropped next. Others keep what they have, also if this run is killed.
-  if (consumer === undefined || parseMark(consumer.comment) === undefined) {
-    await dropSlot(session, name, role);
-    return;
-  }
-  await shutOut(session, consumer);
-  await withRightsOf(session, role, () => dropSlot(session, name, role));
+  if (consumer !== undefined && parseMark(consumer.comment) !== undefined) await shutOut(session, consumer);
+  if (consumer === undefined) await dropSlot(session, name, role);
+  else await withRightsOf(session, role, () => dropSlot(session, name, role));
 }
 
 function reasonToKeep(

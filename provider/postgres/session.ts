@@ -34,14 +34,16 @@ const IDLE_MS = 20_000;
 
 /**
  * What every session starts with, in one statement. The default limits fit statements that wait for nothing; work
- * that waits on purpose sets its own. The connection check ends a statement whose client has been killed.
+ * that waits on purpose sets its own. The connection check, which not every platform has, ends a statement whose client
+ * has been killed.
  */
 const SETTINGS = `
   SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
          pg_catalog.set_config('statement_timeout', '60s', false),
          pg_catalog.set_config('lock_timeout', '2s', false),
          pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
-         pg_catalog.set_config('client_connection_check_interval', '2s', false),
+         CASE WHEN pg_catalog.version() LIKE '%linux%'
+              THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END,
          pg_catalog.set_config('client_min_messages', 'warning', false),
          pg_catalog.set_config('jit', 'off', false),
          pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version`;

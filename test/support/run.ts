@@ -1,4 +1,5 @@
 import { UnfinishedError, UserError } from "../../provider/errors";
+import { CommandMemory } from "../../provider/command";
 import type { Drift, Kind, Run } from "../../provider/kind";
 import { connectTo, createNeonApi, resolveTarget } from "../../provider/neon";
 import type { Clock } from "../../provider/neon/clock";
@@ -31,6 +32,7 @@ export function liveRun(options: LiveRunOptions): LiveRun {
   };
   const neon = createNeonApi({ baseUrl, apiKey, log, checkpoint, clock });
   const sessions = new Sessions((target) => connectTo(neon, target), log);
+  const memory = new CommandMemory(undefined);
   const resolved = new Map<string, Promise<ResolvedTarget>>();
   const resolve: Run["resolve"] = (target, recordedBranchId) => {
     const key = JSON.stringify([target, recordedBranchId]);
@@ -45,6 +47,7 @@ export function liveRun(options: LiveRunOptions): LiveRun {
     sql: async (target, work, recordedBranchId) =>
       sessions.use(await resolve(target, recordedBranchId), work),
     closeSql: (target) => sessions.close(target),
+    oncePerCommand: (key, ask) => memory.once(key, ask),
     log,
     checkpoint,
     lines,

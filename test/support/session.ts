@@ -1,3 +1,4 @@
+import { CommandMemory } from "../../provider/command";
 import type { Run } from "../../provider/kind";
 import type { NeonApi } from "../../provider/neon/api";
 import type { Login } from "../../provider/postgres/connection";
@@ -56,12 +57,14 @@ export function testRun(db: TestDatabase, options: TestRunOptions = {}): TestRun
   const log = (line: string): void => {
     lines.push(line);
   };
+  const memory = new CommandMemory(undefined);
   const sessions = new Sessions(({ database }) => Promise.resolve(login(database.name)), log);
   return {
     neon: NO_NEON,
     sql: (target, work) => sessions.use(resolve(target), work),
     resolve: (target) => Promise.resolve(resolve(target)),
     closeSql: (target) => sessions.close(target),
+    oncePerCommand: (key, ask) => memory.once(key, ask),
     log,
     checkpoint,
     lines,

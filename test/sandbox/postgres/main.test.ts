@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,6 +24,12 @@ async function nothingIsLeft(): Promise<void> {
   while (readdirSync(temporary).some((name) => name.startsWith("neon-bemi-"))) await sleep(50);
 }
 
+/** What a test that failed leaves must not stay either. */
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
 /** The command as a process of its own. */
 function command(...args: string[]) {
   const child = spawn(
@@ -32,8 +38,10 @@ function command(...args: string[]) {
     {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, TMPDIR: temporary },
     },
   );
+  children.push(child);
   const output = { out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output.out += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output.err += text));

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { NeonApi } from "./neon/api";
 import type { Session } from "./postgres/session";
-import type { ResolvedTarget, Target } from "./target";
+import type { RecordedTarget, ResolvedTarget, Target } from "./target";
 
 /** Named differences between what the last run left and what is there now, shown by the next preview. */
 export type Drift = Record<string, string | number | boolean | readonly string[]>;
@@ -24,16 +24,16 @@ export interface Run {
    * Lends the one SQL session of this process to the database, as its owner role. Callers queue: `work` has the
    * session to itself. Opening it resolves the target through Neon's API.
    *
-   * `recordedBranchId` is the branch id in state, if there is one: a name that meanwhile means another branch is an
-   * error, unless the recorded branch is gone (a restore), which is accepted and logged.
+   * `recorded` is what the state says the target meant, if there is one: a name that meanwhile means another branch is
+   * an error, unless the recorded branch is gone (a restore), which is accepted and logged.
    */
   sql<Result>(
     target: Target & { readonly database: string },
     work: (session: Session) => Promise<Result>,
-    recordedBranchId?: string,
+    recorded?: Partial<RecordedTarget>,
   ): Promise<Result>;
   /** Resolves branch, endpoint, database and its owner through Neon's API; cached for the life of the process. */
-  resolve(target: Target, recordedBranchId?: string): Promise<ResolvedTarget>;
+  resolve(target: Target, recorded?: Partial<RecordedTarget>): Promise<ResolvedTarget>;
   /**
    * Closes the session to this target, if there is one; the next use opens a new one. For whoever restarts the
    * compute. Without a database: every session of the project.

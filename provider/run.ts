@@ -51,9 +51,9 @@ export function createHost({ environment, engineAddress, print }: Surroundings):
   };
 
   const resolved = new Map<string, Promise<ResolvedTarget>>();
-  const resolve: Run["resolve"] = (target, recordedBranchId) => {
-    const key = JSON.stringify([target.projectId, target.branch, target.database, recordedBranchId]);
-    const pending = resolved.get(key) ?? resolveTarget(neon(), target, recordedBranchId, log);
+  const resolve: Run["resolve"] = (target, recorded) => {
+    const key = JSON.stringify([target.projectId, target.branch, target.database, recorded?.branchId]);
+    const pending = resolved.get(key) ?? resolveTarget(neon(), target, recorded, log);
     resolved.set(key, pending);
     // A failure is not kept: what the user mended in between must be seen by the next resource.
     pending.catch(() => resolved.delete(key));
@@ -69,8 +69,7 @@ export function createHost({ environment, engineAddress, print }: Surroundings):
       return neon();
     },
     resolve,
-    sql: async (target, work, recordedBranchId) =>
-      sessions.use(await resolve(target, recordedBranchId), work),
+    sql: async (target, work, recorded) => sessions.use(await resolve(target, recorded), work),
     closeSql: (target: Target) => sessions.close(target),
     oncePerCommand: (key, ask) => memory.once(key, ask),
     log,

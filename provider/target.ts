@@ -27,11 +27,14 @@ export interface RecordedTarget {
   readonly branchName: string;
   readonly branchIsDefault: boolean;
   readonly endpointId: string;
+  /** Owner role of the database, where the target names one. With it, a refresh need not look everything up anew. */
+  readonly owner?: string;
 }
 
 export function recorded(target: ResolvedTarget): RecordedTarget {
-  const { branchId, branchName, branchIsDefault, endpointId } = target;
-  return { branchId, branchName, branchIsDefault, endpointId };
+  const { branchId, branchName, branchIsDefault, endpointId, database } = target;
+  const owner = database === undefined ? {} : { owner: database.owner };
+  return { branchId, branchName, branchIsDefault, endpointId, ...owner };
 }
 
 /**

@@ -41,7 +41,7 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
 
   read: async (state, run) => {
     try {
-      const target = await run.resolve(targetOf(state), state.branchId);
+      const target = await run.resolve(targetOf(state), state);
       const role = await run.neon.role(state.projectId, target.branchId, state.name);
       if (role === undefined) return undefined;
       const password =
@@ -54,7 +54,7 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
   },
 
   update: async (state, inputs, run) => {
-    const target = await run.resolve(targetOf(inputs), state.branchId);
+    const target = await run.resolve(targetOf(inputs), state);
     const { projectId, name } = inputs;
     let password = state.password ?? (await run.neon.revealPassword(projectId, target.branchId, name));
     if (inputs.passwordVersion !== state.passwordVersion) {
@@ -74,7 +74,7 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
       return;
     }
     try {
-      const target = await run.resolve(targetOf(state), state.branchId);
+      const target = await run.resolve(targetOf(state), state);
       run.checkpoint();
       await run.closeSql({ projectId: state.projectId });
       await run.neon.deleteRole(state.projectId, target.branchId, state.name);

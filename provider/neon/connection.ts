@@ -16,7 +16,9 @@ export interface ConnectionDetails {
 /** Connection details of a database, as its owner role, straight to the compute (one request). */
 export async function connectTo(
   neon: NeonApi,
-  target: ResolvedTarget & { readonly database: { readonly name: string; readonly owner: string } },
+  target: Omit<ResolvedTarget, "host"> & {
+    readonly database: { readonly name: string; readonly owner: string };
+  },
 ): Promise<ConnectionDetails> {
   const { projectId, branchId, endpointId, database } = target;
   const uri = await neon.connectionUri({

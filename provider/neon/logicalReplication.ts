@@ -39,7 +39,7 @@ export function logicalReplicationKind(
     read: async (state, run) => {
       try {
         const project = await run.neon.knownProject(state.projectId);
-        const where = hasDatabase(state) ? recorded(await run.resolve(targetOf(state), state.branchId)) : {};
+        const where = hasDatabase(state) ? recorded(await run.resolve(targetOf(state), state)) : {};
         const outputs = { ...where, walLevel: "logical", enabledHere: state.enabledHere ?? false } as const;
         return project.logicalReplication
           ? { outputs }
@@ -50,7 +50,7 @@ export function logicalReplicationKind(
       }
     },
 
-    update: (state, inputs, run) => ensure(inputs, state.enabledHere ?? false, run, clock, state.branchId),
+    update: (state, inputs, run) => ensure(inputs, state.enabledHere ?? false, run, clock, state),
 
     delete: ({ projectId }, run) => {
       run.log(
@@ -77,17 +77,17 @@ async function ensure(
   enabledBefore: boolean,
   run: Run,
   clock: Clock,
-  recordedBranchId?: string,
+  before?: Partial<RecordedTarget>,
 ): Promise<LogicalReplicationOutputs> {
   const check: Check | undefined = hasDatabase(inputs)
-    ? { target: targetOf(inputs), run, clock, recordedBranchId }
+    ? { target: targetOf(inputs), run, clock, before }
     : undefined;
   const project = await run.neon.project(inputs.projectId);
   // What the database says comes before any change: a wrong name or an unreachable host must not cost a restart.
-  const before = check && (await probe(check));
+  const found = check && (await probe(check));
   if (project.logicalReplication) {
-    const settled = check === undefined || before?.walLevel === "logical";
-    const where = settled ? before?.where : await catchUp(check, inputs);
+    const settled = check === undefined || found?.walLevel === "logical";
+    const where = settled ? found?.where : await catchUp(check, inputs);
     return { ...where, walLevel: "logical", enabledHere: enabledBefore };
   }
   if (inputs.mode === "require") {
@@ -123,22 +123,18 @@ interface Check {
   readonly target: DatabaseTarget;
   readonly run: Run;
   readonly clock: Clock;
-  readonly recordedBranchId: string | undefined;
+  readonly before: Partial<RecordedTarget> | undefined;
 }
 
 /** Connects, which resolves the whole target, and asks the server. */
-function probe({
-  target,
-  run,
-  recordedBranchId,
-}: Check): Promise<{ where: RecordedTarget; walLevel: string }> {
+function probe({ target, run, before }: Check): Promise<{ where: RecordedTarget; walLevel: string }> {
   return run.sql(
     target,
     async (session) => {
       const [row] = await session.query<{ wal_level: string }>("SHOW wal_level");
       return { where: recorded(session.target), walLevel: row?.wal_level ?? "unknown" };
     },
-    recordedBranchId,
+    before,
   );
 }
 
@@ -147,7 +143,7 @@ function probe({
  * have restarted the compute failed. The former passes; the latter takes a restart of that one compute.
  */
 async function catchUp(check: Check, { projectId, mode }: LogicalReplicationInputs): Promise<RecordedTarget> {
-  const { run, target, recordedBranchId } = check;
+  const { run, target, before } = check;
   run.log(
     `Logical replication of project ${projectId} is on, but the compute still runs without it; waiting`,
   );
@@ -156,7 +152,7 @@ async function catchUp(check: Check, { projectId, mode }: LogicalReplicationInpu
   } catch (error) {
     if (mode === "require" || !(error instanceof Unconfirmed)) throw error;
   }
-  const { endpointId } = await run.resolve(target, recordedBranchId);
+  const { endpointId } = await run.resolve(target, before);
   run.checkpoint();
   run.log(
     `Restarting compute ${endpointId}, so that logical replication takes effect; its connections drop once`,

@@ -1,31 +1,34 @@
 import { UserError } from "../errors";
-import type { ResolvedTarget, Target } from "../target";
+import type { RecordedTarget, ResolvedTarget, Target } from "../target";
 import type { NeonApi, NeonBranch, NeonEndpoint } from "./api";
-import { directAddress } from "./connection";
-import { TargetNotFound } from "./errors";
+import { connectTo, directAddress } from "./connection";
+import { isGone, TargetNotFound } from "./errors";
 
 /** How many existing names an error lists. */
 const LISTED = 5;
 
 /**
  * Looks a target up: branch by name or id, its read-write endpoint, the database and its owner. Never falls back to
- * anything that was not asked for. At most four requests (one more for a recorded branch that differs).
+ * anything that was not asked for. At most four requests (one more for a recorded branch that differs), and two where
+ * compute and owner are in state and still there.
  *
- * @param recordedBranchId id in state, if there is one. A name which now means another branch is an error, unless the
+ * @param recorded what state says the target meant. A name which now means another branch is an error, unless the
  *   recorded branch is gone: a restore makes a new branch under the old name, which is accepted and logged.
  * @throws TargetNotFound when branch or database do not exist; UserError when they cannot be used as they are
  */
 export async function resolveTarget(
   neon: NeonApi,
   target: Target,
-  recordedBranchId: string | undefined,
+  recorded: Partial<RecordedTarget> | undefined,
   log: (message: string) => void,
 ): Promise<ResolvedTarget> {
   const { projectId } = target;
   const project = await neon.knownProject(projectId);
   const branch = await resolveBranch(neon, target);
-  if (recordedBranchId !== undefined && recordedBranchId !== branch.id)
-    await acceptRestore(neon, target, branch, recordedBranchId, log);
+  if (recorded?.branchId !== undefined && recorded.branchId !== branch.id)
+    await acceptRestore(neon, target, branch, recorded.branchId, log);
+  const unchanged = await asRecorded(neon, target, branch, recorded);
+  if (unchanged !== undefined) return unchanged;
   const [endpoints, databases] = await Promise.all([
     neon.endpoints(projectId, branch.id),
     target.database === undefined ? [] : neon.databases(projectId, branch.id),
@@ -42,7 +45,7 @@ export async function resolveTarget(
   }
 
   // Whoever has a state already must be able to refresh and destroy: there, what fails says so itself.
-  if (recordedBranchId === undefined) {
+  if (recorded?.branchId === undefined) {
     if (project.blockPublicConnections) {
       throw new UserError(
         `Project ${projectId} blocks connections from the internet (block_public_connections), so Bemi could not connect: allow them in Neon's console under Settings > Network security.`,
@@ -63,6 +66,36 @@ export async function resolveTarget(
     host: endpoint.host,
     ...(database === undefined ? {} : { database }),
   };
+}
+
+/**
+ * Compute and owner as recorded, if Neon still hands out a connection to the database that way: the request has to be
+ * made anyway, and its answer is kept.
+ */
+async function asRecorded(
+  neon: NeonApi,
+  { projectId, database: name }: Target,
+  branch: NeonBranch,
+  { branchId, endpointId, owner }: Partial<RecordedTarget> = {},
+): Promise<ResolvedTarget | undefined> {
+  if (branchId !== branch.id || endpointId === undefined || owner === undefined || name === undefined) {
+    return undefined;
+  }
+  const database = { name, owner };
+  const target = {
+    projectId,
+    branchId,
+    branchName: branch.name,
+    branchIsDefault: branch.isDefault,
+    endpointId,
+  };
+  try {
+    const { host, port } = await connectTo(neon, { ...target, database });
+    return { ...target, host: `${host}:${port}`, database };
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
 }
 
 async function resolveBranch(neon: NeonApi, { projectId, branch: wanted }: Target): Promise<NeonBranch> {

@@ -44,8 +44,7 @@ export const publication: Kind<PublicationInputs, PublicationOutputs> = {
 
   create: (inputs, run) => run.sql(inputs, (session) => converge(inputs, run, session, undefined)),
 
-  update: (state, inputs, run) =>
-    run.sql(inputs, (session) => converge(inputs, run, session, state), state.branchId),
+  update: (state, inputs, run) => run.sql(inputs, (session) => converge(inputs, run, session, state), state),
 
   read: (state, run) =>
     unlessGone(() =>
@@ -56,12 +55,12 @@ export const publication: Kind<PublicationInputs, PublicationOutputs> = {
           if (find(catalog, state.name) === undefined) return undefined;
           return { outputs: outputsOf(session, catalog, state), drift: driftOf(session, catalog, state) };
         },
-        state.branchId,
+        state,
       ),
     ),
 
   async delete(state, run) {
-    await unlessGone(() => run.sql(state, (session) => remove(state, run, session), state.branchId));
+    await unlessGone(() => run.sql(state, (session) => remove(state, run, session), state));
   },
 };
 

@@ -47,7 +47,7 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
         await again(session, () => withdraw(session, state, run, inputs));
         return grant(session, inputs, run, true);
       },
-      state.branchId,
+      state,
     ),
 
   read: (state, run) =>
@@ -65,13 +65,13 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
             ...(lacking.length === 0 ? {} : { drift: { missing: lacking } }),
           };
         },
-        state.branchId,
+        state,
       ),
     ),
 
   delete: async (state, run) => {
     await unlessGone(() =>
-      run.sql(state, (session) => again(session, () => withdraw(session, state, run)), state.branchId),
+      run.sql(state, (session) => again(session, () => withdraw(session, state, run)), state),
     );
   },
 };

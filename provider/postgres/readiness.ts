@@ -26,7 +26,7 @@ export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
 
   create: (inputs, run) => run.sql(inputs, verify(inputs)),
 
-  update: (state, inputs, run) => run.sql(inputs, verify(inputs), state.branchId),
+  update: (state, inputs, run) => run.sql(inputs, verify(inputs), state),
 
   read: (state, run) =>
     unlessGone(() =>
@@ -36,7 +36,7 @@ export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
           const { outputs, findings } = await check(session, state);
           return { outputs, drift: driftOf(outputs, findings, state.degraded) };
         },
-        state.branchId,
+        state,
       ),
     ),
 

@@ -34,8 +34,7 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
 
   create: (inputs, run) => run.sql(inputs, (session) => converge(inputs, run, session)),
 
-  update: (state, inputs, run) =>
-    run.sql(inputs, (session) => converge(inputs, run, session), state.branchId),
+  update: (state, inputs, run) => run.sql(inputs, (session) => converge(inputs, run, session), state),
 
   read: (state, run) =>
     unlessGone(() =>
@@ -45,12 +44,12 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
           const catalog = await session.catalog();
           return { outputs: outputsOf(session, catalog, state), drift: driftOf(catalog, state) };
         },
-        state.branchId,
+        state,
       ),
     ),
 
   async delete(state, run) {
-    await unlessGone(() => run.sql(state, (session) => putBack(state, run, session), state.branchId));
+    await unlessGone(() => run.sql(state, (session) => putBack(state, run, session), state));
   },
 };
 

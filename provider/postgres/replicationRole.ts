@@ -34,8 +34,7 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
 
   create: (inputs, run) => run.sql(inputs, (session) => converge(session, inputs, run)),
 
-  update: (state, inputs, run) =>
-    run.sql(inputs, (session) => converge(session, inputs, run, state), state.branchId),
+  update: (state, inputs, run) => run.sql(inputs, (session) => converge(session, inputs, run, state), state),
 
   read: (state, run) =>
     unlessGone(() =>
@@ -48,12 +47,12 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
           const outputs = outputsOf(session, state.name, password, created);
           return { outputs, drift: await driftOf(role, outputs, session, run) };
         },
-        state.branchId,
+        state,
       ),
     ),
 
   delete: async (state, run) => {
-    await unlessGone(() => run.sql(state, (session) => remove(session, state, run), state.branchId));
+    await unlessGone(() => run.sql(state, (session) => remove(session, state, run), state));
   },
 };
 

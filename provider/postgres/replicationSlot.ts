@@ -24,13 +24,12 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
 
   create: (inputs, run) => run.sql(inputs, watch(inputs)),
 
-  update: (state, inputs, run) => run.sql(inputs, watch(inputs), state.branchId),
+  update: (state, inputs, run) => run.sql(inputs, watch(inputs), state),
 
-  read: (state, run) =>
-    unlessGone(async () => ({ outputs: await run.sql(state, watch(state), state.branchId) })),
+  read: (state, run) => unlessGone(async () => ({ outputs: await run.sql(state, watch(state), state) })),
 
   delete: async (state, run) => {
-    await unlessGone(() => run.sql(state, (session) => remove(session, state, run), state.branchId));
+    await unlessGone(() => run.sql(state, (session) => remove(session, state, run), state));
   },
 };
 

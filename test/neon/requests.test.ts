@@ -1,6 +1,7 @@
 import type { Kind } from "../../provider/kind";
 import { apiRole, logicalReplication } from "../../provider/neon";
 import { ipAllowKind } from "../../provider/neon/ipAllow";
+import type { RecordedTarget } from "../../provider/target";
 import { startBench, type Bench } from "../sandbox/neon/harness";
 import { liveRun, type LiveRun } from "../support/run";
 import { fastClock } from "./clocks";
@@ -43,8 +44,8 @@ test("all of Neon's side takes at most 12 requests for a first up, 6 for a refre
   const setting = { projectId, database, mode: "enable" } as const;
   const role = { projectId, database, name: "bemi", adopt: false };
   const allow = { projectId, ips: ["127.0.0.1"], restrictOpenProject: true, openRestrictedProject: false };
-  const oneQuery = (run: LiveRun, recordedBranchId?: string) =>
-    run.sql({ projectId, database }, (session) => session.query("SELECT 1"), recordedBranchId);
+  const oneQuery = (run: LiveRun, recorded?: Partial<RecordedTarget>) =>
+    run.sql({ projectId, database }, (session) => session.query("SELECT 1"), recorded);
 
   let settingState: typeof setting & object = setting;
   let roleState: typeof role & object = role;
@@ -60,12 +61,12 @@ test("all of Neon's side takes at most 12 requests for a first up, 6 for a refre
       readState(logicalReplication, settingState, run),
       readState(apiRole, roleState, run),
       readState(ipAllow, allowState, run),
-      oneQuery(run, bench.emulator.branchId),
+      oneQuery(run, settingState),
     ]);
   });
   const destroy = await phase(async (run) => {
     await ipAllow.delete(allowState, run);
-    await oneQuery(run, bench.emulator.branchId);
+    await oneQuery(run, settingState);
     await apiRole.delete(roleState, run);
     await logicalReplication.delete(settingState, run);
   });

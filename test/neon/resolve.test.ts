@@ -53,9 +53,49 @@ function endpoint(changes: Partial<NeonEndpoint> = {}): NeonEndpoint {
 function resolve(world: World, target: { branch?: string; database?: string }, recorded?: string) {
   const lines: string[] = [];
   const { neon, requests } = neonOf(world);
-  const work = resolveTarget(neon, { projectId: PROJECT, ...target }, recorded, (line) => lines.push(line));
+  const work = resolveTarget(
+    neon,
+    { projectId: PROJECT, ...target },
+    recorded === undefined ? undefined : { branchId: recorded },
+    (line) => lines.push(line),
+  );
   return { work, requests, lines };
 }
+
+describe("with compute and owner in state", () => {
+  const state = {
+    branchId: "br-main",
+    branchName: "main",
+    branchIsDefault: true,
+    endpointId: "ep-a",
+    owner: "app",
+  };
+  const target = { projectId: PROJECT, database: "neondb" };
+
+  test("two requests and the connection's tell that nothing has changed", async () => {
+    const { neon, requests } = neonOf({});
+    const connectionUri = () =>
+      Promise.resolve("postgresql://app:pw@ep-a.aws.neon.tech/neondb?sslmode=require");
+    const found = await resolveTarget({ ...neon, connectionUri }, target, state, () => undefined);
+    expect(found).toEqual({
+      projectId: PROJECT,
+      branchId: "br-main",
+      branchName: "main",
+      branchIsDefault: true,
+      endpointId: "ep-a",
+      host: "ep-a.aws.neon.tech:5432",
+      database: { name: "neondb", owner: "app" },
+    });
+    expect(requests()).toBe(2);
+  });
+
+  test("what is gone since is looked up anew", async () => {
+    const { neon } = neonOf({ endpoints: [endpoint({ id: "ep-b", host: "ep-b.aws.neon.tech" })] });
+    const connectionUri = () => Promise.reject(new TargetNotFound("no such compute"));
+    const found = await resolveTarget({ ...neon, connectionUri }, target, state, () => undefined);
+    expect(found).toMatchObject({ endpointId: "ep-b", database: { name: "neondb", owner: "neondb_owner" } });
+  });
+});
 
 test("the default branch, its read-write compute and the database's owner, in four requests", async () => {
   const world = {

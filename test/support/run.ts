@@ -34,9 +34,10 @@ export function liveRun(options: LiveRunOptions): LiveRun {
   const sessions = new Sessions((target) => connectTo(neon, target), log);
   const memory = new CommandMemory(undefined);
   const resolved = new Map<string, Promise<ResolvedTarget>>();
-  const resolve: Run["resolve"] = (target, recordedBranchId) => {
-    const key = JSON.stringify([target, recordedBranchId]);
-    const pending = resolved.get(key) ?? resolveTarget(neon, target, recordedBranchId, log);
+  const resolve: Run["resolve"] = (target, recorded) => {
+    const { projectId, branch, database } = target;
+    const key = JSON.stringify([projectId, branch, database, recorded?.branchId]);
+    const pending = resolved.get(key) ?? resolveTarget(neon, target, recorded, log);
     resolved.set(key, pending);
     pending.catch(() => resolved.delete(key));
     return pending;
@@ -44,8 +45,7 @@ export function liveRun(options: LiveRunOptions): LiveRun {
   return {
     neon,
     resolve,
-    sql: async (target, work, recordedBranchId) =>
-      sessions.use(await resolve(target, recordedBranchId), work),
+    sql: async (target, work, recorded) => sessions.use(await resolve(target, recorded), work),
     closeSql: (target) => sessions.close(target),
     oncePerCommand: (key, ask) => memory.once(key, ask),
     log,

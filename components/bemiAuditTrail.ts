@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseArgs, SelectionArgs } from "./args";
 import { ApiRole } from "./apiRole";
+import { managedBy } from "./binding";
 import { IpAllow } from "./ipAllow";
 import { LogicalReplication } from "./logicalReplication";
 import { Publication } from "./publication";
@@ -97,6 +98,8 @@ export class BemiAuditTrail extends pulumi.ComponentResource {
     const selection = selectionOf(args);
     const publicationName = args.publication ?? "bemi";
     const slotName = args.slot ?? "bemi";
+    const roleName = args.role?.name ?? "bemi";
+    const createdBy = args.role?.createdBy ?? "sql";
 
     // Each resource waits for the one before it, whether or not it needs a value of it: the order is the safety.
     let last: pulumi.Resource | undefined;
@@ -112,17 +115,29 @@ export class BemiAuditTrail extends pulumi.ComponentResource {
     then(
       new LogicalReplication(
         `${name}-logical-replication`,
-        { ...target, mode: args.logicalReplication },
+        {
+          ...target,
+          mode: args.logicalReplication,
+          preflight: {
+            ...selection,
+            role: roleName,
+            roleCreatedBy: createdBy,
+            roleManagedBy: managedBy(`${name}-role`),
+            publication: publicationName,
+            publicationManagedBy: managedBy(`${name}-publication`),
+            slot: slotName,
+            adopt: adopt ?? false,
+          },
+        },
         next(),
       ),
     );
 
-    const createdBy = args.role?.createdBy ?? "sql";
     const Role = createdBy === "api" ? ApiRole : ReplicationRole;
     const role = then(
       new Role(
         `${name}-role`,
-        { ...target, name: args.role?.name ?? "bemi", passwordVersion: args.role?.passwordVersion, adopt },
+        { ...target, name: roleName, passwordVersion: args.role?.passwordVersion, adopt },
         next(),
       ),
     );

@@ -9,7 +9,7 @@ export {
   type BemiStatus,
 } from "./bemiAuditTrail";
 export { IpAllow, type IpAllowArgs } from "./ipAllow";
-export { LogicalReplication, type LogicalReplicationArgs } from "./logicalReplication";
+export { LogicalReplication, type LogicalReplicationArgs, type PreflightArgs } from "./logicalReplication";
 export { Publication, type PublicationArgs } from "./publication";
 export { ReadAccess, type ReadAccessArgs } from "./readAccess";
 export { Readiness, type ReadinessArgs } from "./readiness";

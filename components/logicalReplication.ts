@@ -1,5 +1,5 @@
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
-import type { BranchArgs } from "./args";
+import type { BranchArgs, SelectionArgs } from "./args";
 import { NeonBemiResource } from "./binding";
 
 export interface LogicalReplicationArgs extends BranchArgs {
@@ -13,6 +13,21 @@ export interface LogicalReplicationArgs extends BranchArgs {
    * every connection drops once, and cannot be undone. `"require"` never writes, and fails where it is off.
    */
   mode?: Input<"enable" | "require">;
+  /** What a whole trail is going to make: its obstacles are looked for, with `database`, before anything is changed. */
+  preflight?: Input<PreflightArgs>;
+}
+
+/** The plan of a whole trail, as {@link BemiAuditTrail} fills it in from its own arguments. */
+export interface PreflightArgs extends SelectionArgs {
+  role: Input<string>;
+  roleCreatedBy: Input<"sql" | "api">;
+  /** Who makes the role, as the ownership mark says it: `<project>/<stack>/<name of the resource>`. */
+  roleManagedBy: Input<string>;
+  publication: Input<string>;
+  /** Who makes the publication, likewise. */
+  publicationManagedBy: Input<string>;
+  slot: Input<string>;
+  adopt: Input<boolean>;
 }
 
 /**

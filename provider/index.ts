@@ -1,10 +1,6 @@
 import { adapt, silenceHost } from "./adapter";
 import { assertFresh } from "./freshness";
-import {
-  apiRole as apiRoleKind,
-  ipAllow as ipAllowKind,
-  logicalReplication as logicalReplicationKind,
-} from "./neon";
+import { apiRole as apiRoleKind, ipAllow as ipAllowKind, logicalReplicationKind, systemClock } from "./neon";
 import * as sql from "./postgres";
 import { createHost } from "./run";
 
@@ -20,8 +16,8 @@ const host = createHost({
   },
 });
 
-export const logicalReplication = adapt(logicalReplicationKind, host);
-export const apiRole = adapt(apiRoleKind, host);
+export const logicalReplication = adapt(logicalReplicationKind(systemClock, sql.inspect), host);
+export const apiRole = adapt(sql.withVerifiedLogin(apiRoleKind), host);
 export const ipAllow = adapt(ipAllowKind, host);
 export const replicationRole = adapt(sql.replicationRole, host);
 export const readAccess = adapt(sql.readAccess, host);

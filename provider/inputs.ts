@@ -46,11 +46,28 @@ const ONE_SELECTION = { error: "give exactly one of schemas, tables and allTable
 /** Names the declaring resource, `<project>/<stack>/<name>`: the ownership mark on objects carries it. */
 const managedBy = z.string().min(1);
 
+/** What a whole trail is going to make, so that every obstacle is found before the first write of any resource. */
+const preflightInputs = z
+  .strictObject({
+    ...selection,
+    role: roleName,
+    roleCreatedBy: z.enum(["sql", "api"]),
+    /** `managedBy` of the resource that makes the role, to tell its own role from somebody else's. */
+    roleManagedBy: managedBy,
+    publication: plainName,
+    publicationManagedBy: managedBy,
+    slot: plainName,
+    adopt: z.boolean(),
+  })
+  .refine(oneSelection, ONE_SELECTION);
+
 export const logicalReplicationInputs = z.strictObject({
   ...branchTarget,
   /** With a database, the whole target is resolved, connected to and checked before anything is changed. */
   database: z.string().min(1).optional(),
   mode: z.enum(["enable", "require"]),
+  /** Looked into in the database, which must be given with it. */
+  preflight: preflightInputs.optional(),
 });
 
 export const apiRoleInputs = z.strictObject({
@@ -126,6 +143,7 @@ export const readinessInputs = z
   })
   .refine(oneSelection, ONE_SELECTION);
 
+export type PreflightInputs = z.infer<typeof preflightInputs>;
 export type LogicalReplicationInputs = z.infer<typeof logicalReplicationInputs>;
 export type ApiRoleInputs = z.infer<typeof apiRoleInputs>;
 export type IpAllowInputs = z.infer<typeof ipAllowInputs>;

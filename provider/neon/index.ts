@@ -5,4 +5,5 @@ export { isGone, NeonError, OperationError, TargetNotFound } from "./errors";
 export { resolveTarget } from "./resolve";
 export { apiRole } from "./apiRole";
 export { ipAllow } from "./ipAllow";
-export { logicalReplication } from "./logicalReplication";
+export { logicalReplication, logicalReplicationKind } from "./logicalReplication";
+export { systemClock } from "./clock";

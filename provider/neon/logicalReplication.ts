@@ -19,8 +19,18 @@ const CATCH_UP_DEADLINE = 20_000;
  */
 export const logicalReplication = logicalReplicationKind(systemClock);
 
+/** Looks into the database before anything is changed; throws a UserError to stop there. */
+export type Inspect = (
+  session: Parameters<Parameters<Run["sql"]>[1]>[0],
+  inputs: LogicalReplicationInputs,
+) => Promise<void>;
+
+/**
+ * @param inspect what else stands in the way of the inputs' `preflight`: the SQL side knows
+ */
 export function logicalReplicationKind(
   clock: Clock,
+  inspect: Inspect = () => Promise.resolve(),
 ): Kind<LogicalReplicationInputs, LogicalReplicationOutputs> {
   return {
     name: "logicalReplication",
@@ -34,7 +44,7 @@ export function logicalReplicationKind(
         ? `If logical replication is off in project ${projectId}, this turns it on: all computes of the project restart, so that every connection drops once, and it cannot be undone`
         : undefined,
 
-    create: (inputs, run) => ensure(inputs, false, run, clock),
+    create: (inputs, run) => ensure(inputs, false, { run, clock, inspect }),
 
     read: async (state, run) => {
       try {
@@ -50,7 +60,8 @@ export function logicalReplicationKind(
       }
     },
 
-    update: (state, inputs, run) => ensure(inputs, state.enabledHere ?? false, run, clock, state),
+    update: (state, inputs, run) =>
+      ensure(inputs, state.enabledHere ?? false, { run, clock, inspect }, state),
 
     delete: ({ projectId }, run) => {
       run.log(
@@ -75,8 +86,7 @@ function targetOf(target: DatabaseTarget): DatabaseTarget {
 async function ensure(
   inputs: LogicalReplicationInputs,
   enabledBefore: boolean,
-  run: Run,
-  clock: Clock,
+  { run, clock, inspect }: { readonly run: Run; readonly clock: Clock; readonly inspect: Inspect },
   before?: Partial<RecordedTarget>,
 ): Promise<LogicalReplicationOutputs> {
   const check: Check | undefined = hasDatabase(inputs)
@@ -84,7 +94,7 @@ async function ensure(
     : undefined;
   const project = await run.neon.project(inputs.projectId);
   // What the database says comes before any change: a wrong name or an unreachable host must not cost a restart.
-  const found = check && (await probe(check));
+  const found = check && (await probe(check, (session) => inspect(session, inputs)));
   if (project.logicalReplication) {
     const settled = check === undefined || found?.walLevel === "logical";
     const where = settled ? found?.where : await catchUp(check, inputs);
@@ -127,10 +137,14 @@ interface Check {
 }
 
 /** Connects, which resolves the whole target, and asks the server. */
-function probe({ target, run, before }: Check): Promise<{ where: RecordedTarget; walLevel: string }> {
+function probe(
+  { target, run, before }: Check,
+  look?: (session: Parameters<Inspect>[0]) => Promise<void>,
+): Promise<{ where: RecordedTarget; walLevel: string }> {
   return run.sql(
     target,
     async (session) => {
+      await look?.(session);
       const [row] = await session.query<{ wal_level: string }>("SHOW wal_level");
       return { where: recorded(session.target), walLevel: row?.wal_level ?? "unknown" };
     },

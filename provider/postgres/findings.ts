@@ -2,7 +2,6 @@ import { UserError } from "../errors";
 import type { Catalog, TableFacts } from "./catalog";
 import { firstFew, formatTableName } from "./names";
 import type { Selection } from "./selection";
-import { bestIdentity } from "./tableRules";
 
 /**
  * Something a plan or a check has to say. `subject`, `message` and `remedy` read as sentences one after the other.
@@ -77,32 +76,6 @@ export function selectionFindings(selection: Selection): Finding[] {
       remedy: "",
     });
   return findings;
-}
-
-/** What stands in the way of tracking the selected tables: whose they are, and what identity they can have. */
-export function tableFindings(catalog: Catalog, selection: Selection): Finding[] {
-  return selection.tables.flatMap((table): Finding[] => {
-    const subject = formatTableName(table);
-    const findings: Finding[] = [];
-    if (!table.mayAlter) findings.push(ownerFinding(table, catalog));
-    if (table.partitioned) return findings;
-    const { identity, because = "" } = bestIdentity(table, catalog);
-    if (identity === "key")
-      findings.push({
-        severity: "degraded",
-        subject,
-        message: `is tracked without the row before each change: it ${because}.`,
-        remedy: "Remove the cause to get whole rows.",
-      });
-    if (identity === "none")
-      findings.push({
-        severity: "blocking",
-        subject,
-        message: `cannot be published: it ${because}, and it has no primary key either, so its UPDATEs and DELETEs would fail.`,
-        remedy: "Give it a primary key, or put it in excludeTables.",
-      });
-    return findings;
-  });
 }
 
 /** Only the owner of a table can set its identity and publish it. */

@@ -1,3 +1,5 @@
+export { withVerifiedLogin } from "./login";
+export { inspect } from "./preflight";
 export { publication } from "./publication";
 export { readAccess } from "./readAccess";
 export { readiness } from "./readiness";

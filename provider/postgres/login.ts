@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError } from "pg";
-import type { Run } from "../kind";
+import { UnfinishedError } from "../errors";
+import type { Kind, Run } from "../kind";
+import type { RoleOutputs } from "../outputs";
 import { connectionError, tryConnection, type Login } from "./connection";
 
 /** Whether a role gets in with its password; anything but a refusal of the role itself is an error. */
@@ -42,4 +44,27 @@ export function verifyLoginOnce(run: Run, login: Login): Promise<LoginResult> {
   const { host, port, database, user } = login;
   const key = JSON.stringify(["login", host, port, database, user]);
   return run.oncePerCommand(key, () => verifyLogin(login)) as Promise<LoginResult>;
+}
+
+/**
+ * The kind of a role, with a login as the role after it was made or changed: only that proves what is handed over. A
+ * login that fails leaves the role in the state, as unfinished.
+ */
+export function withVerifiedLogin<Inputs extends { readonly database: string }>(
+  kind: Kind<Inputs, RoleOutputs>,
+): Kind<Inputs, RoleOutputs> {
+  const verified = async (outputs: RoleOutputs, { database }: Inputs): Promise<RoleOutputs> => {
+    const { host, port, username: user, password } = outputs;
+    const result = await verifyNewLogin({ host, port, database, user, password });
+    if (result === "ok") return outputs;
+    throw new UnfinishedError(
+      `Role "${user}" does not get into database "${database}" (${result}). Run again; if it stays so, see in Neon's console whether the role may connect.`,
+      outputs,
+    );
+  };
+  return {
+    ...kind,
+    create: async (inputs, run) => verified(await kind.create(inputs, run), inputs),
+    update: async (state, inputs, run) => verified(await kind.update(state, inputs, run), inputs),
+  };
 }

@@ -65,6 +65,12 @@ export function madeByResource(comment: string | null | undefined, mine: Mark): 
   );
 }
 
+/** What to say where an object is in the way of one that is to be made. */
+export function existsAlready(what: string, found: Ownership, comment: string | null): string {
+  const why = found === "ours" ? "" : ` and ${describeOwnership(found, comment)}`;
+  return `${what} exists already${why}. Set adopt: true to take it over, or choose another name.`;
+}
+
 /** Why an object that exists already cannot be taken for ours, as the end of a sentence. */
 export function describeOwnership(found: Exclude<Ownership, "ours">, comment: string | null): string {
   const mark = parseMark(comment);

@@ -10,7 +10,7 @@ import { unlessGone } from "./gone";
 import { describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
 import { handOver, hasRecord, readRecord } from "./identityRecord";
 import { changeIdentities } from "./identityStatement";
-import { describeOwnership, formatMark, madeByResource, ownership, type Mark } from "./mark";
+import { describeOwnership, existsAlready, formatMark, madeByResource, ownership, type Mark } from "./mark";
 import { firstFew, formatTableName, quoteIdentifier, quoteLiteral } from "./names";
 import { adopt, adoptedFrom, giveBack } from "./publicationAdoption";
 import { changeForm, createPublication, emptyAndDrop, finish, unfinished } from "./publicationForm";
@@ -123,9 +123,7 @@ async function ensure(
     return;
   }
   if (!inputs.adopt) {
-    throw new UserError(
-      `The publication "${name}" exists already and ${describeOwnership(owner, existing.comment)}. Set adopt to take it over, give this one another name, or drop it.`,
-    );
+    throw new UserError(existsAlready(`Publication "${name}"`, owner, existing.comment));
   }
   await adopt(session, catalog, existing, inputs, mark);
 }

@@ -8,7 +8,7 @@ import type { Catalog, RoleFacts } from "./catalog";
 import { preflight, serverFindings } from "./findings";
 import { unlessGone } from "./gone";
 import { verifyLoginOnce, verifyNewLogin } from "./login";
-import { describeOwnership, formatMark, madeByResource, ownership, type Mark } from "./mark";
+import { existsAlready, formatMark, madeByResource, ownership, type Mark } from "./mark";
 import { dropRole } from "./replicationRoleDrop";
 import {
   attributesToRestore,
@@ -137,7 +137,8 @@ function changesSomething({ attributes, leave, readOnly, connect, mark }: RoleCh
   return attributes.length > 0 || leave.length > 0 || readOnly || connect || mark !== undefined;
 }
 
-function assertMayCreate({ server }: Catalog, name: string): void {
+/** @throws UserError where the role we are connected as cannot make one with REPLICATION */
+export function assertMayCreate({ server }: Catalog, name: string): void {
   if (server.currentRoleIsSuperuser) return;
   if (server.version < 160000)
     throw new UserError(
@@ -157,10 +158,7 @@ function assertAdoptable(
   catalog: Catalog,
 ): void {
   const found = ownership(role.comment, mark);
-  if (!adopt)
-    throw new UserError(
-      `Role "${role.name}" exists already${found === "ours" ? "" : ` and ${describeOwnership(found, role.comment)}`}. Set adopt: true to take it over (it gets a new password), or choose another name.`,
-    );
+  if (!adopt) throw new UserError(existsAlready(`Role "${role.name}"`, found, role.comment));
   if (role.name === catalog.server.currentRole)
     throw new UserError(
       `Role "${role.name}" owns the database; Bemi needs a role of its own. Choose another name.`,

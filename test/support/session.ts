@@ -26,7 +26,10 @@ export interface TestRun extends Run {
 }
 
 /** A plugin process that works on a real server as its owner: everything but Neon's API, which SQL kinds do not ask. */
-export function testRun(db: TestDatabase, options: TestRunOptions = {}): TestRun {
+export function testRun(
+  db: Pick<TestDatabase, "ownerUri" | "sslRootCert">,
+  options: TestRunOptions = {},
+): TestRun {
   const { branchId = "br-cool-sea-123456", checkpoint = () => undefined } = options;
   const owner = new URL(db.ownerUri);
   process.env["PGSSLROOTCERT"] = db.sslRootCert;

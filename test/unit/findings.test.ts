@@ -1,11 +1,8 @@
 import { UserError } from "../../provider/errors";
-import {
-  describeFindings,
-  preflight,
-  selectionFindings,
-  serverFindings,
-  tableFindings,
-} from "../../provider/postgres/findings";
+import { describeFindings, preflight, serverFindings } from "../../provider/postgres/findings";
+import type { Catalog } from "../../provider/postgres/catalog";
+import type { PreflightInputs } from "../../provider/inputs";
+import { formatMark, type Mark } from "../../provider/postgres/mark";
 import { readinessFindings } from "../../provider/postgres/readinessFindings";
 import { select } from "../../provider/postgres/selection";
 import {
@@ -14,9 +11,27 @@ import {
   publishingBreaksWrites,
   tablesByOid,
 } from "../../provider/postgres/tableRules";
+import { obstacles } from "../../provider/postgres/preflight";
 import { catalogOf, publication, role, table } from "../support/catalog";
 
 const listed = (name: string, columnList = false) => [{ publication: name, columnList, rowFilter: false }];
+
+const plan: PreflightInputs = {
+  role: "bemi",
+  roleCreatedBy: "sql",
+  roleManagedBy: "shop/production/trail-role",
+  publication: "bemi",
+  publicationManagedBy: "shop/production/trail-publication",
+  slot: "bemi",
+  adopt: false,
+};
+
+const made = (managedBy: string): Mark => ({
+  projectId: "cool-darkness-123456",
+  branchId: "br-a-b-c",
+  database: "neondb",
+  managedBy,
+});
 
 describe("the best identity of a table", () => {
   test("is full, unless something rules it out", () => {
@@ -119,22 +134,67 @@ test("preflight lists everything that blocks at once, tables with the same probl
     table("public.keyed", { listedIn: listed("theirs", true) }),
   ];
   const catalog = catalogOf({ tables, publications: [publication("theirs")] });
-  const selection = select(catalog, { schemas: ["public", "Shop"] });
-  const findings = [...selectionFindings(selection), ...tableFindings(catalog, selection)];
+  const findings = obstacles(catalog, { ...plan, schemas: ["public", "Shop"] }, made);
   expect(() => {
     preflight(findings);
   }).toThrow(UserError);
   expect(describeFindings(findings, "blocking")).toEqual([
     "Shop is not a schema of this database. Did you mean shop? Names are case-sensitive.",
-    expect.stringMatching(/^public.bare cannot be published: it is published with a column list/) as string,
     expect.stringMatching(/^public.t10, .* and 2 more: each is owned by boss/) as string,
-  ]);
-  expect(describeFindings(findings, "degraded")).toEqual([
-    expect.stringMatching(/^public.keyed is tracked without the row before/) as string,
   ]);
   expect(() => {
     preflight(findings.filter(({ severity }) => severity !== "blocking"));
   }).not.toThrow();
+});
+
+describe("the preflight", () => {
+  const lines = (catalog: Catalog, changes: Partial<PreflightInputs> = {}) =>
+    describeFindings(
+      obstacles(catalog, { ...plan, ...(changes.tables ? {} : { schemas: ["public"] }), ...changes }, made),
+      "blocking",
+    );
+
+  test("finds nothing in a database that is ready for a trail", () => {
+    expect(lines(catalogOf({ tables: [table("public.orders", { hasPrimaryKey: false })] }))).toEqual([]);
+  });
+
+  test("blocks on a table that cannot be published where it is named; in a schema it is left out", () => {
+    const bare = table("public.bare", { hasPrimaryKey: false, listedIn: listed("theirs", true) });
+    const catalog = catalogOf({ tables: [bare], publications: [publication("theirs")] });
+    expect(lines(catalog)).toEqual([]);
+    expect(lines(catalog, { tables: ["public.bare"] })).toEqual([
+      expect.stringMatching(/^public.bare cannot be published: it is published with a column list/) as string,
+    ]);
+  });
+
+  test("lists everything at once: server, role, publication, names", () => {
+    const catalog = catalogOf({
+      version: 150018,
+      publications: [publication("bemi")],
+      slots: Array.from({ length: 10 }, (_, index) => slot(`s${index}`)),
+    });
+    expect(lines(catalog, { tables: ["public.nowhere"] })).toEqual([
+      expect.stringMatching(/^The server has no free replication slot/) as string,
+      expect.stringMatching(
+        /^Role "bemi" cannot be made in SQL: before PostgreSQL 16.*createdBy to "api"/,
+      ) as string,
+      expect.stringMatching(/^Publication "bemi" exists already and was not made by this module/) as string,
+      expect.stringMatching(/^public.nowhere is not a table of this database/) as string,
+    ]);
+  });
+
+  test("takes what this stack has made for its own, and what exists where it is to be adopted", () => {
+    const ours = (managedBy: string) => formatMark(made(managedBy));
+    const mine = catalogOf({
+      roles: [role("bemi", { comment: ours(plan.roleManagedBy) })],
+      publications: [publication("bemi", { comment: ours(plan.publicationManagedBy) })],
+    });
+    expect(lines(mine)).toEqual([]);
+    const theirs = catalogOf({ roles: [role("bemi")], publications: [publication("bemi")] });
+    expect(lines(theirs)).toHaveLength(2);
+    expect(lines(theirs, { adopt: true })).toEqual([]);
+    expect(lines(theirs, { roleCreatedBy: "api" })).toHaveLength(1);
+  });
 });
 
 describe("readiness", () => {

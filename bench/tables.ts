@@ -1,0 +1,68 @@
+import { connected, type Place } from "./place";
+
+/**
+ * Sees to it that schema public holds exactly this many tables: an int, a text and a timestamptz column and one row
+ * each, every other one with a primary key.
+ */
+export async function provideTables({ ownerUri, superuserUri }: Place, count: number): Promise<void> {
+  await connected(ownerUri, async (client) => {
+    await client.query(`DO $do$
+      DECLARE name text;
+      BEGIN
+        FOR i IN 1 .. ${count} LOOP
+          name := 't' || lpad(i::text, 5, '0');
+          CONTINUE WHEN to_regclass('public.' || name) IS NOT NULL;
+          EXECUTE format('CREATE TABLE public.%I (id int%s, note text, at timestamptz)', name,
+            CASE WHEN i % 2 = 0 THEN ' PRIMARY KEY' ELSE '' END);
+          EXECUTE format('INSERT INTO public.%I VALUES (1, ''one'', now())', name);
+          -- Every table created is locked until the end of the transaction.
+          IF i % 100 = 0 THEN COMMIT; END IF;
+        END LOOP;
+      END $do$`);
+    await client.query(`DO $do$
+      DECLARE name text;
+      BEGIN
+        FOR name IN SELECT relname FROM pg_class
+                     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname > 't' || lpad(${count}::text, 5, '0')
+        LOOP
+          EXECUTE format('DROP TABLE public.%I', name);
+          COMMIT;
+        END LOOP;
+      END $do$`);
+  });
+  await settle(superuserUri);
+}
+
+/** Puts back what a round has changed, in whatever way, and leaves the server with nothing to do in the background. */
+export async function resetTables({ superuserUri }: Place): Promise<void> {
+  await connected(superuserUri, async (client) => {
+    await client.query("DROP PUBLICATION IF EXISTS bemi");
+    await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_identity");
+    await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_publish");
+    await client.query("DROP SCHEMA IF EXISTS _bemi CASCADE");
+    await client.query(`DO $do$
+      DECLARE relid regclass;
+      BEGIN
+        FOR relid IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relreplident <> 'd'
+        LOOP
+          EXECUTE format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', relid);
+          COMMIT;
+        END LOOP;
+      END $do$`);
+    const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = 'bemi'");
+    if (rowCount !== 0) {
+      await client.query("DROP OWNED BY bemi");
+      await client.query("DROP ROLE bemi");
+    }
+  });
+  await settle(superuserUri);
+}
+
+/** Dead rows of the catalogs slow every later read of them down: rounds must not differ by that. */
+async function settle(superuserUri: string): Promise<void> {
+  await connected(superuserUri, async (client) => {
+    for (const catalog of ["pg_class", "pg_attribute", "pg_index", "pg_depend", "pg_publication_rel"])
+      await client.query(`VACUUM ANALYZE pg_catalog.${catalog}`);
+    await client.query("CHECKPOINT");
+  });
+}

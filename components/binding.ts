@@ -1,4 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
+import { RegisterResourceResponse } from "@pulumi/pulumi/proto/resource_pb";
+
+// Pulumi's SDK writes every answer of the engine into its debug log, `${response}`, with all outputs in it and secret
+// ones in plain text: `pulumi up -v=7 --logtostderr` and `--event-log` would show the role's password. The name of
+// the resource is all that this line has to say.
+RegisterResourceResponse.prototype.toString = function (this: RegisterResourceResponse) {
+  return this.getUrn();
+};
 
 /**
  * The text by which the engine's plugin process finds a handler: it loads the installed package from the folder of

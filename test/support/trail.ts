@@ -74,8 +74,8 @@ const ORDER = ["role", "apiRole", "access", "identity", "publication", "slot", "
 
 /**
  * Plays the component and the engine over the SQL kinds: refresh, then create or update in the order of dependencies,
- * then delete what is declared no more. Every step is a plugin process of its own. A resource whose step did not
- * return is in the state as it was before the step.
+ * then delete what is declared no more. Every change is a plugin process of its own. A resource whose step did
+ * not return is in the state as it was before the step. It replaces nothing: targets and names must stay.
  */
 export class Trail {
   /** Of the last refresh, by resource; empty where all was as left. */
@@ -114,17 +114,25 @@ export class Trail {
     return [...done, ...(await this.#delete((name) => !wanted.has(name)))];
   }
 
+  /** In one plugin process, as the engine does. */
   async refresh(): Promise<void> {
     this.drift = {};
-    for (const [name, { inputs, outputs }] of Object.entries(this.state)) {
-      const observed = await this.#step((run) => kindOf(name).read({ ...inputs, ...outputs }, run));
+    const found = await this.#step(async (run) => {
+      const known = Object.entries(this.state);
+      return Promise.all(
+        known.map(async ([name, { inputs, outputs }]) => {
+          const observed = await kindOf(name).read({ ...inputs, ...outputs }, run);
+          return { name, inputs, observed };
+        }),
+      );
+    });
+    for (const { name, inputs, observed } of found) {
       if (observed === undefined) {
         this.#forget(name);
         continue;
       }
       this.#keep(name, inputs, observed.outputs);
-      if (observed.drift !== undefined && Object.keys(observed.drift).length > 0)
-        this.drift[name] = observed.drift;
+      if (Object.keys(observed.drift ?? {}).length > 0) this.drift[name] = observed.drift ?? {};
     }
   }
 

@@ -1,0 +1,138 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { startSandbox } from "../../sandbox";
+import type { Sandbox } from "../../sandbox/sandbox";
+import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
+import { withClient } from "../../tools/start/client";
+import { Cli } from "../support/cli";
+import { counting } from "../support/counts";
+
+let sandbox: Sandbox;
+let cli: Cli;
+let before: Fact[];
+
+beforeAll(async () => {
+  sandbox = await startSandbox({});
+  const { apiUrl, apiKey, sslRootCert } = sandbox.info;
+  cli = await Cli.create({ NEON_API_URL: apiUrl, NEON_API_KEY: apiKey, PGSSLROOTCERT: sslRootCert });
+  before = await facts();
+});
+
+afterAll(async () => {
+  await cli.remove();
+  await sandbox.stop();
+});
+
+function facts(): Promise<Fact[]> {
+  return withClient({ connectionString: sandbox.info.superuserUri }, catalogFacts);
+}
+
+/** Passes requests on to the sandbox's API, and changes the host in the connection URIs it answers with. */
+async function withOtherHost(host: string, work: (apiUrl: string) => Promise<void>): Promise<void> {
+  const proxy: Server = createServer((request, response) => {
+    const headers = { authorization: request.headers.authorization ?? "" };
+    void fetch(new URL(request.url ?? "/", sandbox.info.apiUrl), { headers, method: request.method })
+      .then(async (answer) => {
+        const text = await answer.text();
+        response.writeHead(answer.status, { "content-type": "application/json" });
+        response.end(text.replace(/@localhost:\d+\//, `@${host}/`));
+      })
+      .catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  try {
+    await work(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/api/v2`);
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
+}
+
+/** Runs up, and expects one error of the matching text, in one or two sentences, and nothing changed. */
+async function expectError(
+  said: RegExp,
+  config: Readonly<Record<string, unknown>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { projectId, database } = sandbox.info;
+  await cli.config({ projectId, database, schemas: ["public"], ...config });
+  let output = "";
+  let code: number | null = 0;
+  const { requests } = await counting(sandbox.info, async () => {
+    ({ code, output } = await cli.run(["up", "--yes", "--skip-preview"], env));
+  });
+  expect(code).not.toBe(0);
+  const errors = output
+    .slice(output.indexOf("Diagnostics:"))
+    .split("\n")
+    .filter((line) => line.trim().startsWith("error:") && !line.includes("update failed"));
+  expect(errors).toEqual([expect.stringMatching(said)]);
+  const sentences = (errors[0] ?? "").split(/[.:?!](?: |$)/).filter((part) => /\S/.test(part));
+  expect(sentences.length).toBeLessThanOrEqual(5);
+  expect(output).not.toMatch(/\n\s+at .+:\d+:\d+\)?\n/);
+  expect(requests.filter((request) => !request.startsWith("GET "))).toEqual([]);
+  expect(compareFacts(before, await facts())).toEqual([]);
+}
+
+test("an API that cannot be reached", async () => {
+  await expectError(
+    /Neon's API at http:\/\/127\.0\.0\.1:9\/.* cannot be reached.*NEON_API_URL/,
+    {},
+    {
+      NEON_API_URL: "http://127.0.0.1:9/api/v2",
+    },
+  );
+});
+
+test("no API key", async () => {
+  await expectError(/There is no Neon API key\. Set NEON_API_KEY/, {}, { NEON_API_KEY: "" });
+});
+
+test("a wrong API key", async () => {
+  await expectError(
+    /401.*The API key is missing, invalid or revoked.*NEON_API_KEY/,
+    {},
+    { NEON_API_KEY: "napi_wrong" },
+  );
+});
+
+test("an unknown project", async () => {
+  await expectError(/no-such-project.*projectId/, { projectId: "no-such-project" });
+});
+
+test("an unknown branch", async () => {
+  await expectError(/has no branch "dev"\. Its branches: main\./, { branch: "dev" });
+});
+
+test("an unknown database", async () => {
+  await expectError(/has no database "neonbd"\. Its databases: neondb\./, { database: "neonbd" });
+});
+
+test("a pooled host", async () => {
+  await withOtherHost("ep-cool-darkness-123456-pooler.localhost:5432", async (apiUrl) => {
+    await expectError(/-pooler.*is the connection pooler.*use the direct host/, {}, { NEON_API_URL: apiUrl });
+  });
+});
+
+test("a port where nothing listens", async () => {
+  await withOtherHost("localhost:9", async (apiUrl) => {
+    await expectError(/localhost:9/, {}, { NEON_API_URL: apiUrl });
+  });
+});
+
+test("a server that cannot prove who it is", async () => {
+  await expectError(
+    /TLS connection to localhost:\d+ cannot be trusted.*PGSSLROOTCERT/,
+    {},
+    { PGSSLROOTCERT: "" },
+  );
+});
+
+test("mistakes in the configuration, all at once", async () => {
+  await cli.config({ database: "neondb", schemas: "public", allTables: false });
+  const { code, output } = await cli.run(["preview"]);
+  expect(code).not.toBe(0);
+  expect(output).toMatch(
+    /neon-bemi:projectId is required.*\n.*neon-bemi:schemas must be a list.*\n.*neon-bemi:allTables can only be true/,
+  );
+});

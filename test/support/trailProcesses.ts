@@ -1,0 +1,84 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { transform } from "@swc/core";
+import type { Order } from "./trailProcess";
+import type { TrailState } from "./trail";
+
+const REPOSITORY = join(__dirname, "../..");
+/** What `trailProcess.ts` is made of. */
+const SOURCES = ["provider", "test/support"];
+
+/** How a process ended: how many statements it sent, or `killed`. */
+export type Ending = number | "killed";
+
+/** Processes that play one command of a trail each. Their sources are compiled once, into a temporary folder. */
+export class TrailProcesses {
+  #next: ChildProcess;
+
+  private constructor(private readonly folder: string) {
+    this.#next = this.#fork();
+  }
+
+  static async prepare(): Promise<TrailProcesses> {
+    const folder = await mkdtemp(join(tmpdir(), "trail-processes-"));
+    await symlink(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
+    for (const source of SOURCES) {
+      const files = await readdir(join(REPOSITORY, source), { recursive: true });
+      const compiled = files
+        .filter((file) => file.endsWith(".ts"))
+        .map((file) => compile(join(source, file), folder));
+      await Promise.all(compiled);
+    }
+    return new TrailProcesses(folder);
+  }
+
+  /** Runs one command from a state, and answers with the state that it left on disk. */
+  async run(
+    order: Omit<Order, "stateFile">,
+    state: TrailState,
+  ): Promise<{ ending: Ending; state: TrailState }> {
+    const child = this.#next;
+    // The next one loads its modules meanwhile.
+    this.#next = this.#fork();
+    const stateFile = join(this.folder, "state.json");
+    await writeFile(stateFile, JSON.stringify(state));
+    const printed: Buffer[] = [];
+    child.stderr?.on("data", (data: Buffer) => printed.push(data));
+    let statements: number | undefined;
+    child.on("message", (count: number) => (statements = count));
+    child.send({ ...order, stateFile } satisfies Order);
+    const [, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    const left = JSON.parse(await readFile(stateFile, "utf8")) as TrailState;
+    if (signal === "SIGKILL") return { ending: "killed", state: left };
+    if (statements === undefined) throw new Error(Buffer.concat(printed).toString());
+    return { ending: statements, state: left };
+  }
+
+  async close(): Promise<void> {
+    const ended = once(this.#next, "exit");
+    this.#next.kill("SIGKILL");
+    await ended;
+    await rm(this.folder, { recursive: true });
+  }
+
+  #fork(): ChildProcess {
+    return fork(join(this.folder, "test/support/trailProcess.js"), {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      execArgv: [],
+    });
+  }
+}
+
+async function compile(file: string, folder: string): Promise<void> {
+  const target = join(folder, file.replace(/\.ts$/, ".js"));
+  const { code } = await transform(await readFile(join(REPOSITORY, file), "utf8"), {
+    filename: file,
+    jsc: { target: "es2022", parser: { syntax: "typescript" } },
+    module: { type: "commonjs" },
+  });
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, code);
+}

@@ -10,11 +10,14 @@ export interface NeonApi {
    * project is read and `plan` asked again, so that no PATCH is repeated blindly or from an old list.
    *
    * @param current the project, where it has been read a moment ago
+   * @param beside gets the project as it was read at the moment of each PATCH that may have taken effect, next to what
+   *   that one was planned from: a difference is somebody else's change, which the PATCH knew nothing of
    */
   updateSettings(
     projectId: string,
     plan: (project: NeonProject) => NeonSettingsPatch | undefined,
     current?: NeonProject,
+    beside?: (seen: NeonProject, planned: NeonProject) => void,
   ): Promise<void>;
   /** All branches, or those whose name or id contains `search`. */
   branches(projectId: string, search?: string): Promise<NeonBranch[]>;

@@ -16,6 +16,12 @@ const TRIES = 3;
 /** As many as Neon gives at once, so that a page is nearly always all. */
 const PAGE = 1_000;
 
+/**
+ * Neon's list of operations follows the request that scheduled them a while later: an empty list right after a mutation
+ * proves nothing (seen in production in 2026-08). In milliseconds.
+ */
+const LIST_LAG = 2_000;
+
 export interface NeonApiOptions {
   /** E.g. `https://console.neon.tech/api/v2`; https, or http on this machine. */
   readonly baseUrl: string;
@@ -60,10 +66,20 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
 
   /** For a mutation whose answer, with its list of operations, was lost: waits for whatever runs in the project. */
   const waitForPending = async (projectId: string): Promise<void> => {
-    const { operations } = await get(schemas.operationPage, ["projects", projectId, "operations"], {
-      limit: 100,
-    });
-    await wait(projectId, operations.filter(isPending));
+    checkpoint();
+    await clock.sleep(LIST_LAG);
+    const pending: schemas.Operation[] = [];
+    for (let cursor: string | undefined; ;) {
+      const path = ["projects", projectId, "operations"] as const;
+      const page = await get(schemas.operationPage, path, { limit: 100, cursor });
+      pending.push(...page.operations.filter(isPending));
+      const next = page.pagination?.cursor;
+      // Newest first: where the oldest of a page has ended, so have those behind it.
+      const oldest = page.operations.at(-1);
+      if (!next || next === cursor || oldest === undefined || !isPending(oldest)) break;
+      cursor = next;
+    }
+    await wait(projectId, pending);
   };
 
   /**
@@ -94,6 +110,17 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
     }
   };
 
+  /** One try: whoever looks in passing can do without the answer. */
+  const lookAt = async (projectId: string): Promise<NeonProject | undefined> => {
+    const request = { method: "GET", path: ["projects", projectId] } as const;
+    try {
+      return parse(schemas.project, request, await transport.once(request));
+    } catch (error) {
+      if (error instanceof UserError) return undefined;
+      throw error;
+    }
+  };
+
   const api: NeonApi = {
     project: (projectId) => {
       const reading = get(schemas.project, ["projects", projectId]);
@@ -104,8 +131,11 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
 
     knownProject: (projectId) => known.get(projectId) ?? api.project(projectId),
 
-    updateSettings: async (projectId, plan, current) => {
+    updateSettings: async (projectId, plan, current, beside) => {
       const patience = new Patience(clock);
+      const report = (seen: NeonProject | undefined, planned: NeonProject): void => {
+        if (seen !== undefined) beside?.(seen, planned);
+      };
       let project = current ?? (await api.project(projectId));
       for (let lost = 0; ;) {
         const settings = plan(project);
@@ -121,17 +151,21 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         checkpoint();
         known.delete(projectId);
         const begun = clock.now();
+        // On its way together with the PATCH: a look before it would leave a whole round trip unseen.
+        const seen = beside && lookAt(projectId);
         let answer: unknown;
         try {
           answer = await transport.once(request);
         } catch (error) {
-          const unknown = error instanceof NeonError && error.outcomeUnknown && ++lost < TRIES;
-          const pause = unknown ? backoff(lost) : patience.next(error, begun);
+          const unknown = error instanceof NeonError && error.outcomeUnknown;
+          if (unknown) report(await seen, project);
+          const pause = unknown && ++lost < TRIES ? backoff(lost) : patience.next(error, begun);
           if (pause === undefined) throw error;
           await transport.pause(pause, error);
           project = await api.project(projectId);
           continue;
         }
+        report(await seen, project);
         await finish(request, answer);
         return;
       }

@@ -2,10 +2,11 @@ import { UnfinishedError, UserError } from "../errors";
 import { ipAllowInputs, type IpAllowInputs } from "../inputs";
 import type { Drift, Kind, Run } from "../kind";
 import type { IpAllowOutputs } from "../outputs";
-import type { NeonProject, NeonSettingsPatch } from "./api";
+import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "./api";
 import { systemClock, type Clock } from "./clock";
 import { isGone, NeonError } from "./errors";
 import {
+  changedByOthers,
   coveredBy,
   isEverything,
   merge,
@@ -19,8 +20,8 @@ import {
 /**
  * How long after a PATCH the list is read again at least, in milliseconds. Neon has no version of the list to compare
  * with, so whoever read it before our PATCH and writes after it takes our entries away. Once this time has passed,
- * such a write has landed, and is seen and repaired. (An entry that somebody else writes between our own read and
- * PATCH, a few hundred milliseconds apart, is lost to anybody who does not look again.)
+ * such a write has landed, and is seen and repaired. What somebody else writes between our own read and our PATCH is
+ * seen by a look beside the PATCH, and done again.
  */
 const SETTLE = 1_500;
 
@@ -43,6 +44,11 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
     }),
     replaceOn: ["projectId"],
     id: ({ projectId }) => projectId,
+
+    notice: ({ projectId, ips, restrictOpenProject }) =>
+      restrictOpenProject
+        ? `If the IP Allow list of project ${projectId} is empty, from then on only ${ips.join(", ")} may connect: not this machine either, unless its address is among them`
+        : undefined,
 
     create: async (inputs, run) => {
       const project = await run.neon.project(inputs.projectId);
@@ -158,7 +164,15 @@ async function converge(
   clock: Clock,
 ): Promise<void> {
   let current = project;
-  for (let round = 0; plan(current) !== undefined; round++) {
+  let undone: Undone = NOTHING;
+  const next = (now: NeonProject): NeonSettingsPatch | undefined => {
+    const mended = redo(undone, now.allowedIps);
+    return (
+      plan({ ...now, allowedIps: mended }) ??
+      (sameList(mended, now.allowedIps) ? undefined : patch(mended.ips, mended.protectedBranchesOnly))
+    );
+  };
+  for (let round = 0; next(current) !== undefined; round++) {
     if (round === ROUNDS) {
       throw new UserError(
         `The IP Allow list of project ${projectId} was changed by somebody else ${ROUNDS} times while we changed it: find out who writes it, then run this again.`,
@@ -166,11 +180,47 @@ async function converge(
     }
     if (round > 0)
       run.log(`Somebody else changed the IP Allow list of project ${projectId} meanwhile; repairing it`);
-    await run.neon.updateSettings(projectId, plan, current);
+    let theirs = NOTHING;
+    await run.neon.updateSettings(projectId, next, current, (seen, planned) => {
+      theirs = undoneBy(next(planned), seen, planned);
+    });
+    undone = theirs;
     // Spread out, and further with every round, so that many stacks at once do not keep undoing each other's work.
     await clock.sleep(SETTLE * (1 + Math.random() * round));
     current = await run.neon.project(projectId);
   }
+}
+
+/** What others changed between our reading and our writing, so that our writing undid it. */
+interface Undone {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly protectedBranchesOnly?: boolean;
+}
+
+const NOTHING: Undone = { added: [], removed: [] };
+
+function undoneBy(written: NeonSettingsPatch | undefined, seen: NeonProject, planned: NeonProject): Undone {
+  if (written === undefined || !("allowed_ips" in written)) return NOTHING;
+  const now = seen.allowedIps.protectedBranchesOnly;
+  return {
+    ...changedByOthers(planned.allowedIps.ips, seen.allowedIps.ips, written.allowed_ips.ips),
+    ...(now === planned.allowedIps.protectedBranchesOnly ? {} : { protectedBranchesOnly: now }),
+  };
+}
+
+function redo({ added, removed, protectedBranchesOnly }: Undone, list: NeonAllowedIps): NeonAllowedIps {
+  const rest = list.ips.filter((entry) => !removed.includes(entry));
+  return {
+    ips: [...rest, ...added.filter((entry) => !rest.includes(entry))],
+    protectedBranchesOnly: protectedBranchesOnly ?? list.protectedBranchesOnly,
+  };
+}
+
+function sameList(one: NeonAllowedIps, other: NeonAllowedIps): boolean {
+  return (
+    one.protectedBranchesOnly === other.protectedBranchesOnly && one.ips.join(" ") === other.ips.join(" ")
+  );
 }
 
 /** Both fields, always: Neon takes one that is left out as empty or off. */

@@ -97,6 +97,21 @@ export function remove(list: readonly string[], ours: readonly string[]): string
   return rest;
 }
 
+/**
+ * What others did to a list between our reading and our writing of it, by a look at that moment. Should the look have
+ * come a little later, our own changes do not count.
+ */
+export function changedByOthers(
+  read: readonly string[],
+  seen: readonly string[],
+  written: readonly string[],
+): { readonly added: readonly string[]; readonly removed: readonly string[] } {
+  return {
+    added: seen.filter((entry) => !read.includes(entry) && !written.includes(entry)),
+    removed: read.filter((entry) => written.includes(entry) && !seen.includes(entry)),
+  };
+}
+
 /** Whether two texts mean the same range; texts that are no entries are compared as they are. */
 export function sameText(one: string, other: string): boolean {
   if (one === other) return true;

@@ -62,14 +62,15 @@ DECLARE
   pass int := 0;
   -- What is to be done, one element per table. Variables of their own: indexing an array in a record is linear.
   relids oid[];
-  states "char"[];
-  clauses text[];
+  names text[];
+  statements text[];
+  timeouts text[];
+  particular bool[];
   restoring bool[];
   lost name[];
-  vacuumed bool[];
-  schemas name[];
-  names name[];
-  leaf bool[];
+  judging bool[];
+  again bool;
+  setting text;
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid);
@@ -84,7 +85,7 @@ BEGIN
 
   LOOP
     pass := pass + 1;
-    -- One array element per table; those that somebody holds come last, as they may cost the whole lock timeout.
+    -- Those that somebody holds come last, as they may cost the whole lock timeout.
     WITH held AS MATERIALIZED (
       SELECT l.relation, bool_and(a.usesysid IS NULL AND l.mode = 'ShareUpdateExclusiveLock') AS by_autovacuum
         FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
@@ -92,51 +93,55 @@ BEGIN
          AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
        GROUP BY 1),
     target AS (
-      SELECT c.oid AS relid, 'f'::"char" AS state, 'FULL' AS clause, false AS restoring, NULL::name AS lost
+      SELECT c.oid AS relid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring,
+             NULL::name AS lost
         FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'
       UNION ALL
-      SELECT r.relid, CASE WHEN r.previous = 'i' AND x.oid IS NULL THEN 'd' ELSE r.previous END,
-             CASE WHEN c.relreplident IS DISTINCT FROM 'f' OR r.previous = 'f' THEN ''
+      SELECT c.oid, c.relnamespace, c.relname, c.relkind,
+             CASE WHEN c.relreplident <> 'f' OR r.previous = 'f' THEN NULL
                   WHEN r.previous = 'n' THEN 'NOTHING'
                   WHEN x.oid IS NOT NULL THEN format('USING INDEX %I', x.relname)
                   ELSE 'DEFAULT' END,
              true, CASE WHEN r.previous = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN r.index_name END
         FROM ${record} r
-        LEFT JOIN pg_class c ON c.oid = r.relid
+        JOIN pg_class c ON c.oid = r.relid
         LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
                ON r.previous = 'i' AND i.indrelid = r.relid AND x.relname = r.index_name
-       WHERE r.relid = ANY (leaving))
-    SELECT array_agg(o.relid), array_agg(o.state), array_agg(o.clause), array_agg(o.restoring), array_agg(o.lost),
-           array_agg(o.vacuumed), array_agg(o.nspname), array_agg(o.relname), array_agg(o.relkind = 'r')
-      INTO relids, states, clauses, restoring, lost, vacuumed, schemas, names, leaf
-      FROM (SELECT t.*, coalesce(h.by_autovacuum, false) AS vacuumed, n.nspname, c.relname, c.relkind
-              FROM target t LEFT JOIN held h ON h.relation = t.relid
-              LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace) ON c.oid = t.relid
-             WHERE t.relid <> ALL (given_up)
-             ORDER BY h.relation IS NOT NULL, t.relid) o;
+       WHERE r.relid = ANY (leaving)),
+    step AS (
+      SELECT t.*, format('%I.%I', n.nspname, t.relname) AS name, h.relation IS NOT NULL AS busy,
+             coalesce(h.by_autovacuum, false) AND pass IN (3, 5, 7) AS patient,
+             judged AND t.relkind = 'r' AND t.clause IS NOT NULL AS judging
+        FROM target t JOIN pg_namespace n ON n.oid = t.relnamespace LEFT JOIN held h ON h.relation = t.relid
+       WHERE t.relid <> ALL (given_up)
+       ORDER BY busy, t.relid)
+    SELECT array_agg(s.relid), array_agg(s.name),
+           array_agg(coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT')),
+           array_agg(CASE WHEN s.patient THEN '1500ms' ELSE '100ms' END),
+           array_agg(s.judging OR s.restoring), array_agg(s.restoring), array_agg(s.lost), array_agg(s.judging)
+      INTO relids, names, statements, timeouts, particular, restoring, lost, judging FROM step s;
     EXIT WHEN relids IS NULL OR (pass > 1 AND clock_timestamp() > deadline);
 
+    again := false;
     FOR i IN 1 .. cardinality(relids) LOOP
-      EXIT WHEN clock_timestamp() > deadline;
+      -- Every expression here is prepared anew after every commit: there are as few as can be.
       BEGIN
-        PERFORM set_config('synchronous_commit', 'off', true),
-                set_config('lock_timeout',
-                  CASE WHEN vacuumed[i] AND pass IN (3, 5, 7) THEN '1500ms' ELSE '100ms' END, true);
-        IF clauses[i] <> '' THEN
-          EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', schemas[i], names[i], clauses[i]);
-          -- Somebody may have renamed the table since its name was read: then another one was altered, or none.
-          PERFORM FROM pg_class c WHERE c.oid = relids[i] AND c.relreplident = states[i];
-          IF NOT FOUND THEN RAISE undefined_table; END IF;
-          IF judged AND leaf[i] THEN
-            ${judgeSql("schemas[i]", "names[i]", "relids[i]")}
+        setting := set_config('synchronous_commit', 'off', true) || set_config('lock_timeout', timeouts[i], true);
+        EXECUTE statements[i];
+        -- The altered table is locked, so its name is settled. Before, somebody may have given that name to another one.
+        IF to_regclass(names[i])::oid IS DISTINCT FROM relids[i] THEN RAISE undefined_table; END IF;
+        IF particular[i] THEN
+          IF judging[i] THEN
+            ${judgeSql("names[i]", "relids[i]")}
+          END IF;
+          IF restoring[i] THEN DELETE FROM ${record} r WHERE r.relid = relids[i]; END IF;
+          IF lost[i] IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
+            index_gone := index_gone || jsonb_build_object('oid', relids[i]::int8, 'index', lost[i]);
           END IF;
         END IF;
-        IF restoring[i] THEN DELETE FROM ${record} r WHERE r.relid = relids[i]; END IF;
-        IF lost[i] IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
-          index_gone := index_gone || jsonb_build_object('oid', relids[i]::int8, 'index', lost[i]);
-        END IF;
       EXCEPTION
-        WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN NULL;
+        WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN
+          again := true;
         WHEN others THEN
           given_up := given_up || relids[i];
           IF jsonb_array_length(refused) < 10 THEN
@@ -144,7 +149,13 @@ BEGIN
           END IF;
       END;
       COMMIT;
+      IF clock_timestamp() > deadline THEN
+        again := true;
+        EXIT;
+      END IF;
     END LOOP;
+    relids := NULL;
+    EXIT WHEN NOT again;
     IF pass > 1 THEN PERFORM pg_sleep(least(0.1 * pass, 1)); END IF;
     COMMIT;
   END LOOP;
@@ -159,11 +170,14 @@ END`;
 /**
  * PL/pgSQL that raises what an UPDATE or DELETE of the app would get, if the publications of the table do not go
  * together with its replica identity, and nothing otherwise. A failure for any other reason says nothing about that.
+ *
+ * @param table expression for the qualified, quoted name
+ * @param oid expression for the same table's oid
  */
-export function judgeSql(schema: string, table: string, oid: string): string {
+export function judgeSql(table: string, oid: string): string {
   return `BEGIN
-              EXECUTE format('EXPLAIN DELETE FROM ONLY %I.%I', ${schema}, ${table});
-              EXECUTE (SELECT format('EXPLAIN UPDATE ONLY %I.%I SET %I = DEFAULT', ${schema}, ${table}, a.attname)
+              EXECUTE 'EXPLAIN DELETE FROM ONLY ' || ${table};
+              EXECUTE (SELECT format('EXPLAIN UPDATE ONLY %s SET %I = DEFAULT', ${table}, a.attname)
                          FROM pg_attribute a
                         WHERE a.attrelid = ${oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1);
             EXCEPTION

@@ -67,7 +67,7 @@ async function converge(
 
   // First, so that no table is created unseen between the plan and its end, and none that leaves is tracked again.
   if (!inputs.trackNewTables) await removeTracking(session, before, publication);
-  else if (!(await installTracking(session, before, inputs, publication, mark)))
+  else if (!(await installTracking(session, before, inputs, publication, mark)) && takesNewTables(inputs))
     run.log("New tables are tracked from the next up on: our role may not create event triggers here.");
   run.checkpoint();
 

@@ -4,9 +4,9 @@ import type { Drift, Kind, Run } from "../kind";
 import type { ReplicationRoleOutputs } from "../outputs";
 import { recorded } from "../target";
 import { secret } from "../secrets";
+import { onBranch } from "./branch";
 import type { Catalog, RoleFacts } from "./catalog";
 import { preflight, serverFindings } from "./findings";
-import { unlessGone } from "./gone";
 import { verifyLoginOnce, verifyNewLogin } from "./login";
 import { existsAlready, formatMark, madeByResource, ownership, type Mark } from "./mark";
 import { dropRole } from "./replicationRoleDrop";
@@ -37,22 +37,20 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
   update: (state, inputs, run) => run.sql(inputs, (session) => converge(session, inputs, run, state), state),
 
   read: (state, run) =>
-    unlessGone(() =>
-      run.sql(
-        state,
-        async (session) => {
-          const role = find(await session.catalog(), state.name);
-          if (role === undefined) return undefined;
-          const { password = "", created = false } = state;
-          const outputs = outputsOf(session, state.name, password, created);
-          return { outputs, drift: await driftOf(role, outputs, session, run) };
-        },
-        state,
-      ),
-    ),
+    onBranch(state, run, async (session) => {
+      const role = find(await session.catalog(), state.name);
+      if (role === undefined) return undefined;
+      const { password = "", created = false } = state;
+      const outputs = outputsOf(session, state.name, password, created);
+      const drift =
+        session.target.database.name === state.database
+          ? await driftOf(role, outputs, session, run)
+          : { database: `"${state.database}" is gone` };
+      return { outputs, drift };
+    }),
 
   delete: async (state, run) => {
-    await unlessGone(() => run.sql(state, (session) => remove(session, state, run), state));
+    await onBranch(state, run, (session) => remove(session, state, run));
   },
 };
 

@@ -150,7 +150,7 @@ BEGIN
         jsonb_build_object('relid', found.oid::int8, 'previous', found.relreplident, 'index_name', found.index_name)::text, true);
       EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', found.nspname, found.relname, found.clause);
       IF found.relkind = 'r' THEN
-        ${judgeSql("found.nspname", "found.relname", "found.oid")}
+        ${judgeSql("format('%I.%I', found.nspname, found.relname)", "found.oid")}
       END IF;
     EXCEPTION WHEN others THEN
       RAISE WARNING '%: replica identity of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE;

@@ -60,6 +60,17 @@ describe("npm start", () => {
     expect(leftovers()).toEqual(before);
   });
 
+  // The server is fetched where it is not in the cache yet.
+  it.each(["15", "16", "18"])(
+    "captures every row before on PostgreSQL %s too, and undoes it",
+    async (version) => {
+      const { code, stdout, stderr } = await npmStart(["--postgres", version]);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(stdout).toMatch(/all \d+ changes arrived, every row before complete/);
+      expect(stdout).toMatch(/✔ Comparison: the database and the IP Allow list are as before/);
+    },
+  );
+
   it("keeps everything up until Ctrl-C, which is no failure", async () => {
     const before = leftovers();
     const { code, stdout } = await npmStart(["--keep"], { says: "psql ", signal: "SIGINT" });

@@ -12,13 +12,14 @@ RegisterResourceResponse.prototype.toString = function (this: RegisterResourceRe
  * The text by which the engine's plugin process finds a handler: it loads the installed package from the folder of
  * Pulumi.yaml. State holds this line only; the installed code always runs, also on refresh and destroy.
  *
- * `npm install` is the cure for both ways this can fail: the package is missing, or (in this repository) not built.
+ * Where it cannot be found (the error has a code), the hint is `npm install`: the package is missing or, in this
+ * repository, not built. Checks hold the line under 200 characters.
  */
-function providerReference(handler: string): string {
+export function providerReference(handler: string): string {
   return (
     'exports.handler=()=>{try{return require("module").createRequire(process.cwd()+"/")' +
     `("pulumi-neon-bemi/provider").${handler}}` +
-    'catch(e){e.message+=" - run npm install";e.stack="";throw e}}'
+    'catch(e){if(e.code)e.message+=" - npm install?";e.stack="";throw e}}'
   );
 }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { providerReference } from "../../components/binding";
 import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { Harness, type Values } from "../support/harness";
@@ -21,9 +22,7 @@ const HANDLERS = [
 ];
 
 function reference(handler: string): Values {
-  return {
-    __provider: `exports.handler=()=>require("module").createRequire(process.cwd()+"/")("pulumi-neon-bemi/provider").${handler}`,
-  };
+  return { __provider: providerReference(handler) };
 }
 
 let sandbox: Sandbox;
@@ -108,12 +107,9 @@ test("where the package is not installed, the error says what to do", async () =
   const folder = await mkdtemp(path.join(tmpdir(), "neon-bemi-empty-"));
   const empty = await Harness.start(folder, {});
   try {
-    // The reference as the components write it.
-    const provider =
-      'exports.handler=()=>{try{return require("module").createRequire(process.cwd()+"/")("pulumi-neon-bemi/provider").publication}' +
-      'catch(e){e.message+=" - run npm install";e.stack="";throw e}}';
+    const provider = providerReference("publication");
     await expect(empty.check({}, { __provider: provider })).rejects.toThrow(
-      /pulumi-neon-bemi\/provider'[^]* - run npm install/,
+      /pulumi-neon-bemi\/provider'[^]* - npm install\?/,
     );
   } finally {
     await empty.stop();

@@ -32,22 +32,22 @@ export async function traffic(place: Place, work: () => Promise<unknown>): Promi
 /** The most ACCESS EXCLUSIVE locks on tables of schema public that one of the owner's sessions held at once. */
 export async function mostLocks(
   place: Place,
-  work: () => Promise<unknown>,
+  locking: () => Promise<unknown>,
 ): Promise<{ readonly most: number; readonly samples: number }> {
   return connected(place.superuserUri, async (client) => {
     let most = 0;
     let samples = 0;
-    let done = false;
+    const work = { done: false };
     const sampling = (async () => {
-      for (; !done; samples += 1) {
+      for (; !work.done; samples += 1) {
         const { rows } = await client.query<{ locks: number }>(LOCKS);
         most = Math.max(most, rows[0]?.locks ?? 0);
       }
     })();
     try {
-      await work();
+      await locking();
     } finally {
-      done = true;
+      work.done = true;
       await sampling;
     }
     return { most, samples };

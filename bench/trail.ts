@@ -12,18 +12,23 @@ import { startPlugin, TARGET, type Plugin } from "./plugin";
 
 /** A resource with its state, as an engine keeps it. */
 interface Resource {
-  up(run: Run): Promise<void>;
-  refresh(run: Run): Promise<Drift>;
-  destroy(run: Run): Promise<void>;
-  state(): object | undefined;
+  readonly kind: string;
+  readonly up: (run: Run) => Promise<void>;
+  readonly refresh: (run: Run) => Promise<Drift>;
+  readonly destroy: (run: Run) => Promise<void>;
+  readonly state: () => object | undefined;
 }
 
 /** The SQL side of one audit trail for all tables of schema public, driven as an engine drives it. */
 export class Trail {
   readonly #resources: readonly Resource[];
+  readonly #took = new Map<string, number>();
 
-  constructor(private readonly place: Place) {
-    const tables = { schemas: ["public"], trackNewTables: true };
+  constructor(
+    private readonly place: Place,
+    { trackNewTables = true } = {},
+  ) {
+    const tables = { schemas: ["public"], trackNewTables };
     const owner = { adopt: false, managedBy: "bench/dev/trail" };
     const role = "bemi";
     const slot = "bemi";
@@ -40,7 +45,7 @@ export class Trail {
   /** Creates what is not in the state and updates the rest, in one plugin process. */
   async up(): Promise<void> {
     await this.phase(async (plugin) => {
-      for (const { up } of this.#resources) await up(plugin);
+      for (const { kind, up } of this.#resources) await this.timed(kind, () => up(plugin));
     });
   }
 
@@ -55,13 +60,25 @@ export class Trail {
   /** Deletes every resource, the last one first, in one plugin process. */
   async destroy(): Promise<void> {
     await this.phase(async (plugin) => {
-      for (const { destroy } of [...this.#resources].reverse()) await destroy(plugin);
+      for (const { kind, destroy } of [...this.#resources].reverse())
+        await this.timed(kind, () => destroy(plugin));
     });
   }
 
   /** What an engine would keep: inputs and outputs of every resource. */
   state(): object[] {
     return this.#resources.flatMap(({ state }) => state() ?? []);
+  }
+
+  /** How long the last operation on a resource took, in milliseconds. */
+  took(kind: string): number {
+    return this.#took.get(kind) ?? NaN;
+  }
+
+  private async timed(kind: string, work: () => Promise<void>): Promise<void> {
+    const started = performance.now();
+    await work();
+    this.#took.set(kind, performance.now() - started);
   }
 
   private async phase<Result>(work: (plugin: Plugin) => Promise<Result>): Promise<Result> {
@@ -80,6 +97,7 @@ function resource<Inputs extends object, Outputs extends object>(
 ): Resource {
   let state: (Inputs & Outputs) | undefined;
   return {
+    kind: kind.name,
     state: () => state && { inputs, outputs: state },
     up: async (run) => {
       const outputs = await (state === undefined

@@ -44,6 +44,8 @@ export interface ComputeOptions {
   readonly pgVersion: 15 | 16 | 17 | 18;
   /** Asked for every new connection at the front door of a branch; `false` refuses with Neon's message. */
   readonly admits: (branchId: string, clientAddress: string) => boolean;
+  /** Asked first: why a branch takes no connection from anywhere, in the words for the client. Default: it does. */
+  readonly refusal?: (branchId: string) => string | undefined;
   /** One line for a person, where something takes long (fetching a server, a first start). */
   readonly progress: (line: string) => void;
 }

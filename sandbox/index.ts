@@ -22,6 +22,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     settings,
     progress,
     admits: (branchId, address) => emulator?.admits(branchId, address) ?? true,
+    refusal: (branchId) => emulator?.refusal(branchId),
   });
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {

@@ -11,6 +11,9 @@ const RESULT = "pulumi_neon_bemi.result";
 /** Inside a block: its parameters as jsonb. */
 export const PARAMETERS_SQL = `pg_catalog.current_setting('${PARAMETERS}')::pg_catalog.jsonb`;
 
+/** Inside a function: whether a block of this module calls it, in whatever way. */
+export const IN_BLOCK_SQL = `coalesce(pg_catalog.current_setting('${PARAMETERS}', true), '') <> ''`;
+
 /** Inside a block: a statement that hands a jsonb value back. Must be followed by a commit or the end of the block. */
 export function returnSql(value: string): string {
   return `PERFORM pg_catalog.set_config('${RESULT}', (${value})::text, false)`;
@@ -76,7 +79,7 @@ const TOO_LONG = "NB001";
 const WAIT = `
 DECLARE
   here xid8 := pg_current_xact_id();
-  deadline timestamptz := clock_timestamp() + interval '10 s';
+  deadline timestamptz := clock_timestamp() + (${PARAMETERS_SQL} ->> 'patience')::interval;
 BEGIN
   COMMIT;
   WHILE pg_snapshot_xmin(pg_current_snapshot()) <= here LOOP
@@ -90,12 +93,12 @@ END`;
 
 /**
  * Waits until every transaction that has written something anywhere in the cluster before now is over: a consumer that
- * decodes one of them later would otherwise judge its changes by the new membership. At most 10 s; `false` when one of
- * them is still open then.
+ * decodes one of them later would otherwise judge its changes by the new membership. At most for `patience`; `false`
+ * when one of them is still open then.
  */
-export async function waitForOlderWriters(session: Session): Promise<boolean> {
+export async function waitForOlderWriters(session: Session, patience = "10 s"): Promise<boolean> {
   try {
-    await runBlock(session, WAIT, {});
+    await runBlock(session, WAIT, { patience });
     return true;
   } catch (error) {
     if (hasCode(error, TOO_LONG)) return false;

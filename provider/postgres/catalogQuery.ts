@@ -149,12 +149,14 @@ key AS MATERIALIZED (
    WHERE i.indisprimary AND i.indisvalid AND i.indimmediate),
 ext AS MATERIALIZED (
   SELECT d.objid FROM pg_catalog.pg_depend d
-   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'),
+   WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+     AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass),
 own AS MATERIALIZED (SELECT DISTINCT relowner FROM tab),
 gen AS MATERIALIZED (
+  -- From the expressions, which generated columns have like those with a default: far fewer than there are columns.
   SELECT a.attrelid, bool_or(a.attgenerated = 's') AS stored, bool_or(a.attgenerated = 'v') AS virtual
-    FROM pg_catalog.pg_attribute a
-   WHERE a.attgenerated <> '' AND a.attnum > 0 AND NOT a.attisdropped
+    FROM pg_catalog.pg_attrdef x JOIN pg_catalog.pg_attribute a ON a.attrelid = x.adrelid AND a.attnum = x.adnum
+   WHERE a.attgenerated <> '' AND NOT a.attisdropped
    GROUP BY a.attrelid)
 SELECT json_build_object(
   'server', (

@@ -44,7 +44,9 @@ export async function withRightsOf<Result>(
   }
 }
 
-async function giveBackRights(session: Session, role: string): Promise<void> {
+/** Takes back what a destroy that was killed has left us of {@link withRightsOf}. */
+export async function giveBackRights(session: Session, role: string): Promise<void> {
+  if (session.serverVersion < 160000) return;
   const [own] = await session.query<{ found: boolean }>(
     `SELECT EXISTS (
        SELECT FROM pg_catalog.pg_auth_members m

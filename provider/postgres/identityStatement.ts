@@ -36,20 +36,28 @@ const PATIENCE = "10 s";
  *   which every role can see.
  * - Commits are asynchronous. Each is in the write-ahead log after the record, and the last write of the block commits
  *   normally, which flushes all.
+ * - One block at a time: the server works on for up to two seconds for a process that was killed, and would set tables
+ *   to FULL again which the destroy that follows has put back.
  * - Where there are publications, the server itself judges each change in the transaction that makes it: a table on
  *   which UPDATE or DELETE would now be refused is rolled back and reported. EXPLAIN runs that check, and no row.
  */
 export async function changeIdentities(session: Session, order: IdentityOrder): Promise<IdentityChanges> {
-  const changes = await runBlock<IdentityChanges>(session, identityBlock(order.schema), {
-    full: order.full,
-    restore: order.restore,
-    patience: PATIENCE,
-  });
-  return changes ?? { locked: 0, refused: [], indexGone: [] };
+  try {
+    const changes = await runBlock<IdentityChanges>(session, identityBlock(order.schema), {
+      full: order.full,
+      restore: order.restore,
+      patience: PATIENCE,
+    });
+    return changes ?? { locked: 0, refused: [], indexGone: [] };
+  } catch (error) {
+    await session.query("SELECT pg_catalog.pg_advisory_unlock_all()").catch(() => undefined);
+    throw error;
+  }
 }
 
 function identityBlock(schema: string): string {
   const record = `${quoteIdentifier(schema)}.identity`;
+  const turn = `hashtext('pulumi-neon-bemi'), hashtext(${quoteLiteral(schema)})`;
   return `
 DECLARE
   wanted oid[] := ARRAY(SELECT value::oid FROM jsonb_array_elements_text(${PARAMETERS_SQL} -> 'full'));
@@ -72,7 +80,8 @@ DECLARE
   again bool;
   setting text;
 BEGIN
-  PERFORM set_config('synchronous_commit', 'off', true);
+  PERFORM set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '15s', true);
+  PERFORM pg_advisory_lock(${turn});
   DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid);
   INSERT INTO ${record} (relid, previous, index_name)
     SELECT c.oid, c.relreplident, x.relname
@@ -164,6 +173,7 @@ BEGIN
   -- The normal commit of this write flushes all the asynchronous ones before it.
   EXECUTE format('COMMENT ON SCHEMA %I IS %L', ${quoteLiteral(schema)},
     (SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(schema)}));
+  PERFORM pg_advisory_unlock(${turn});
 END`;
 }
 

@@ -27,7 +27,7 @@ import {
 import { changeMembers } from "./publicationStatement";
 import { select } from "./selection";
 import type { Session } from "./session";
-import { publishes, tablesByOid } from "./tableRules";
+import { nameTables, publishes, tablesByOid } from "./tableRules";
 import { ownNames } from "./tracking";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
@@ -96,7 +96,7 @@ async function converge(
   const catalog = await session.catalog();
   const plan = planPublication(catalog, inputs, found(catalog, inputs.name));
   await changeMembership(session, inputs.name, plan, run);
-  await restoreLeavers(session, inputs, before, state);
+  await restoreLeavers(session, inputs, before, state, run);
   return outputsOf(session, await session.catalog(), inputs);
 }
 
@@ -187,6 +187,7 @@ async function restoreLeavers(
   inputs: PublicationInputs,
   before: Catalog,
   state: State | undefined,
+  run: Run,
 ): Promise<void> {
   const catalog = await session.catalog();
   const former = find(before, inputs.name);
@@ -206,7 +207,16 @@ async function restoreLeavers(
   const restore = planRestore(catalog, tracked, others, inputs.name);
   if (restore.length === 0) return;
   await handOver(session, catalog, inputs.name, restore);
-  await changeIdentities(session, { schema: ownNames(inputs.name).schema, full: [], restore });
+  const { locked } = await changeIdentities(session, {
+    schema: ownNames(inputs.name).schema,
+    full: [],
+    restore,
+  });
+  if (locked === 0) return;
+  const left = (await readRecord(session, inputs.name, full)).filter((oid) => restore.includes(oid));
+  run.log(
+    `${nameTables(catalog, left)}: locked by other transactions. What replica identity they had before, they get back with the next up.`,
+  );
 }
 
 function outputsOf(session: Session, catalog: Catalog, inputs: PublicationInputs): PublicationOutputs {

@@ -3,11 +3,12 @@ import type { PublicationOutputs } from "../outputs";
 import type { Catalog, PublicationFacts, TableFacts } from "./catalog";
 import { planIdentities, trackTable, type TrackedTable } from "./identityPlan";
 import type { Wanted as Selection } from "./selection";
-import { publishes, tablesByOid } from "./tableRules";
+import { covers, tablesByOid } from "./tableRules";
 import { tracksNewTables } from "./tracking";
 
 export type Form = PublicationOutputs["form"];
-type Wanted = Selection & Pick<PublicationInputs, "name" | "trackNewTables">;
+/** A selection, and the name of the publication for it. */
+type Wanted = Selection & Pick<PublicationInputs, "name">;
 
 /** The way from the publication there is to the one that is wanted. Tables are compared by oid, never by name. */
 export interface PublicationPlan {
@@ -34,11 +35,16 @@ export interface Coverage {
 /**
  * The form a publication should have. A list is what every owner may create, and it cannot publish a table before its
  * identity is set. All tables does: it is chosen only where everything is asked for, no table there is would lose
- * its UPDATEs and DELETEs, and an event trigger sees to the identity of those still to come.
+ * its UPDATEs and DELETEs, and an event trigger sees to the identity of those still to come. Never from PostgreSQL 18 on:
+ * nothing could be done about a table without key to which a migration adds a virtual generated column.
  */
-export function wantedForm(catalog: Catalog, wanted: Wanted): Form {
+export function wantedForm(
+  catalog: Catalog,
+  wanted: Wanted & Pick<PublicationInputs, "trackNewTables">,
+): Form {
   if (!wantsEverything(wanted) || !wanted.trackNewTables || !tracksNewTables(catalog, wanted.name))
     return "table list";
+  if (catalog.server.version >= 180000) return "table list";
   const unsafe = catalog.tables.some(
     (table) => table.persistence === "permanent" && !trackTable(table, catalog).safe,
   );
@@ -57,14 +63,15 @@ export function formOf(publication: PublicationFacts): Form {
 /** What is to be done about a publication that exists, in the form it has. */
 export function planPublication(
   catalog: Catalog,
-  wanted: Selection,
+  wanted: Wanted,
   publication: PublicationFacts,
 ): PublicationPlan {
   if (publication.allTables) return { add: [], remove: [], relist: [], schemas: [], waiting: [] };
 
   const listed = (table: TableFacts): boolean =>
     table.listedIn.some((entry) => entry.publication === publication.name);
-  const roots = rootsOf(planIdentities(catalog, wanted));
+  const tracked = planIdentities(catalog, wanted);
+  const roots = rootsOf(catalog, wanted, tracked);
   const ready = (tree: readonly TrackedTable[]): boolean => tree.every((entry) => entry.ready);
   const add = roots.filter(({ root, tree }) => !listed(root) && root.mayAlter && ready(tree));
   const waiting = roots.filter(
@@ -83,7 +90,14 @@ export function planPublication(
   );
   const keep = (table: TableFacts): boolean => {
     const found = safe.get(table.oid);
-    if (found === undefined) return false;
+    if (found === undefined) {
+      // One whose partitions are to be listed instead stays until all of them are.
+      const leaves = roots.filter(({ root }) => root.ancestors.includes(table.oid));
+      return (
+        leaves.some(({ root }) => !covered.has(root.oid)) &&
+        leaves.every(({ tree }) => tree.every((entry) => entry.safe))
+      );
+    }
     return (
       covered.has(table.oid) || (found.root !== table && !covered.has(found.root.oid) && found.entry.safe)
     );
@@ -108,20 +122,20 @@ export function planPublication(
 /** Every tracked table with what the publication does for it. */
 export function coverage(
   catalog: Catalog,
-  wanted: Selection,
+  wanted: Wanted,
   publication: PublicationFacts | undefined,
 ): Coverage[] {
   const tracked = planIdentities(catalog, wanted);
   const byOid = tablesByOid(catalog);
   const obstacles = new Map(
-    rootsOf(tracked).flatMap(({ root, tree }) => {
+    rootsOf(catalog, wanted, tracked).flatMap(({ root, tree }) => {
       const obstacle = obstacleTo(root, tree);
       return tree.map((entry) => [entry.table.oid, obstacle]);
     }),
   );
   return tracked.map((entry) => {
     const { table } = entry;
-    const published = publication !== undefined && publishes(publication, table, byOid);
+    const published = publication !== undefined && covers(publication, table, byOid);
     if (published) return { entry, published, because: entry.because };
     const because = `not published: ${obstacles.get(table.oid) ?? "it could not be locked, or not yet"}`;
     return { entry, published, because };
@@ -143,12 +157,21 @@ interface Root {
   readonly tree: readonly TrackedTable[];
 }
 
-/** Tracked tables that have to be listed: not the partitions of others. */
-function rootsOf(tracked: readonly TrackedTable[]): Root[] {
-  const oids = new Set(tracked.map(({ table }) => table.oid));
+/**
+ * Tracked tables that have to be listed: not the partitions of others. A partitioned table without key is listed with
+ * its partitions only where an event trigger sets the identity of those still to come: else they would be published
+ * before they have one, and their UPDATEs and DELETEs fail until the next up. There its partitions are listed instead.
+ */
+function rootsOf(catalog: Catalog, { name }: Wanted, tracked: readonly TrackedTable[]): Root[] {
+  const watched = tracksNewTables(catalog, name);
+  const whole = new Set(
+    tracked.flatMap(({ table }) => (!table.partitioned || watched || table.hasPrimaryKey ? [table.oid] : [])),
+  );
   const trees = new Map<number, TrackedTable[]>();
   for (const entry of tracked) {
-    const root = [...entry.table.ancestors].reverse().find((oid) => oids.has(oid)) ?? entry.table.oid;
+    const { table } = entry;
+    const root = [...table.ancestors].reverse().find((oid) => whole.has(oid)) ?? table.oid;
+    if (!whole.has(root)) continue;
     const tree = trees.get(root);
     if (tree === undefined) trees.set(root, [entry]);
     else tree.push(entry);

@@ -3,7 +3,7 @@ import { ownerFinding, selectionFindings, serverFindings, type Finding } from ".
 import { formatTableName } from "./names";
 import { takesNewTables, type Selection, type Wanted } from "./selection";
 import { tracksNewTables } from "./tracking";
-import { bestIdentity, publishes, publishingBreaksWrites, tablesByOid } from "./tableRules";
+import { bestIdentity, covers, publishingBreaksWrites, tablesByOid } from "./tableRules";
 
 /** What is verified: the objects a trail consists of, by name. */
 export interface Trail extends Wanted {
@@ -45,7 +45,7 @@ export function coverage(catalog: Catalog, name: string, selection: Selection): 
     published:
       publication === undefined
         ? 0
-        : selection.tables.filter((table) => publishes(publication, table, byOid)).length,
+        : selection.tables.filter((table) => covers(publication, table, byOid)).length,
     full: selection.tables.filter(({ identity }) => identity === "full").length,
   };
 }
@@ -124,7 +124,7 @@ function coverageFindings(catalog: Catalog, name: string, selection: Selection):
   return selection.tables.flatMap((table): Finding[] => {
     const subject = formatTableName(table);
     const best = bestIdentity(table, catalog);
-    const published = publishes(publication, table, byOid);
+    const published = covers(publication, table, byOid);
     if (!table.mayAlter && !(published && table.identity === "full")) return [ownerFinding(table, catalog)];
     if (!published)
       return [

@@ -9,10 +9,11 @@ import { unlessGone } from "./gone";
 import { brokenByIdentity, describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
 import { dropRecord, ensureRecord, handOver, hasRecord, readRecord } from "./identityRecord";
 import { changeIdentities, type IdentityChanges } from "./identityStatement";
-import { madeByResource, type Mark } from "./mark";
+import { madeByResource, parseMark, type Mark } from "./mark";
 import { firstFew, formatTableName } from "./names";
 import { select, takesNewTables } from "./selection";
 import type { Session } from "./session";
+import { nameTables, tablesByOid } from "./tableRules";
 import { installTracking, ownNames, removeTracking, tracksNewTables } from "./tracking";
 
 type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
@@ -42,7 +43,8 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
         state,
         async (session) => {
           const catalog = await session.catalog();
-          return { outputs: outputsOf(session, catalog, state), drift: driftOf(catalog, state) };
+          const drift = { ...driftOf(catalog, state), ...(await leftoverDrift(session, catalog, state)) };
+          return { outputs: outputsOf(session, catalog, state), drift };
         },
         state,
       ),
@@ -126,6 +128,20 @@ function driftOf(catalog: Catalog, state: State): Drift {
   return drift;
 }
 
+/** Tables that left the selection while somebody kept them locked. */
+async function leftoverDrift(session: Session, catalog: Catalog, state: State): Promise<Drift> {
+  const { publication } = state;
+  if (!hasRecord(catalog, publication)) return {};
+  const tracked = planIdentities(catalog, state);
+  const selected = tracked.map(({ table }) => table.oid);
+  const others = await readRecord(session, publication, selected);
+  const byOid = tablesByOid(catalog);
+  const left = planRestore(catalog, tracked, others, publication).filter(
+    (oid) => byOid.get(oid)?.identity === "full",
+  );
+  return left.length === 0 ? {} : { "replica identity not given back": nameTables(catalog, left) };
+}
+
 async function putBack(state: State, run: Run, session: Session): Promise<void> {
   const { publication } = state;
   const { schema } = ownNames(publication);
@@ -146,13 +162,29 @@ async function putBack(state: State, run: Run, session: Session): Promise<void> 
     const changes = await changeIdentities(session, { schema, full: [], restore });
     logChanges(changes, catalog, run);
     if (changes.locked > 0) {
+      const left = await readRecord(session, publication, []);
       throw new UserError(
-        `The replica identity of ${changes.locked} tables could not be put back: other transactions kept them locked. Run destroy again; what was done stays done.`,
+        `The replica identity of ${changes.locked} tables could not be put back, as other transactions kept them locked: ${nameTables(catalog, left)}. Run destroy again; what was done stays done.`,
       );
     }
   }
   run.checkpoint();
+  // An up that was killed may have left a publication that no state knows of. What it publishes keeps its identity,
+  // and the record stays for the destroy that follows the next up.
+  if (hasRecord(catalog, publication) && isOurs(catalog, publication)) {
+    const left = await readRecord(session, publication, []);
+    if (left.length > 0) {
+      run.log(
+        `The replica identity of ${left.length} tables stays FULL: an interrupted up left the publication ${publication}, which publishes them. Run up, then destroy again.`,
+      );
+      return;
+    }
+  }
   await dropRecord(session, publication, run);
+}
+
+function isOurs({ publications }: Catalog, name: string): boolean {
+  return publications.some((found) => found.name === name && parseMark(found.comment) !== undefined);
 }
 
 function logChanges(changes: IdentityChanges, catalog: Catalog, run: Run): void {

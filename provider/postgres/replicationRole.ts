@@ -6,6 +6,7 @@ import { recorded } from "../target";
 import { secret } from "../secrets";
 import { onBranch } from "./branch";
 import type { Catalog, RoleFacts } from "./catalog";
+import { giveBackRights } from "./consumer";
 import { preflight, serverFindings } from "./findings";
 import { verifyLoginOnce, verifyNewLogin } from "./login";
 import { existsAlready, formatMark, madeByResource, ownership, type Mark } from "./mark";
@@ -76,6 +77,7 @@ async function converge(
     return verified(outputsOf(session, name, password, true), session);
   }
 
+  await giveBackRights(session, name);
   const created = isOurs(role, mark, session, state);
   if (!created && state?.created !== false) assertAdoptable(role, mark, inputs, catalog);
 
@@ -206,6 +208,7 @@ async function remove(session: Session, state: State, run: Run): Promise<void> {
   const role = find(await session.catalog(), name);
   if (role === undefined) return;
   if (state.created === false) {
+    await giveBackRights(session, name);
     run.log(`Role ${name} stays: it was there before.`);
     return;
   }

@@ -47,6 +47,10 @@ export function attributesToRestore(role: RoleFacts, created: boolean): string[]
  * The block is constant: what it works on, the password included, comes in as a bound parameter, so that neither the
  * server's log nor pg_stat_statements shows it. An error inside would carry the inner statement, password and all, in
  * its context; the handler raises it anew without.
+ *
+ * What no handler can catch (the end of the connection, a line of log_lock_waits) has the same context. So the
+ * statement with the password comes when the role's row is locked already, and waits for nobody. Nor may it warn, as 18
+ * does of MD5.
  */
 const BLOCK = `
 DO $block$
@@ -57,16 +61,15 @@ DECLARE
   reason text; detail text; hint text;
 BEGIN
   IF (change ->> 'create')::boolean THEN
-    EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD %L',
-                   name, change ->> 'password');
-  ELSE
-    IF jsonb_array_length(change -> 'attributes') > 0 THEN
-      EXECUTE format('ALTER ROLE %I ', name)
-        || (SELECT string_agg(option, ' ') FROM jsonb_array_elements_text(change -> 'attributes') option);
-    END IF;
-    IF change ? 'password' THEN
-      EXECUTE format('ALTER ROLE %I PASSWORD %L', name, change ->> 'password');
-    END IF;
+    EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION', name);
+  ELSIF jsonb_array_length(change -> 'attributes') > 0 THEN
+    EXECUTE format('ALTER ROLE %I ', name)
+      || (SELECT string_agg(option, ' ') FROM jsonb_array_elements_text(change -> 'attributes') option);
+  END IF;
+  IF change ? 'password' THEN
+    PERFORM set_config('password_encryption', 'scram-sha-256', true);
+    EXECUTE format('ALTER ROLE %I LOGIN', name);
+    EXECUTE format('ALTER ROLE %I PASSWORD %L', name, change ->> 'password');
   END IF;
   IF (change ->> 'readOnly')::boolean THEN
     EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', name);
@@ -84,7 +87,7 @@ BEGIN
   IF change ? 'mark' THEN
     EXECUTE format('COMMENT ON ROLE %I IS %L', name, change ->> 'mark');
   END IF;
-EXCEPTION WHEN others THEN
+EXCEPTION WHEN others OR query_canceled THEN
   GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   RAISE EXCEPTION USING MESSAGE = reason, DETAIL = detail, HINT = hint, ERRCODE = SQLSTATE;
 END

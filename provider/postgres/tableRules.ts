@@ -1,4 +1,5 @@
 import type { Catalog, PublicationFacts, TableFacts } from "./catalog";
+import { firstFew, formatTableName } from "./names";
 
 /**
  * The best identity a table can have while it is published without making its UPDATEs and DELETEs fail.
@@ -38,8 +39,30 @@ export function publishingBreaksWrites(table: TableFacts): boolean {
   }
 }
 
-/** Whether the publication publishes the table: listed, by its schema, through a parent, or all tables. */
+/**
+ * Whether the publication publishes the table: listed, by its schema, through a parent, or all tables; a partitioned
+ * table also when all its partitions are.
+ */
 export function publishes(
+  publication: PublicationFacts,
+  table: TableFacts,
+  byOid: ReadonlyMap<number, TableFacts>,
+): boolean {
+  if (publishesItself(publication, table, byOid)) return true;
+  const leaves = leavesOf(table, byOid);
+  return leaves.length > 0 && leaves.every((leaf) => publishesItself(publication, leaf, byOid));
+}
+
+/** Whether no row of the table can escape the publication: there is none where it has no partition yet. */
+export function covers(
+  publication: PublicationFacts,
+  table: TableFacts,
+  byOid: ReadonlyMap<number, TableFacts>,
+): boolean {
+  return publishes(publication, table, byOid) || (table.partitioned && leavesOf(table, byOid).length === 0);
+}
+
+function publishesItself(
   publication: PublicationFacts,
   table: TableFacts,
   byOid: ReadonlyMap<number, TableFacts>,
@@ -54,6 +77,25 @@ export function publishes(
   );
 }
 
+/** The partitions that hold the rows of a partitioned table. */
+function leavesOf(table: TableFacts, byOid: ReadonlyMap<number, TableFacts>): readonly TableFacts[] {
+  if (!table.partitioned) return [];
+  let leaves = leafIndexes.get(byOid);
+  if (leaves === undefined) {
+    leaves = new Map<number, TableFacts[]>();
+    for (const leaf of byOid.values())
+      for (const oid of leaf.partitioned ? [] : leaf.ancestors) {
+        const list = leaves.get(oid);
+        if (list === undefined) leaves.set(oid, [leaf]);
+        else list.push(leaf);
+      }
+    leafIndexes.set(byOid, leaves);
+  }
+  return leaves.get(table.oid) ?? [];
+}
+
+const leafIndexes = new WeakMap<ReadonlyMap<number, TableFacts>, Map<number, TableFacts[]>>();
+
 /** The tables by oid, to follow {@link TableFacts.ancestors}; made once per catalog. */
 export function tablesByOid(catalog: Catalog): ReadonlyMap<number, TableFacts> {
   let index = indexes.get(catalog);
@@ -65,6 +107,17 @@ export function tablesByOid(catalog: Catalog): ReadonlyMap<number, TableFacts> {
 }
 
 const indexes = new WeakMap<Catalog, ReadonlyMap<number, TableFacts>>();
+
+/** The first few of the tables with these oids by name, for a message. */
+export function nameTables(catalog: Catalog, oids: readonly number[]): string {
+  const byOid = tablesByOid(catalog);
+  return firstFew(
+    oids.map((oid) => {
+      const table = byOid.get(oid);
+      return table === undefined ? `table ${oid}` : formatTableName(table);
+    }),
+  );
+}
 
 function obstacleToFull(table: TableFacts, catalog: Catalog): string | undefined {
   if (table.virtualGenerated && catalog.server.version >= 180000)

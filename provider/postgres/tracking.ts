@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../errors";
-import { runTogether } from "./block";
+import { IN_BLOCK_SQL, runTogether, waitForOlderWriters } from "./block";
 import type { Catalog } from "./catalog";
 import { judgeSql } from "./identityStatement";
 import { formatMark, parseMark, type Mark } from "./mark";
@@ -39,8 +39,9 @@ export function tracksNewTables(catalog: Catalog, publication: string): boolean 
  *
  * - One runs with the rights of whoever runs the DDL (only the table's owner may change its identity), the other as
  *   its owner (only the publication's owner may add to it). One function for both would fail one of them.
- * - They look at the tables of the command alone, never raise an error and wait at most 100 ms for a lock: the DDL of
- *   the app neither fails nor waits because of them. What they could not do, the next up does.
+ * - They look at the tables of the command alone, never raise an error, lock no table that the command has not locked
+ *   as strongly itself, and wait for the publication once per statement, for at most 100 ms: the DDL of the app neither
+ *   fails nor waits because of them. What they could not do, the next up does.
  * - On PostgreSQL itself only a superuser may create event triggers, so the function that runs as the caller is a
  *   superuser's there and nobody gains anything when a superuser runs DDL. Neon lets its owner roles create them, and
  *   does not run their functions for a superuser.
@@ -83,7 +84,11 @@ export async function installTracking(
   }
 }
 
-/** Removes event triggers and functions, if they are there and carry a mark of this module. */
+/**
+ * Removes event triggers and functions, if they are there and carry a mark of this module. The functions go last: DDL
+ * that has reached its triggers calls them until it is done, and fails where one is gone. All they may wait for on the
+ * way is one lock for 100 ms.
+ */
 export async function removeTracking(session: Session, catalog: Catalog, publication: string): Promise<void> {
   const { schema, identityTrigger, publishTrigger } = ownNames(publication);
   const ours = catalog.eventTriggers.filter(
@@ -93,10 +98,14 @@ export async function removeTracking(session: Session, catalog: Catalog, publica
   const functions = ["track_identity()", "track_publication()"].map(
     (name) => `DROP FUNCTION IF EXISTS ${quoteIdentifier(schema)}.${name}`,
   );
-  await runTogether(session, [
-    ...ours.map(({ name }) => `DROP EVENT TRIGGER IF EXISTS ${quoteIdentifier(name)}`),
-    ...functions,
-  ]);
+  if (ours.length > 0) {
+    await runTogether(
+      session,
+      ours.map(({ name }) => `DROP EVENT TRIGGER IF EXISTS ${quoteIdentifier(name)}`),
+    );
+    await waitForOlderWriters(session, "2 s");
+  }
+  await runTogether(session, functions);
 }
 
 function eventTrigger(
@@ -135,6 +144,7 @@ function identityFunction(catalog: Catalog, wanted: Wanted, publication: string)
     `
 DECLARE found record;
 BEGIN
+  ${NOT_OURS}
   FOR found IN
     SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
            (SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
@@ -142,8 +152,9 @@ BEGIN
            CASE WHEN v.virtual THEN 'DEFAULT' ELSE 'FULL' END AS clause
       FROM ${tablesOfCommand(catalog, wanted, schema)}
       CROSS JOIN LATERAL (SELECT ${HAS_VIRTUAL} AS virtual) v
-     WHERE CASE WHEN v.virtual THEN c.relreplident = 'f' AND ${listedIn(publication)}
+     WHERE CASE WHEN v.virtual THEN c.relreplident = 'f' AND (${listedIn(publication)} OR ${publishesAll(publication)})
                 ELSE c.relreplident <> 'f' END
+       AND ${LOCKED_BY_COMMAND}
   LOOP
     BEGIN
       PERFORM set_config(${quoteLiteral(`${schema}.before`)},
@@ -170,6 +181,7 @@ END`,
 function publishFunction(catalog: Catalog, wanted: Wanted, publication: string): string[] {
   const { schema } = ownNames(publication);
   const name = quoteIdentifier(publication);
+  const busy = quoteLiteral(`${schema}.busy`);
   return triggerFunction(
     schema,
     "track_publication",
@@ -177,6 +189,7 @@ function publishFunction(catalog: Catalog, wanted: Wanted, publication: string):
     `
 DECLARE found record;
 BEGIN
+  ${NOT_OURS}
   FOR found IN
     SELECT c.oid, n.nspname, c.relname, ${listedIn(publication)} AS listed,
            c.relreplident = 'f' AND NOT ${HAS_VIRTUAL} AS ready,
@@ -195,13 +208,16 @@ BEGIN
       RAISE WARNING '%: record of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE;
     END;
     BEGIN
-      IF found.ready AND NOT found.listed
-         AND EXISTS (SELECT FROM pg_publication p WHERE p.pubname = ${quoteLiteral(publication)} AND NOT p.puballtables) THEN
+      CONTINUE WHEN current_setting(${busy}, true) = statement_timestamp()::text;
+      IF found.ready AND NOT found.listed AND NOT ${publishesAll(publication)}
+         AND EXISTS (SELECT FROM pg_publication p WHERE p.pubname = ${quoteLiteral(publication)}) THEN
         EXECUTE format('ALTER PUBLICATION ${name} ADD TABLE ONLY %I.%I', found.nspname, found.relname);
       ELSIF found.unfit AND found.listed THEN
         EXECUTE format('ALTER PUBLICATION ${name} DROP TABLE ONLY %I.%I', found.nspname, found.relname);
       END IF;
     EXCEPTION WHEN others THEN
+      -- Another migration that has added a table holds the publication until it commits: no use to wait for each table.
+      IF SQLSTATE = '55P03' THEN PERFORM set_config(${busy}, statement_timestamp()::text, true); END IF;
       RAISE WARNING '%: publication of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE;
     END;
   END LOOP;
@@ -221,9 +237,28 @@ function triggerFunction(schema: string, name: string, security: string, body: s
   ];
 }
 
+/**
+ * The module itself alters thousands of tables in a block of its own, records what they were and publishes them next:
+ * looking at each of them here would take most of the time.
+ */
+const NOT_OURS = `IF ${IN_BLOCK_SQL} THEN RETURN; END IF;`;
+
 /** Virtual generated columns (PostgreSQL 18) cannot be published together with a full identity. */
 const HAS_VIRTUAL = `EXISTS (SELECT FROM pg_attribute a
                         WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)`;
+
+/**
+ * Whether this transaction has table `c` to itself already. ATTACH PARTITION, VALIDATE CONSTRAINT and others lock a table
+ * less strongly: setting its identity then would wait, and keep everybody off it until the transaction's end.
+ */
+const LOCKED_BY_COMMAND = `EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                        WHERE d.datname = current_database() AND l.locktype = 'relation' AND l.relation = c.oid
+                          AND l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock' AND l.granted)`;
+
+/** Whether the publication publishes every table. */
+function publishesAll(publication: string): string {
+  return `EXISTS (SELECT FROM pg_publication p WHERE p.pubname = ${quoteLiteral(publication)} AND p.puballtables)`;
+}
 
 /** Whether the publication lists table `c`, or a partitioned table above it. */
 function listedIn(publication: string): string {

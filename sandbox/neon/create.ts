@@ -2,7 +2,16 @@ import type { OperationFault } from "./faults";
 import { newBranchId, newDatabaseId, newEndpointId, newPassword, newProjectId } from "./names";
 import { Operations, type OperationState } from "./operations";
 import { setPassword, setUpServer } from "./servers";
-import type { BranchState, EndpointState, Neon, ProjectState, RoleState, Settings } from "./state";
+import {
+  assertServer,
+  defaultBranch,
+  type BranchState,
+  type EndpointState,
+  type Neon,
+  type ProjectState,
+  type RoleState,
+  type Settings,
+} from "./state";
 import { followWalLevel, start, step } from "./steps";
 
 export interface NewProject {
@@ -52,7 +61,7 @@ export async function createProject(
     createdAt: now,
     updatedAt: now,
     branches: new Map([[branch.id, branch]]),
-    operations: new Operations(),
+    operations: new Operations(neon.pace),
   };
   neon.projects.set(id, project);
   const server = neon.compute.createBranch(branch.id);
@@ -103,6 +112,7 @@ export async function createBranch(
   if (wanted.withEndpoint) branch.endpoint = newEndpoint(branch.id);
 
   project.operations.assertIdle();
+  assertServer(parent);
   const parentWasRunning = compute.isRunning(parent.id);
   const server = compute.createBranch(branch.id, { copyOf: parent.id });
   const copy = step(branch, "create_branch", async () => {
@@ -121,6 +131,23 @@ export async function createBranch(
   // The address is part of the answer.
   await server;
   return { branch, operations };
+}
+
+/**
+ * Branches without compute that are only listed: there is no server behind them, so that a project can have hundreds.
+ * Ready at once.
+ */
+export function addListedBranches(project: ProjectState, prefix: string, count: number): BranchState[] {
+  const parent = defaultBranch(project);
+  return Array.from({ length: count }, (_, at) => {
+    const branch = newBranch({ name: `${prefix}${at + 1}`, isDefault: false, parentId: parent.id });
+    branch.listedOnly = true;
+    branch.roles = [...parent.roles];
+    branch.databases = [...parent.databases];
+    setReady(branch);
+    project.branches.set(branch.id, branch);
+    return branch;
+  });
 }
 
 /** Since 2024-07-31 the roles of a protected branch's children get passwords of their own. */

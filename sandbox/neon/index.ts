@@ -23,6 +23,11 @@ export interface EmulatorOptions {
   readonly faults?: string;
   /** Path of the file for the request log; emptied first. */
   readonly requestLog: string;
+  /**
+   * How many times faster than by default operations pass, and their list follows: for tests whose clock runs fast,
+   * too. Default: 1.
+   */
+  readonly pace?: number;
 }
 
 /** A running emulator of Neon's API with one project. */
@@ -43,6 +48,8 @@ export interface Emulator {
   ownerUri(): string;
   /** IP Allow of the branch's project, as Neon's proxy applies it to a new connection. */
   admits(branchId: string, address: string): boolean;
+  /** Why the branch takes no connection from anywhere, in Neon's words; `undefined`: it does. */
+  refusal(branchId: string): string | undefined;
   /** Sets a fault script (`{ faults: [...] }`) in place of the present one; an empty one ends all faults. */
   setFaults(script: unknown): void;
   /** Resolves when no operation is running. */
@@ -65,6 +72,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const neon: Neon = {
     compute: options.compute,
     profile: options.profile,
+    pace: options.pace ?? 1,
     keys: newKeys(),
     organization: {
       id: organizationId,
@@ -114,6 +122,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       return connectionUri(neon, branch, { role: OWNER, password, database: DATABASE, pooled: false });
     },
     admits: (branchId, address) => admits(neon, branchId, address),
+    refusal: (branchId) => refusal(neon, branchId),
     setFaults: (script) => {
       faults.set(script);
     },
@@ -139,4 +148,19 @@ function admits(neon: Neon, branchId: string, address: string): boolean {
     return admitsAddress(rule, branch.protected, address);
   }
   return false;
+}
+
+/** Neon's own words. */
+const DISABLED = "The endpoint has been disabled. Enable it using Neon API and retry.";
+const NO_ENDPOINT =
+  "The requested endpoint could not be found, or you don't have access to it. Please check the provided ID and try again.";
+
+function refusal(neon: Neon, branchId: string): string | undefined {
+  for (const { branches } of neon.projects.values()) {
+    const branch = branches.get(branchId);
+    if (branch === undefined) continue;
+    if (branch.endpoint === undefined) return NO_ENDPOINT;
+    return branch.endpoint.disabled ? DISABLED : undefined;
+  }
+  return undefined;
 }

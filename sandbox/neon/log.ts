@@ -14,6 +14,8 @@ export interface LoggedExchange {
   readonly responseBody: unknown;
   readonly durationMs: number;
   readonly requestId: string;
+  /** Which client it was. Of the headers nothing else is kept. */
+  readonly userAgent: string | null;
   /** Kinds of the faults that this request ran into. */
   readonly faults?: readonly string[];
 }

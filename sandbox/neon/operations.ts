@@ -36,6 +36,9 @@ export class Operations {
   private chain: Promise<void> | undefined;
   private readonly closing = new AbortController();
 
+  /** @param pace how many times faster than by default operations and their list are */
+  constructor(private readonly pace: number) {}
+
   /** Whether something is unfinished; until then other changes are refused. */
   get busy(): boolean {
     return this.chain !== undefined;
@@ -80,7 +83,7 @@ export class Operations {
 
   /** Newest first, without those that the list does not show yet. */
   list(): OperationState[] {
-    const shown = Date.now() - LIST_LAG_MS;
+    const shown = Date.now() - LIST_LAG_MS / this.pace;
     return this.known.filter((operation) => operation.createdAt.getTime() <= shown).reverse();
   }
 
@@ -115,7 +118,7 @@ export class Operations {
   private async runOne(operation: OperationState, step: Step, fault?: OperationFault): Promise<boolean> {
     change(operation, "running");
     try {
-      await this.wait(SHORTEST_MS);
+      await this.wait(SHORTEST_MS / this.pace);
       switch (fault?.outcome) {
         case "failed":
         case "error":
@@ -125,7 +128,7 @@ export class Operations {
           return false;
         case "cancelled":
           change(operation, "cancelling");
-          await this.wait(SHORTEST_MS);
+          await this.wait(SHORTEST_MS / this.pace);
           change(operation, "cancelled");
           return false;
         case "skipped":
@@ -135,7 +138,7 @@ export class Operations {
           operation.error = fault.error;
           operation.failures += 1;
           change(operation, "failed");
-          await this.wait(2 * SHORTEST_MS);
+          await this.wait((2 * SHORTEST_MS) / this.pace);
           operation.retryAt = new Date();
           operation.error = undefined;
           change(operation, "running");

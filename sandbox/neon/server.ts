@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { addControlRoutes } from "./control";
 import { ApiError, locked } from "./errors";
-import { FaultScriptError, type Fault, type Faults, type OperationFault } from "./faults";
+import type { Fault, Faults, OperationFault } from "./faults";
 import { authenticate, authorize } from "./keys";
 import type { RequestLog } from "./log";
 import type { Answer, Route } from "./routes/route";
@@ -10,8 +11,6 @@ import { changeSettings } from "./settings";
 import type { Neon } from "./state";
 
 export const API_PREFIX = "/api/v2";
-/** Outside the API: sets the fault script at run time. */
-const FAULTS_PATH = "/_sandbox/faults";
 
 export interface ServerParts {
   readonly neon: Neon;
@@ -51,7 +50,10 @@ export function buildServer(parts: ServerParts): FastifyInstance {
       url: API_PREFIX + route.path.replace(/\{(\w+)\}/g, ":$1"),
       handler: (request, reply) => serve(parts, route, request, reply),
     });
-  app.post(FAULTS_PATH, (request, reply) => setFaults(parts, request, reply));
+  addControlRoutes(app, parts, (request, reply, error) => {
+    const { status, body } = failure(request, error);
+    return reply.code(status).send(body);
+  });
   app.setNotFoundHandler((request, reply) => {
     const { method, url } = request;
     return send(
@@ -216,26 +218,7 @@ function record(
     responseBody: outcome?.body ?? null,
     durationMs: Math.round(reply.elapsedTime),
     requestId: request.id,
+    userAgent: request.headers["user-agent"] ?? null,
     ...(hits.length === 0 ? {} : { faults: hits.map(({ kind }) => kind) }),
   });
-}
-
-/** Not logged, and not part of Neon's API. */
-function setFaults(
-  { neon, faults }: ServerParts,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
-  try {
-    if (authenticate(neon.keys, request.headers.authorization) !== "main")
-      throw new ApiError(403, "only the main key may set faults");
-    faults.set(request.body);
-    return reply.code(204).send();
-  } catch (error) {
-    const { status, body } = failure(
-      request,
-      error instanceof FaultScriptError ? new ApiError(400, error.message) : error,
-    );
-    return reply.code(status).send(body);
-  }
 }

@@ -1,5 +1,5 @@
 import type { Compute } from "../compute";
-import { notFound } from "./errors";
+import { ApiError, notFound } from "./errors";
 import type { Keys } from "./keys";
 import type { Operations } from "./operations";
 import type { Organization, ProjectSettings } from "./wire";
@@ -8,6 +8,8 @@ import type { Organization, ProjectSettings } from "./wire";
 export interface Neon {
   readonly compute: Compute;
   readonly profile: "strict" | "neon";
+  /** How many times faster than by default operations and their list are. */
+  readonly pace: number;
   readonly keys: Keys;
   readonly organization: Organization;
   readonly projects: Map<string, ProjectState>;
@@ -41,6 +43,8 @@ export interface BranchState {
   stateChangedAt: Date;
   isDefault: boolean;
   protected: boolean;
+  /** There is no server behind it: it can be listed, renamed and deleted, and no more. */
+  listedOnly?: true;
   expiresAt?: string;
   readonly createdAt: Date;
   updatedAt: Date;
@@ -110,5 +114,10 @@ export function defaultBranch(project: ProjectState): BranchState {
 }
 
 export function isRunning(neon: Neon, branch: BranchState): boolean {
-  return branch.state === "ready" && neon.compute.isRunning(branch.id);
+  return branch.state === "ready" && !branch.listedOnly && neon.compute.isRunning(branch.id);
+}
+
+export function assertServer(branch: BranchState): void {
+  if (branch.listedOnly)
+    throw new ApiError(422, `branch "${branch.name}" was added to this sandbox without a server behind it`);
 }

@@ -1,6 +1,6 @@
 import type { Step } from "./operations";
 import { readServer } from "./servers";
-import { isRunning, type BranchState, type Neon, type ProjectState } from "./state";
+import { assertServer, isRunning, type BranchState, type Neon, type ProjectState } from "./state";
 import type { OperationAction } from "./wire";
 
 /** An operation on a branch, and on its compute if it has one. */
@@ -30,6 +30,7 @@ export function start(neon: Neon, branch: BranchState): Step {
  * suspended again.
  */
 export function configure(neon: Neon, branch: BranchState, effect: () => Promise<void>): Step[] {
+  assertServer(branch);
   const active = isRunning(neon, branch);
   const apply = step(branch, "apply_config", async () => {
     await effect();
@@ -40,7 +41,9 @@ export function configure(neon: Neon, branch: BranchState, effect: () => Promise
 
 /** Every running server of the project comes back with `wal_level=logical`; the others get it at their next start. */
 export function enableLogicalReplication(neon: Neon, project: ProjectState): Step[] {
-  const branches = [...project.branches.values()].filter((branch) => branch.state === "ready");
+  const branches = [...project.branches.values()].filter(
+    (branch) => branch.state === "ready" && !branch.listedOnly,
+  );
   for (const branch of branches) neon.compute.setWalLevel(branch.id, "logical");
   return branches
     .filter((branch) => isRunning(neon, branch))

@@ -8,6 +8,8 @@ export interface Behind {
   readonly certificates: Certificates;
   /** Asked once for every new connection. */
   readonly admits: (clientAddress: string) => boolean;
+  /** Asked before that: why nobody is let in, in the words for the client. */
+  readonly refusal: () => string | undefined;
   /** Makes sure that the server runs, and says on which port of 127.0.0.1. */
   readonly wake: () => Promise<number>;
 }
@@ -51,8 +53,9 @@ export class Door {
     const address = client.remoteAddress;
     if (address === undefined) return;
     try {
-      if (!this.behind.admits(address)) {
-        refuse(client, this.behind.certificates, notAllowed(address));
+      const refusal = this.behind.refusal() ?? (this.behind.admits(address) ? undefined : notAllowed(address));
+      if (refusal !== undefined) {
+        refuse(client, this.behind.certificates, refusal);
         return;
       }
       const server = await this.#reach(address);

@@ -83,6 +83,7 @@ class Branches implements PostgresCompute {
     const door = await Door.open({
       certificates: this.site.certificates,
       admits: (address) => this.options.admits(branchId, address),
+      refusal: () => this.options.refusal?.(branchId),
       wake: async () => {
         await server.start();
         return server.port;

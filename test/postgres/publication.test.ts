@@ -32,7 +32,7 @@ beforeEach(async () => {
     CREATE TABLE parent (note text);
     CREATE SCHEMA far;
     CREATE TABLE far.child () INHERITS (public.parent);
-    CREATE TABLE parted (id int) PARTITION BY LIST (id);
+    CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY LIST (id);
     CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
     CREATE TABLE far.parted_2 PARTITION OF public.parted FOR VALUES IN (2);`);
 });

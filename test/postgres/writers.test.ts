@@ -1,105 +1,184 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { publication } from "../../provider/postgres/publication";
-import { replicaIdentity } from "../../provider/postgres/replicaIdentity";
-import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
-import { TARGET, testRun, type TestRun } from "../support/session";
+import type { RoleOutputs } from "../../provider/outputs";
+import { startConsumer, type Consumer } from "../../tools/start/consumer";
+import { Audit, differences, type Audited } from "../support/audit";
+import { LockWatch } from "../support/lockWatch";
+import { runSql, testDatabase, type TestDatabase, type TestDatabaseOptions } from "../support/postgres";
+import { TARGET, testRun } from "../support/session";
+import { Trail, type TrailArgs } from "../support/trail";
+import { SHARED, STREAMED, Workload, WORKLOAD_SQL } from "../support/workload";
 
-const SHARED = { ...TARGET, trackNewTables: true, managedBy: "shop/production/orders" };
-const TABLES = Array.from({ length: 12 }, (_, index) => `keyless_${index}`);
+/** `TEST_POSTGRES=15,16,17,18` runs the whole matrix, about a minute each. */
+const VERSIONS = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as Version[];
+type Version = NonNullable<TestDatabaseOptions["version"]>;
 
-let db: TestDatabase;
-let run: TestRun;
+/** How long one transaction holds a table, in milliseconds, while something is changed about it. */
+const HELD_MS = 5_000;
 
-beforeAll(async () => {
-  const sql = TABLES.map(
-    (name) => `CREATE TABLE ${name} (id int, note text); INSERT INTO ${name} VALUES (1, 'a'), (2, 'b');`,
-  );
-  db = await testDatabase({ profile: "neon", sql: sql.join("\n") });
-  run = testRun(db);
-});
-afterAll(async () => {
-  await run.end();
-  await db.close();
-});
+const listed = SHARED.map(({ name }) => name).filter(
+  (name) => !["public.keyless_3", "public.indexed", "elsewhere.visitor"].includes(name),
+);
+const schemas = ["public"];
 
-test("no write of the app fails through up, change, change of form and destroy, and one table is locked at a time", async () => {
-  const clock = { stop: false };
-  const errors: string[] = [];
-  let writes = 0;
-  const writers = [0, 1, 2, 3].map(async (number) => {
-    const client = new Client({ connectionString: db.ownerUri });
-    await client.connect();
-    for (let i = number; !clock.stop; i++) {
-      const table = TABLES[(i * 5) % TABLES.length] ?? "";
-      try {
-        // Every third one stays open for a while, so that changes meet open transactions.
-        await client.query("BEGIN");
-        await client.query(`UPDATE ${table} SET note = $1 WHERE id = $2`, [`${i}`, (number % 2) + 1]);
-        if (i % 3 === 0) await client.query("SELECT pg_sleep(0.1)");
-        await client.query(`DELETE FROM ${table} WHERE id = ${number + 10}`);
-        await client.query(`INSERT INTO ${table} VALUES (${number + 10}, 'c')`);
-        await client.query("COMMIT");
-        writes++;
-      } catch (error) {
-        errors.push(error instanceof Error ? error.message : String(error));
-        await client.query("ROLLBACK");
-      }
-    }
-    await client.end();
+interface Step {
+  readonly what: string;
+  readonly args: Partial<TrailArgs>;
+  /** A table that another transaction has read or written, and holds until 5 s are over. */
+  readonly held: { readonly table: string; readonly by: "reader" | "writer" };
+}
+const UP: Step = {
+  what: "up",
+  args: { schemas, excludeTables: ["public.extra"] },
+  held: { table: "public.held", by: "reader" },
+};
+const CHANGES: readonly Step[] = [
+  { what: "a table is added", args: { schemas }, held: { table: "public.extra", by: "writer" } },
+  {
+    what: "exclusions change",
+    args: { schemas, excludeTables: ["public.keyless_3"] },
+    held: { table: "public.keyless_3", by: "reader" },
+  },
+  {
+    what: "a list of tables, without one that was tracked",
+    args: { tables: [...listed, ...STREAMED.filter((name) => name.includes("emptied"))] },
+    held: { table: "public.indexed", by: "writer" },
+  },
+  { what: "all tables", args: { allTables: true }, held: { table: "public.held", by: "writer" } },
+  { what: "schemas again", args: { schemas }, held: { table: "elsewhere.visitor", by: "reader" } },
+];
+
+/** Tracked all the while: the stream must have every change of these. */
+const ALWAYS = new Set(
+  STREAMED.filter(
+    (name) => !["public.extra", "public.keyless_3", "public.indexed", "elsewhere.visitor"].includes(name),
+  ),
+);
+
+describe.each(VERSIONS)("PostgreSQL %i, under eight writers", (version) => {
+  let db: TestDatabase;
+  let workload: Workload;
+  let watch: LockWatch;
+  let trail: Trail;
+  let live: Consumer;
+  const audit = new Audit();
+  let received = 0;
+
+  beforeAll(async () => {
+    db = await testDatabase({ version, profile: "neon", sql: WORKLOAD_SQL });
+    workload = await Workload.connect(db.ownerUri, audit);
+    watch = await LockWatch.start(db.superuserUri);
+    trail = new Trail(() => testRun(db));
+  });
+  afterAll(async () => {
+    await workload.stop();
+    await watch.stop();
+    await db.close();
   });
 
-  let most = 0;
-  const watch = (async () => {
-    const client = new Client({ connectionString: db.superuserUri });
-    await client.connect();
-    while (!clock.stop) {
-      const { rows } = await client.query<{ held: number }>(
-        `SELECT count(*)::int AS held FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-          WHERE a.application_name = 'pulumi-neon-bemi' AND l.locktype = 'relation' AND l.granted
-            AND l.mode = 'AccessExclusiveLock' AND l.relation >= 16384
-            AND l.relation IN (SELECT oid FROM pg_class WHERE relname LIKE 'keyless%')`,
-      );
-      most = Math.max(most, rows[0]?.held ?? 0);
-    }
-    await client.end();
-  })();
+  test("up: no error, no lock queue", async () => {
+    await under(UP.held, () => trail.up({ ...TARGET, ...UP.args }));
+    audit.take();
+    live = await consumer("bemi");
+  });
 
-  try {
-    const steps = [
-      { schemas: ["public"] },
-      { schemas: ["public"], excludeTables: ["public.keyless_0", "public.keyless_1"] },
-      { allTables: true as const },
-      { tables: TABLES.slice(4).map((name) => `public.${name}`) },
-    ];
-    const forms: string[] = [];
-    let identity: Parameters<typeof replicaIdentity.update>[0] | undefined;
-    let published: Parameters<typeof publication.update>[0] | undefined;
-    for (const selection of steps) {
-      const wanted = { ...SHARED, ...selection, publication: "bemi" };
-      const inputs = { ...SHARED, ...selection, name: "bemi", adopt: false };
-      const first = await (identity === undefined
-        ? replicaIdentity.create(wanted, run)
-        : replicaIdentity.update(identity, wanted, run));
-      identity = { ...wanted, ...first };
-      const second = await (published === undefined
-        ? publication.create(inputs, run)
-        : publication.update(published, inputs, run));
-      published = { ...inputs, ...second };
-      forms.push(second.form);
-      expect(second.pending).toEqual([]);
+  test.each(CHANGES)(
+    "$what: no error, no lock queue, no change lost or doubled",
+    async ({ what, args, held }) => {
+      const slot = what.replaceAll(/[^a-z]/g, "_");
+      await runSql(db.superuserUri, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [slot]);
+      await under(held, () => trail.up({ ...TARGET, ...args }));
+      await runSql(db.superuserUri, "SELECT pg_logical_emit_message(true, 'test', $1)", [what]);
+
+      const committed = audit.take();
+      expect(new Set(committed.map(({ table }) => table))).toEqual(new Set(STREAMED));
+      await live.reached(what, 60_000);
+      expect(compare(committed, live.changes.slice(received))).toEqual([]);
+      received = live.changes.length;
+
+      const late = await consumer(slot);
+      await late.reached(what, 60_000);
+      await late.stop();
+      expect(compare(committed, late.changes)).toEqual([]);
+      await runSql(db.superuserUri, "SELECT pg_drop_replication_slot($1)", [slot]);
+    },
+  );
+
+  test("destroy: no error, no lock queue, everything as it was", async () => {
+    await under(UP.held, () => trail.destroy());
+    const committed = audit.take();
+    expect(compare(committed, live.changes.slice(received)).filter((line) => line.startsWith("too"))).toEqual(
+      [],
+    );
+    await live.stop().catch(() => undefined);
+    const changed = await runSql<{ relname: string; relreplident: string }>(
+      db.superuserUri,
+      `SELECT relname, relreplident FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+        WHERE relkind IN ('r', 'p') AND nspname IN ('public', 'elsewhere') AND relreplident <> 'd'`,
+    );
+    expect(changed).toEqual([{ relname: "indexed", relreplident: "i" }]);
+  });
+
+  /** Does it while the writers write and a transaction holds a table, and checks what that was like for them. */
+  async function under(held: Step["held"], work: () => Promise<unknown>): Promise<void> {
+    workload.resume();
+    const holding = hold(held);
+    await sleep(500);
+    workload.slowest();
+    watch.seen();
+    const before = workload.statements;
+    const start = Date.now();
+    try {
+      await work();
+    } finally {
+      const took = Date.now() - start;
+      await holding;
+      await sleep(300);
+      await workload.pause();
+      const seen = watch.seen();
+      const { ms, statement } = workload.slowest();
+      process.stderr.write(
+        `${expect.getState().currentTestName?.split(": ")[0] ?? ""}: ${took} ms, ` +
+          `${workload.statements - before} statements, slowest ${Math.round(ms)} ms (${statement.slice(0, 40)}), ` +
+          `longest wait behind us ${Math.round(seen.longestWait)} ms, most locks ${seen.mostHeld} in ${seen.samples} samples\n`,
+      );
+      expect(workload.errors).toEqual([]);
+      expect(workload.statements - before).toBeGreaterThan(100);
+      expect(seen.mostHeld).toBeLessThanOrEqual(1);
+      expect(seen.longestWait).toBeLessThan(300);
     }
-    expect(forms).toEqual(["table list", "table list", "all tables", "table list"]);
-    if (published === undefined || identity === undefined) throw new Error("unreachable");
-    await publication.delete(published, run);
-    await replicaIdentity.delete(identity, run);
-  } finally {
-    clock.stop = true;
-    await Promise.all([...writers, watch]);
   }
-  expect(errors).toEqual([]);
-  expect(writes).toBeGreaterThan(20);
-  expect(most).toBeLessThanOrEqual(1);
-  expect(
-    await runSql(db.ownerUri, "SELECT FROM pg_class WHERE relname LIKE 'keyless%' AND relreplident <> 'd'"),
-  ).toEqual([]);
+
+  async function hold({ table, by }: Step["held"]): Promise<void> {
+    const client = new Client({ connectionString: db.ownerUri });
+    await client.connect();
+    try {
+      await client.query("BEGIN");
+      if (by === "reader") await client.query(`SELECT count(*) FROM ${table}`);
+      else await client.query(`INSERT INTO ${table} (id, client, token) VALUES (-1, -1, 'holder')`);
+      await sleep(HELD_MS);
+      if (by === "writer") await client.query(`DELETE FROM ${table} WHERE id = -1`);
+      await client.query("COMMIT");
+      const row = { id: "-1", client: "-1", token: "holder" };
+      if (by === "writer")
+        audit.commit([
+          { operation: "Create", table, after: row },
+          { operation: "Delete", table, before: row },
+        ]);
+    } finally {
+      await client.end();
+    }
+  }
+
+  function consumer(slot: string): Promise<Consumer> {
+    const { host, port, username, password } = trail.state["role"]?.outputs as unknown as RoleOutputs;
+    const connection = { host, port, username, password, database: TARGET.database };
+    return startConsumer({ connection, publication: "bemi", slot, sslRootCert: db.sslRootCert });
+  }
 });
+
+/** At most a few differences, so that a failure can be read. */
+function compare(committed: readonly Audited[], changes: readonly Audited[]): string[] {
+  const all = differences(committed, changes, ALWAYS);
+  return all.length <= 8 ? all : [...all.slice(0, 8), `... and ${all.length - 8} more`];
+}

@@ -35,10 +35,15 @@ export class TrailProcesses {
     return new TrailProcesses(folder);
   }
 
-  /** Runs one command from a state, and answers with the state that it left on disk. */
+  /**
+   * Runs one command from a state, and answers with the state that it left on disk.
+   *
+   * @param killAfter - kills the process when this is over
+   */
   async run(
     order: Omit<Order, "stateFile">,
     state: TrailState,
+    killAfter?: () => Promise<void>,
   ): Promise<{ ending: Ending; state: TrailState }> {
     const child = this.#next;
     // The next one loads its modules meanwhile.
@@ -49,8 +54,13 @@ export class TrailProcesses {
     child.stderr?.on("data", (data: Buffer) => printed.push(data));
     let statements: number | undefined;
     child.on("message", (count: number) => (statements = count));
+    const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
     child.send({ ...order, stateFile } satisfies Order);
-    const [, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    if (killAfter !== undefined) {
+      await killAfter();
+      child.kill("SIGKILL");
+    }
+    const [, signal] = await exit;
     const left = JSON.parse(await readFile(stateFile, "utf8")) as TrailState;
     if (signal === "SIGKILL") return { ending: "killed", state: left };
     if (statements === undefined) throw new Error(Buffer.concat(printed).toString());

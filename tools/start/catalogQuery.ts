@@ -108,7 +108,7 @@ fact (kind, object, value) AS (
   UNION ALL
   SELECT 'function',
          pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)),
-         pg_catalog.md5((pg_catalog.to_jsonb(p) - 'oid' - 'proacl')::text)
+         pg_catalog.md5((pg_catalog.to_jsonb(p) - 'oid' - 'pronamespace' - 'proacl')::text)
   FROM pg_catalog.pg_proc p JOIN user_schema n ON n.oid = p.pronamespace
   UNION ALL
   SELECT 'schema', nspname::text, 'owned by ' || pg_catalog.pg_get_userbyid(nspowner) FROM user_schema

@@ -206,7 +206,7 @@ function remove(neon: Neon, call: Call): Answer {
   const view = branchView(project, branch);
   const removal = step(branch, "delete_timeline", async () => {
     project.branches.delete(branch.id);
-    await neon.compute.deleteBranch(branch.id);
+    if (!branch.listedOnly) await neon.compute.deleteBranch(branch.id);
   });
   const operations = project.operations.schedule(
     isRunning(neon, branch) ? [suspend(neon, branch), removal] : [removal],

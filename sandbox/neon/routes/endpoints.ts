@@ -3,6 +3,7 @@ import { newEndpoint } from "../create";
 import { ApiError } from "../errors";
 import type { OperationState, Step } from "../operations";
 import {
+  assertServer,
   findBranch,
   findEndpoint,
   findProject,
@@ -102,6 +103,7 @@ function create(neon: Neon, call: Call): Answer {
   const project = findProject(neon, param(call, "project_id"));
   const wanted = checked(newOne, call.body).endpoint;
   const branch = findBranch(project, wanted.branch_id);
+  assertServer(branch);
   if (wanted.type === "read_only") throw new ApiError(422, "this sandbox has no read replicas");
   if (branch.endpoint !== undefined) throw new ApiError(409, "read_write endpoint already exists");
   project.operations.assertIdle();

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { createProject } from "../create";
 import { ApiError, notFound } from "../errors";
 import { changeSettings, newSettings, settingsChange } from "../settings";
-import { findProject, type Neon } from "../state";
-import { enableLogicalReplication } from "../steps";
+import { defaultBranch, findProject, type Neon } from "../state";
+import { enableLogicalReplication, step } from "../steps";
 import {
   branchView,
   connectionDetails,
@@ -130,10 +130,11 @@ function change(neon: Neon, call: Call) {
   project.name = wanted.name ?? project.name;
   project.historyRetentionSeconds = wanted.history_retention_seconds ?? project.historyRetentionSeconds;
   project.updatedAt = new Date();
-  const operations = project.operations.schedule(
-    enabled ? enableLogicalReplication(neon, project) : [],
-    call.operationFault,
-  );
+  const steps = enabled ? enableLogicalReplication(neon, project) : [];
+  // Which operations other settings take is not documented. A fault that is about operations finds one.
+  if (steps.length === 0 && call.operationFault !== undefined)
+    steps.push(step(defaultBranch(project), "apply_config", () => Promise.resolve()));
+  const operations = project.operations.schedule(steps, call.operationFault);
   return ok({
     project: projectView(neon, project),
     operations: operations.map((operation) => operationView(project, operation)),
@@ -147,6 +148,7 @@ async function remove(neon: Neon, call: Call) {
     throw new ApiError(422, "project has protected branches and cannot be deleted");
   neon.projects.delete(project.id);
   const view = projectView(neon, project);
-  for (const branch of project.branches.values()) await neon.compute.deleteBranch(branch.id);
+  for (const branch of project.branches.values())
+    if (!branch.listedOnly) await neon.compute.deleteBranch(branch.id);
   return ok({ project: view });
 }

@@ -125,6 +125,7 @@ test("every request and answer of a run through all routes is as Neon's OpenAPI 
     compute,
     organization,
     profile: "strict",
+    pace: 1,
     keys: emulator.keys,
     projects: new Map(),
     projectOfKey: emulator.projectId,

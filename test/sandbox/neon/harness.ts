@@ -15,6 +15,8 @@ import type {
   Role,
 } from "../../../sandbox/neon/wire";
 import { createCompute, type PostgresCompute } from "../../../sandbox/postgres";
+import { noServers } from "../../support/noServers";
+import { readRequestLog } from "../../support/requestLog";
 
 export interface Reply {
   readonly status: number;
@@ -62,18 +64,30 @@ export interface Bench {
 }
 
 export async function startBench(
-  options: { profile?: "strict" | "neon"; faults?: string } = {},
+  options: {
+    readonly profile?: "strict" | "neon";
+    readonly faults?: string;
+    readonly pace?: number;
+    /** Default 17, the version that needs no download. */
+    readonly pgVersion?: 15 | 16 | 17 | 18;
+    /** Default true; false where only settings and lists matter. */
+    readonly servers?: boolean;
+  } = {},
 ): Promise<Bench> {
+  const { pgVersion = 17, servers = true, ...others } = options;
   // The servers ask the emulator about addresses, and the emulator is started on the servers.
   const late: { emulator?: Emulator } = {};
-  const compute = await createCompute({
-    pgVersion: 17,
-    admits: (branchId, address) => late.emulator?.admits(branchId, address) ?? true,
-    progress: (line) => process.stderr.write(`${line}\n`),
-  });
+  const compute = servers
+    ? await createCompute({
+        pgVersion,
+        admits: (branchId, address) => late.emulator?.admits(branchId, address) ?? true,
+        refusal: (branchId) => late.emulator?.refusal(branchId),
+        progress: (line) => process.stderr.write(`${line}\n`),
+      })
+    : noServers();
   const requestLog = join(compute.folder, "requests.jsonl");
   try {
-    late.emulator = await startEmulator({ compute, profile: "strict", requestLog, ...options });
+    late.emulator = await startEmulator({ compute, profile: "strict", requestLog, ...others });
   } catch (error) {
     await compute.close();
     throw error;
@@ -132,11 +146,7 @@ export async function startBench(
     branch: `/projects/${emulator.projectId}/branches/${emulator.branchId}`,
     api,
     done,
-    log: () =>
-      readFileSync(requestLog, "utf8")
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line) as LoggedExchange),
+    log: () => readRequestLog(requestLog),
     close: async () => {
       await emulator.close();
       await compute.close();

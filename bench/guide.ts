@@ -1,0 +1,82 @@
+import type { Client } from "pg";
+import { connected, type Place } from "./place";
+
+/** The statements of Neon's guide for Bemi, in the order given there. Its procedure, called once, sets the identities. */
+export interface GuideTimes {
+  /** Milliseconds, login included. */
+  readonly up: number;
+  readonly createPublication: number;
+  readonly destroy: number;
+  readonly dropPublication: number;
+}
+
+const PROCEDURE = `
+  CREATE OR REPLACE PROCEDURE _bemi_set_replica_identity() AS $$ DECLARE current_tablename TEXT;
+  BEGIN
+    FOR current_tablename IN SELECT tablename FROM pg_tables LEFT JOIN pg_class ON relname = tablename WHERE schemaname = 'public' AND relreplident != 'f' LOOP
+      EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', current_tablename);
+    END LOOP;
+  END $$ LANGUAGE plpgsql`;
+const CALL = "CALL _bemi_set_replica_identity()";
+
+/** Creates the guide's procedure and lets `call` time it; it is gone afterwards. */
+export async function withProcedure(
+  place: Place,
+  work: (client: Client, call: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  await connected(place.ownerUri, async (client) => {
+    await client.query(PROCEDURE);
+    try {
+      await work(client, () => client.query(CALL));
+    } finally {
+      await client.query("DROP PROCEDURE _bemi_set_replica_identity");
+    }
+  });
+}
+
+/** The guide's SQL in one session, and what takes it back in another. What it costs at least to do the work at all. */
+export async function guideLifecycle(place: Place): Promise<GuideTimes> {
+  const start = performance.now();
+  const createPublication = await connected(place.ownerUri, async (client) => {
+    await client.query(
+      "CREATE ROLE bemi WITH LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD 'a-password-for-timing'",
+    );
+    await client.query("GRANT SELECT ON ALL TABLES IN SCHEMA public TO bemi");
+    await client.query("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO bemi");
+    const { rows } = await client.query<{ names: string }>(
+      "SELECT string_agg(format('public.%I', tablename), ', ') AS names FROM pg_tables WHERE schemaname = 'public'",
+    );
+    const created = await time(() =>
+      client.query(`CREATE PUBLICATION bemi FOR TABLE ${rows[0]?.names ?? ""}`),
+    );
+    await client.query(PROCEDURE);
+    await client.query(CALL);
+    return created;
+  });
+  const up = performance.now() - start;
+  const destroyStart = performance.now();
+  const dropPublication = await connected(place.ownerUri, async (client) => {
+    const dropped = await time(() => client.query("DROP PUBLICATION bemi"));
+    await client.query("DROP PROCEDURE _bemi_set_replica_identity");
+    await client.query(`DO $do$
+      DECLARE name text;
+      BEGIN
+        FOR name IN SELECT c.relname FROM pg_class c
+                     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relreplident = 'f' LOOP
+          EXECUTE format('ALTER TABLE public.%I REPLICA IDENTITY DEFAULT', name);
+        END LOOP;
+      END $do$`);
+    await client.query("ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM bemi");
+    await client.query("REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM bemi");
+    await client.query("DROP ROLE bemi");
+    return dropped;
+  });
+  return { up, createPublication, destroy: performance.now() - destroyStart, dropPublication };
+}
+
+/** How long some work takes, in milliseconds. */
+export async function time(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}

@@ -1,0 +1,63 @@
+import { parseArgs } from "node:util";
+import { UserError } from "../provider/errors";
+
+const VERSIONS = [15, 16, 17, 18] as const;
+
+/** The parts of the benchmark, in the order they run for each number of tables. */
+export const PARTS = ["identities", "lifecycle", "read", "new-table"] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface BenchOptions {
+  /** Numbers of tables, ascending. 10 is always among them, to compare with. */
+  readonly tables: readonly number[];
+  /** Major version of the server. */
+  readonly postgres: (typeof VERSIONS)[number];
+  readonly parts: readonly Part[];
+  /** How often each thing is timed; the median counts. */
+  readonly rounds: number;
+}
+
+const USAGE = `npm run bench [-- [--tables 1000,5000] [--postgres 15|16|17|18] [--only ${PARTS.join("|")}] [--rounds 5]]`;
+
+/** Reads the command line of `npm run bench`. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { tables, postgres, only, rounds } = read(args);
+  const counts = tables.split(",").map(Number);
+  if (!counts.every((count) => Number.isInteger(count) && count >= 1 && count <= 99_000))
+    throw new UserError(`--tables ${tables} is not a list of numbers from 1 to 99000. Usage: ${USAGE}`);
+  const version = VERSIONS.find((known) => String(known) === postgres);
+  if (version === undefined)
+    throw new UserError(
+      `--postgres ${postgres} is not one of the sandbox's servers: ${VERSIONS.join(", ")}. Usage: ${USAGE}`,
+    );
+  const part = PARTS.find((known) => known === only);
+  if (only !== undefined && part === undefined)
+    throw new UserError(
+      `--only ${only} is not a part of the benchmark: ${PARTS.join(", ")}. Usage: ${USAGE}`,
+    );
+  if (!/^[1-9]\d?$/.test(rounds))
+    throw new UserError(`--rounds ${rounds} is not a number from 1 to 99. Usage: ${USAGE}`);
+  return {
+    tables: [...new Set([10, ...counts])].sort((a, b) => a - b),
+    postgres: version,
+    parts: part === undefined ? PARTS : [part],
+    rounds: Number(rounds),
+  };
+}
+
+function read(args: readonly string[]): { tables: string; postgres: string; only?: string; rounds: string } {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        tables: { type: "string", default: "1000,5000" },
+        postgres: { type: "string", default: "17" },
+        only: { type: "string" },
+        rounds: { type: "string", default: "5" },
+      },
+    }).values;
+  } catch (error) {
+    const [reason] = (error instanceof Error ? error.message : String(error)).split(". ");
+    throw new UserError(`${reason ?? "Unknown arguments"}. Usage: ${USAGE}`);
+  }
+}

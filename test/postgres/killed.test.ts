@@ -31,8 +31,8 @@ beforeAll(async () => {
 afterAll(() => processes.close());
 
 describe.each([
-  { profile: "strict", points: 10, changes: 4 },
-  { profile: "neon", points: 3, changes: 3 },
+  { profile: "strict", points: 10, changes: 3 },
+  { profile: "neon", points: 2, changes: 2 },
 ] as const)("profile $profile", ({ profile, points, changes }) => {
   let db: TestDatabase;
   let database: string;

@@ -255,15 +255,12 @@ describe("IpAllow", () => {
     ).toBe(true);
   });
 
-  test("takes three requests to change the list, and one to find nothing to do", async () => {
+  test("takes four requests to change the list (one looks beside the PATCH), and one to find nothing to do", async () => {
     await setList(["198.51.100.1"]);
     const one = newOne();
     const { project } = bench;
-    expect(await callsOf(() => one.up(inputs(["203.0.113.7"])))).toEqual([
-      `GET ${project}`,
-      `PATCH ${project}`,
-      `GET ${project}`,
-    ]);
+    const calls = await callsOf(() => one.up(inputs(["203.0.113.7"])));
+    expect(calls.sort()).toEqual([`GET ${project}`, `GET ${project}`, `GET ${project}`, `PATCH ${project}`]);
     expect(await callsOf(() => newOne().up(inputs(["203.0.113.7"])))).toEqual([`GET ${project}`]);
   });
 

@@ -12,4 +12,7 @@ module.exports = {
   testTimeout: 120_000,
   // Two cores: one worker for the tests, the other core for the servers and engines they start.
   maxWorkers: 1,
+  // A timer that a client library leaves behind must not hang a finished run for ever. What a test itself started, it
+  // ends itself.
+  forceExit: true,
 };

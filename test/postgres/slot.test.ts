@@ -56,14 +56,16 @@ function consume(user: string, password: string): void {
   let service: LogicalReplicationService | undefined;
   const loop = async () => {
     while (!stopped) {
-      service = new LogicalReplicationService({
+      const config = {
         host: uri.hostname,
         port: Number(uri.port),
         database: "neondb",
         user,
         password,
         ssl: { ca: readFileSync(db.sslRootCert, "utf8") },
-      });
+      };
+      // Without timed acknowledgements: their timer outlives a connection that somebody else has ended.
+      service = new LogicalReplicationService(config, { acknowledge: { auto: true, timeoutSeconds: 0 } });
       service.on("error", () => undefined);
       const plugin = new PgoutputPlugin({ protoVersion: 1, publicationNames: ["bemi"] });
       await service.subscribe(plugin, "bemi").catch(() => undefined);

@@ -41,6 +41,10 @@ export default tseslint.config(
     files: ["**/*.mjs"],
     languageOptions: { globals: { process: "readonly", console: "readonly" } },
   },
+  {
+    files: ["jest.config.js"],
+    languageOptions: { sourceType: "commonjs" },
+  },
   closed(
     ["components/**/*.ts"],
     [

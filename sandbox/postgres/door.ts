@@ -53,7 +53,8 @@ export class Door {
     const address = client.remoteAddress;
     if (address === undefined) return;
     try {
-      const refusal = this.behind.refusal() ?? (this.behind.admits(address) ? undefined : notAllowed(address));
+      const refusal =
+        this.behind.refusal() ?? (this.behind.admits(address) ? undefined : notAllowed(address));
       if (refusal !== undefined) {
         refuse(client, this.behind.certificates, refusal);
         return;

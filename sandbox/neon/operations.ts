@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OperationFault } from "./faults";
 import { locked } from "./errors";
@@ -35,6 +36,7 @@ export class Operations {
   private readonly known: OperationState[] = [];
   private chain: Promise<void> | undefined;
   private readonly closing = new AbortController();
+  private readonly closed = once(this.closing.signal, "abort");
 
   /** @param pace how many times faster than by default operations and their list are */
   constructor(private readonly pace: number) {}
@@ -144,7 +146,8 @@ export class Operations {
           change(operation, "running");
           break;
         case "stuck":
-          await Promise.race([fault.released, this.wait(MAX_DELAY_MS)]);
+          await Promise.race([fault.released, this.closed]);
+          this.closing.signal.throwIfAborted();
           break;
         case undefined:
       }
@@ -163,9 +166,6 @@ export class Operations {
     await sleep(ms, undefined, { signal: this.closing.signal });
   }
 }
-
-/** The longest a timer of Node can wait: 24 days. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 function change(operation: OperationState, status: OperationStatus): void {
   operation.status = status;

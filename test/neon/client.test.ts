@@ -1,6 +1,6 @@
 import { createNeonApi } from "../../provider/neon";
 import type { NeonApi } from "../../provider/neon";
-import { NeonError, OperationError } from "../../provider/neon/errors";
+import { NeonError } from "../../provider/neon/errors";
 import { redact } from "../../provider/secrets";
 import { virtualClock } from "./clocks";
 import { scriptedApi, type Reply, type ScriptedApi, type SeenRequest } from "./scriptedApi";
@@ -340,61 +340,5 @@ describe("mutations under faults", () => {
         : { allowed_ips: { ips: [...allowedIps.ips, "203.0.113.7"], protected_branches_only: true } },
     );
     expect(ips.sort()).toEqual(["192.0.2.9", "198.51.100.1", "203.0.113.7"]);
-  });
-});
-
-describe("operations", () => {
-  async function createWith(statuses: (before: number) => object): Promise<NeonApi> {
-    return neonWith(({ method, url }, before) => {
-      if (url.includes("/operations/"))
-        return { status: 200, body: { operation: { ...OPERATION, ...statuses(before) } } };
-      const operations = [{ ...OPERATION, id: "op-0", status: "finished" }, OPERATION];
-      return { status: method === "POST" ? 201 : 200, body: { role: { password: "abcd" }, operations } };
-    });
-  }
-
-  test("all of them are waited for, through states that are unknown or not the end", async () => {
-    const states = ["scheduling", "failed", "of_the_future", "running", "skipped"];
-    const neon = await createWith((before) => ({ status: states[before] }));
-    await neon.createRole(PROJECT, BRANCH, "bemi");
-    expect(server.calls().slice(1)).toEqual(states.map(() => `GET /projects/${PROJECT}/operations/op-1`));
-  });
-
-  test.each(["error", "cancelled"])("%s is a failure at once", async (status) => {
-    const neon = await createWith(() => ({ status, error: "no room", failures_count: 1 }));
-    const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
-    expect(error).toBeInstanceOf(OperationError);
-    expect(error.message).toContain(
-      `operation apply_config (op-1) of project ${PROJECT} ended as "${status}": no room, after 1 failure`,
-    );
-  });
-
-  test.each([
-    ["stuck", { status: "running" }, true, /did not finish within 5 minutes \(last state: "running"\)/],
-    [
-      "failed for good",
-      { status: "failed", error: "no room", failures_count: 9 },
-      false,
-      /"failed": no room, after 9 failures/,
-    ],
-  ])("%s is a failure after the deadline, polled every 250 ms to 5 s", async (_, state, running, message) => {
-    const neon = await createWith(() => state);
-    const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
-    expect(error).toMatchObject({ running });
-    expect(error.message).toMatch(message);
-    expect(clock.elapsed()).toBeGreaterThanOrEqual(300_000);
-    expect(clock.elapsed()).toBeLessThan(310_000);
-    expect(server.requests.length).toBeLessThan(150);
-  });
-
-  test("one that cannot be read yet is waited for", async () => {
-    const neon = await neonWith(({ method, url }, before) => {
-      if (url.includes("/operations/")) return before === 0 ? failure(404) : FINISHED;
-      return {
-        status: method === "POST" ? 201 : 200,
-        body: { role: { password: "abcd" }, operations: [OPERATION] },
-      };
-    });
-    await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("abcd");
   });
 });

@@ -1,18 +1,21 @@
 import type { Clock } from "../../provider/neon/clock";
 
 /** A clock that stands still but for sleeping, which takes no time: minutes of patience pass at once. */
-export function virtualClock(): Clock & { elapsed(): number } {
+export function virtualClock(): Clock & { elapsed(): number; sleeps(): readonly number[] } {
   let now = Date.now();
   const begin = now;
+  const sleeps: number[] = [];
   return {
     now: () => now,
     sleep: async (milliseconds) => {
+      sleeps.push(milliseconds);
       now += milliseconds;
       await new Promise((resolve) => {
         setImmediate(resolve);
       });
     },
     elapsed: () => now - begin,
+    sleeps: () => sleeps,
   };
 }
 

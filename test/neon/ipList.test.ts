@@ -1,6 +1,7 @@
 import { BlockList } from "node:net";
 import fc from "fast-check";
 import {
+  changedByOthers,
   coveredBy,
   merge,
   missing,
@@ -9,6 +10,7 @@ import {
   remove,
   type IpEntry,
 } from "../../provider/neon/ipList";
+import { entries, lists } from "./entries";
 
 function parsed(text: string): IpEntry {
   const entry = parseEntry(text);
@@ -71,23 +73,6 @@ describe("parseEntry", () => {
   });
 });
 
-const entries = fc.oneof(
-  fc.ipV4(),
-  fc.ipV6(),
-  fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })).map(([address, prefix]) => `${address}/${prefix}`),
-  fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })).map(([address, prefix]) => `${address}/${prefix}`),
-  fc
-    .tuple(fc.ipV4(), fc.ipV4())
-    .map(([a, b]) => (parsed(a).first <= parsed(b).first ? `${a}-${b}` : `${b}-${a}`)),
-  // Few values, so that entries often meet.
-  fc.integer({ min: 0, max: 7 }).map((last) => `203.0.113.${last}`),
-  fc.integer({ min: 0, max: 3 }).map((block) => `203.0.113.${block * 2}/31`),
-);
-/** What other writers left, entries that mean nothing included. */
-const lists = fc.array(fc.oneof({ weight: 9, arbitrary: entries }, { weight: 1, arbitrary: fc.string() }), {
-  maxLength: 8,
-});
-
 describe("properties", () => {
   test("the normal form means what was written", () => {
     fc.assert(
@@ -143,6 +128,25 @@ describe("properties", () => {
         expect([...rest, ...added].sort()).toEqual(now.sort());
       }),
     );
+  });
+});
+
+describe("what others changed between our reading and our writing", () => {
+  const read = ["198.51.100.1", "198.51.100.2", "203.0.113.7"];
+  const written = ["198.51.100.1", "198.51.100.2", "203.0.113.8"];
+
+  test("is what was seen beside the writing", () => {
+    expect(changedByOthers(read, ["198.51.100.1", "203.0.113.7", "192.0.2.9"], written)).toEqual({
+      added: ["192.0.2.9"],
+      removed: ["198.51.100.2"],
+    });
+  });
+
+  test.each([
+    ["before it", read],
+    ["after it", written],
+  ])("is nothing where nobody did, whether the look came %s", (_, seen) => {
+    expect(changedByOthers(read, seen, written)).toEqual({ added: [], removed: [] });
   });
 });
 

@@ -12,8 +12,9 @@ beforeAll(async () => {
   bench = await startBench({ pace: 5 });
 });
 afterAll(async () => {
-  expectCareful(bench.log());
+  const log = bench.log();
   await bench.close();
+  expectCareful(log);
 });
 
 /** One engine phase in one plugin process; returns the requests it took, polling of operations apart. */

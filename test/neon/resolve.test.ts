@@ -1,6 +1,7 @@
 import { resolveTarget, TargetNotFound } from "../../provider/neon";
 import type { NeonApi, NeonBranch, NeonEndpoint, NeonProject } from "../../provider/neon/api";
 import { directAddress, parseUri } from "../../provider/neon/connection";
+import type { RecordedTarget } from "../../provider/target";
 
 const PROJECT = "cool-darkness-123456";
 
@@ -50,13 +51,17 @@ function endpoint(changes: Partial<NeonEndpoint> = {}): NeonEndpoint {
   return { id: "ep-a", host: "ep-a.aws.neon.tech", readWrite: true, disabled: false, ...changes };
 }
 
-function resolve(world: World, target: { branch?: string; database?: string }, recorded?: string) {
+function resolve(
+  world: World,
+  target: { branch?: string; database?: string },
+  recorded?: string | Partial<RecordedTarget>,
+) {
   const lines: string[] = [];
   const { neon, requests } = neonOf(world);
   const work = resolveTarget(
     neon,
     { projectId: PROJECT, ...target },
-    recorded === undefined ? undefined : { branchId: recorded },
+    typeof recorded === "string" ? { branchId: recorded } : recorded,
     (line) => lines.push(line),
   );
   return { work, requests, lines };

@@ -1,8 +1,8 @@
-import { query, startBench, type Bench } from "./harness";
+import { control, query, startBench, type Bench } from "./harness";
 
 let bench: Bench;
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startBench({ pace: 5 });
   await query(
     bench,
     bench.emulator.ownerUri(),
@@ -76,7 +76,13 @@ test("a branch without endpoint gets a generated name and no compute, until one 
     current_state: "idle",
   });
   expect((await bench.api("POST", `${endpoint}/start`)).status).toBe(422);
+  const uri = await uriOf(id);
+  await expect(query(bench, uri, "SELECT 1")).rejects.toThrow("The endpoint has been disabled");
+  expect(bench.compute.isRunning(id)).toBe(false);
+  await bench.done("PATCH", endpoint, { endpoint: { disabled: false } });
+  expect(await query(bench, uri, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   await bench.done("DELETE", endpoint);
+  await expect(query(bench, uri, "SELECT 1")).rejects.toThrow("The requested endpoint could not be found");
   expect((await bench.api("GET", endpoint)).status).toBe(404);
   expect((await bench.api("DELETE", endpoint)).status).toBe(204);
   await bench.done("DELETE", branchPath(id));
@@ -146,4 +152,49 @@ test("the list is sorted by updated_at, searched by name and id, and paged by pa
   expect((await names("sort_by=name&sort_order=asc")).names).toEqual(["alpha", "beta", "gamma", "main"]);
   expect((await names("search=lph")).names).toEqual(["alpha"]);
   expect((await names(`search=${bench.emulator.branchId}`)).names).toEqual(["main"]);
+});
+
+describe("branches that are only listed", () => {
+  test("are there by the hundred at once, with the roles and databases of the default branch", async () => {
+    const { status, body } = await control(bench, "branches", { prefix: "listed-", count: 150 });
+    expect([status, body.branches.length]).toEqual([201, 150]);
+    const [first] = body.branches;
+    expect(first?.name).toBe("listed-1");
+    const { body: found } = await bench.api("GET", `${bench.project}/branches?search=listed-&limit=1000`);
+    expect(found.branches).toHaveLength(150);
+    expect((await bench.api("GET", `${branchPath(first?.id ?? "")}/endpoints`)).body.endpoints).toEqual([]);
+    const { body: databases } = await bench.api("GET", `${branchPath(first?.id ?? "")}/databases`);
+    expect(databases.databases.map(({ name }) => name)).toEqual(["neondb"]);
+    expect((await bench.api("GET", `${branchPath(first?.id ?? "")}/roles`)).status).toBe(200);
+  });
+
+  test("can be renamed and deleted, and refuse what needs a server", async () => {
+    const { body } = await control(bench, "branches", { prefix: "one-", count: 1 });
+    const id = body.branches[0]?.id ?? "";
+    const refused = [
+      await bench.api("POST", `${branchPath(id)}/roles`, { role: { name: "r" } }),
+      await bench.api("POST", `${bench.project}/endpoints`, {
+        endpoint: { branch_id: id, type: "read_write" },
+      }),
+      await bench.api("POST", `${bench.project}/branches`, { branch: { parent_id: id } }),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual([422, 422, 422]);
+    expect((await bench.api("PATCH", branchPath(id), { branch: { name: "renamed" } })).status).toBe(200);
+    await bench.done("DELETE", branchPath(id));
+    expect((await bench.api("GET", branchPath(id))).status).toBe(404);
+    await bench.done("PATCH", bench.project, {
+      project: { settings: { enable_logical_replication: true } },
+    });
+  });
+
+  test("are made with the main key only, and a bad request is explained", async () => {
+    expect(
+      (await control(bench, "branches", { prefix: "x", count: 1 }, bench.emulator.keys.project)).status,
+    ).toBe(403);
+    const { status, body } = await control(bench, "branches", { prefix: "x", count: 0 });
+    expect([status, body.message]).toEqual([400, expect.stringContaining("count")]);
+    expect((await control(bench, "branches", { projectId: "no-such", prefix: "x", count: 1 })).status).toBe(
+      404,
+    );
+  });
 });

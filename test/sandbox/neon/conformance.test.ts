@@ -4,7 +4,7 @@ import { startBench, type Bench } from "./harness";
 
 let bench: Bench;
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startBench({ pace: 5 });
 });
 afterAll(async () => {
   await bench.close();

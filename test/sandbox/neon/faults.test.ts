@@ -1,4 +1,4 @@
-import { startBench, type Bench } from "./harness";
+import { control, startBench, type Bench } from "./harness";
 
 const ROLES = "/projects/{project_id}/branches/{branch_id}/roles";
 const PROJECT = "/projects/{project_id}";
@@ -83,6 +83,21 @@ test.each(["failed", "error", "cancelled"])("an operation that ends as %s did no
   expect((await bench.api("GET", `${bench.branch}/roles/op_${outcome}`)).status).toBe(404);
 });
 
+test("a change that needs no operation has one where a fault says how it ends", async () => {
+  const change = { project: { settings: { block_vpc_connections: true } } };
+  expect((await bench.api("PATCH", bench.project, change)).body.operations).toEqual([]);
+  set({ method: "PATCH", route: PROJECT, fault: { kind: "operation", outcome: "error" } });
+  const { body } = await bench.api("PATCH", bench.project, change);
+  await bench.emulator.settled();
+  const { body: after } = await bench.api("GET", `${bench.project}/operations/${body.operations[0]?.id}`);
+  expect(after.operation).toMatchObject({ action: "apply_config", status: "error" });
+});
+
+test("the log says which client sent a request", async () => {
+  await fetch(`${bench.emulator.apiUrl}${bench.project}`, { headers: { "user-agent": "somebody/1" } });
+  expect(bench.log().at(-1)).toMatchObject({ status: 401, userAgent: "somebody/1" });
+});
+
 test("what follows a failed operation is cancelled", async () => {
   const fault = { kind: "operation", outcome: "error", action: "suspend_compute" };
   const route = "/projects/{project_id}/endpoints/{endpoint_id}/restart";
@@ -130,23 +145,13 @@ test("another writer changes IP Allow between a GET and the PATCH", async () => 
 });
 
 test("faults are set over HTTP with the main key only, and a bad script is explained", async () => {
-  const url = new URL("/_sandbox/faults", bench.emulator.apiUrl);
-  const post = (script: object, key: string) =>
-    fetch(url, {
-      method: "POST",
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      body: JSON.stringify(script),
-    });
-  const { apiKey, keys } = bench.emulator;
   const rule = { method: "GET", route: PROJECT, fault: { kind: "answer", status: 503 } };
-  expect((await post({ faults: [rule] }, keys.readOnly)).status).toBe(403);
-  const bad = await post({ faults: [{ ...rule, route: "/nowhere" }] }, apiKey);
-  expect([bad.status, await bad.json()]).toMatchObject([
-    400,
-    { message: expect.stringContaining("/nowhere") as string },
-  ]);
+  const { readOnly } = bench.emulator.keys;
+  expect((await control(bench, "faults", { faults: [rule] }, readOnly)).status).toBe(403);
+  const bad = await control(bench, "faults", { faults: [{ ...rule, route: "/nowhere" }] });
+  expect([bad.status, bad.body.message]).toEqual([400, expect.stringContaining("/nowhere")]);
   expect((await bench.api("GET", bench.project)).status).toBe(200);
-  expect((await post({ faults: [rule] }, apiKey)).status).toBe(204);
+  expect((await control(bench, "faults", { faults: [rule] })).status).toBe(204);
   expect((await bench.api("GET", bench.project)).status).toBe(503);
 });
 

@@ -183,3 +183,18 @@ export async function query<Row extends object>(
     await client.end();
   }
 }
+
+/** What sets the sandbox up, outside Neon's API. */
+export async function control(
+  { emulator }: Bench,
+  path: "faults" | "branches",
+  body: object,
+  key = emulator.apiKey,
+): Promise<{ readonly status: number; readonly body: Body }> {
+  const response = await fetch(new URL(`/_sandbox/${path}`, emulator.apiUrl), {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: JSON.parse((await response.text()) || "{}") as Body };
+}

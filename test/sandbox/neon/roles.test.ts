@@ -2,7 +2,7 @@ import { connect, query, startBench, type Bench } from "./harness";
 
 let bench: Bench;
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startBench({ pace: 5 });
 });
 afterAll(async () => {
   await bench.close();

@@ -1,0 +1,143 @@
+import { createNeonApi } from "../../provider/neon";
+import type { NeonApi } from "../../provider/neon";
+import { backoff } from "../../provider/neon/clock";
+import { OperationError } from "../../provider/neon/errors";
+import { virtualClock } from "./clocks";
+import { scriptedApi, type Reply, type ScriptedApi, type SeenRequest } from "./scriptedApi";
+
+const PROJECT = "cool-darkness-123456";
+const BRANCH = "br-cool-sea-123456";
+const OPERATION = { id: "op-1", action: "apply_config", status: "running", failures_count: 0 };
+const FINISHED: Reply = { status: 200, body: { operation: { ...OPERATION, status: "finished" } } };
+
+function failure(status: number): Reply {
+  return { status, body: { code: "", message: "Neon's own words.", request_id: "req-7" } };
+}
+
+let server: ScriptedApi;
+let clock: ReturnType<typeof virtualClock>;
+
+async function neonWith(answer: (request: SeenRequest, before: number) => Reply): Promise<NeonApi> {
+  server = await scriptedApi(answer);
+  clock = virtualClock();
+  return createNeonApi({ baseUrl: server.baseUrl, apiKey: "key", clock, log: () => undefined });
+}
+
+async function errorOf(work: Promise<unknown>): Promise<Error> {
+  return work.then(
+    () => {
+      throw new Error("expected an error");
+    },
+    (error: unknown) => error as Error,
+  );
+}
+
+afterEach(() => server.close());
+
+async function createWith(statuses: (before: number) => object): Promise<NeonApi> {
+  return neonWith(({ method, url }, before) => {
+    if (url.includes("/operations/"))
+      return { status: 200, body: { operation: { ...OPERATION, ...statuses(before) } } };
+    const operations = [{ ...OPERATION, id: "op-0", status: "finished" }, OPERATION];
+    return { status: method === "POST" ? 201 : 200, body: { role: { password: "abcd" }, operations } };
+  });
+}
+
+test("all of them are waited for, through states that are unknown or not the end", async () => {
+  const states = ["scheduling", "failed", "of_the_future", "running", "skipped"];
+  const neon = await createWith((before) => ({ status: states[before] }));
+  await neon.createRole(PROJECT, BRANCH, "bemi");
+  expect(server.calls().slice(1)).toEqual(states.map(() => `GET /projects/${PROJECT}/operations/op-1`));
+});
+
+test.each(["error", "cancelled"])("%s is a failure at once", async (status) => {
+  const neon = await createWith(() => ({ status, error: "no room", failures_count: 1 }));
+  const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
+  expect(error).toBeInstanceOf(OperationError);
+  expect(error.message).toContain(
+    `operation apply_config (op-1) of project ${PROJECT} ended as "${status}": no room, after 1 failure`,
+  );
+});
+
+test.each([
+  ["stuck", { status: "running" }, true, /did not finish within 5 minutes \(last state: "running"\)/],
+  [
+    "failed for good",
+    { status: "failed", error: "no room", failures_count: 9 },
+    false,
+    /"failed": no room, after 9 failures/,
+  ],
+])("%s is a failure after the deadline, polled every 250 ms to 5 s", async (_, state, running, message) => {
+  const neon = await createWith(() => state);
+  const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
+  expect(error).toMatchObject({ running });
+  expect(error.message).toMatch(message);
+  expect(clock.elapsed()).toBeGreaterThanOrEqual(300_000);
+  expect(clock.elapsed()).toBeLessThan(310_000);
+  expect(Math.min(...clock.sleeps())).toBeGreaterThanOrEqual(250);
+  expect(Math.max(...clock.sleeps())).toBeLessThanOrEqual(5_000);
+  expect(clock.sleeps().at(-1)).toBeGreaterThanOrEqual(2_500);
+});
+
+test("one that cannot be read yet is waited for", async () => {
+  const neon = await neonWith(({ method, url }, before) => {
+    if (url.includes("/operations/")) return before === 0 ? failure(404) : FINISHED;
+    return {
+      status: method === "POST" ? 201 : 200,
+      body: { role: { password: "abcd" }, operations: [OPERATION] },
+    };
+  });
+  await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("abcd");
+});
+
+test("waits grow from 250 ms to 5 s, never at the same pace", () => {
+  for (let attempt = 0; attempt < 40; attempt++) {
+    const least = Math.min(2_500, 250 * 2 ** attempt);
+    const waits = Array.from({ length: 50 }, () => backoff(attempt));
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(least);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(2 * least);
+    expect(new Set(waits).size).toBeGreaterThan(1);
+  }
+});
+
+describe("after an answer that was lost", () => {
+  const ROLES = `/projects/${PROJECT}/branches/${BRANCH}/roles`;
+
+  /** The role is made, its answer lost; `list` says what the list of operations shows. */
+  async function lostWith(list: (cursor: string | null) => Reply): Promise<NeonApi> {
+    return neonWith(({ method, url }) => {
+      if (method === "POST") return "cut";
+      if (url.startsWith(`${ROLES}/bemi/reveal`)) return { status: 200, body: { password: "abcd" } };
+      if (url.startsWith(ROLES)) return { status: 200, body: { role: { name: "bemi" } } };
+      if (url.includes("/operations/")) return FINISHED;
+      return list(new URLSearchParams(url.split("?")[1]).get("cursor"));
+    });
+  }
+
+  test("an operation that the list shows late is waited for", async () => {
+    const neon = await lostWith(() => ({
+      status: 200,
+      body: { operations: clock.elapsed() < 1_500 ? [] : [OPERATION] },
+    }));
+    await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("abcd");
+    expect(server.calls()).toContain(`GET /projects/${PROJECT}/operations/op-1`);
+  });
+
+  test("the list is paged by pagination.cursor, as far as operations are unfinished", async () => {
+    const page = (cursor: string, ...statuses: string[]): Reply => ({
+      status: 200,
+      body: {
+        operations: statuses.map((status, at) => ({ ...OPERATION, id: `op-${cursor}-${at}`, status })),
+        pagination: { cursor },
+      },
+    });
+    const neon = await lostWith((cursor) => {
+      if (cursor === null) return page("two", "scheduling", "running");
+      if (cursor === "two") return page("three", "running", "finished");
+      return page("four", "running");
+    });
+    await neon.createRole(PROJECT, BRANCH, "bemi");
+    const polled = server.calls().filter((call) => call.includes("/operations/"));
+    expect(polled.map((call) => call.replace(/.*\//, ""))).toEqual(["op-two-0", "op-two-1", "op-three-0"]);
+  });
+});

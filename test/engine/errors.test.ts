@@ -6,6 +6,7 @@ import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalog
 import { withClient } from "../../tools/start/client";
 import { Cli } from "../support/cli";
 import { counting } from "../support/counts";
+import { expectCareful, readRequestLog } from "../support/requestLog";
 
 let sandbox: Sandbox;
 let cli: Cli;
@@ -19,6 +20,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  expectCareful(readRequestLog(sandbox.info.requestLog));
   await cli.remove();
   await sandbox.stop();
 });

@@ -7,6 +7,7 @@ import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalog
 import { withClient } from "../../tools/start/client";
 import { Cli } from "../support/cli";
 import { counting } from "../support/counts";
+import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
 
 /** One stack through its life, in the order a user would go: each test begins where the one before ended. */
@@ -31,6 +32,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  expectCareful(readRequestLog(sandbox.info.requestLog));
   await cli.remove();
   await sandbox.stop();
 });

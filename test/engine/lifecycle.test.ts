@@ -96,7 +96,7 @@ async function underWriter(work: () => Promise<unknown>): Promise<{ writes: numb
       } catch (error) {
         // The restart for logical replication drops connections, once; the application connects again.
         const { code, message } = error as { code?: string; message: string };
-        if (!/^(57P0[1-3]|ECONN\w+)$/.test(code ?? "") && !message.includes("terminated"))
+        if (!/^(57P0[1-3]|ECONN\w+)$/.test(code ?? "") && !/terminated|connection error/.test(message))
           errors.push(message);
       }
     }

@@ -13,7 +13,8 @@ const LISTED = 5;
  * compute and owner are in state and still there.
  *
  * @param recorded what state says the target meant. A name which now means another branch is an error, unless the
- *   recorded branch is gone: a restore makes a new branch under the old name, which is accepted and logged.
+ *   recorded branch is gone, or its compute serves the new one: a restore makes a new branch under the old name, moves
+ *   the compute there and may keep the old branch under another name. That is accepted and logged.
  * @throws TargetNotFound when branch or database do not exist; UserError when they cannot be used as they are
  */
 export async function resolveTarget(
@@ -26,7 +27,7 @@ export async function resolveTarget(
   const project = await neon.knownProject(projectId);
   const branch = await resolveBranch(neon, target);
   if (recorded?.branchId !== undefined && recorded.branchId !== branch.id)
-    await acceptRestore(neon, target, branch, recorded.branchId, log);
+    await acceptRestore(neon, target, branch, { ...recorded, branchId: recorded.branchId }, log);
   const unchanged = await asRecorded(neon, target, branch, recorded);
   if (unchanged !== undefined) return unchanged;
   const [endpoints, databases] = await Promise.all([
@@ -129,18 +130,21 @@ async function acceptRestore(
   neon: NeonApi,
   { projectId, branch }: Target,
   now: NeonBranch,
-  recordedBranchId: string,
+  recorded: Partial<RecordedTarget> & { readonly branchId: string },
   log: (message: string) => void,
 ): Promise<void> {
-  const before = await neon.branch(projectId, recordedBranchId);
+  const before = await neon.branch(projectId, recorded.branchId);
+  const moved = (await neon.endpoints(projectId, now.id)).some(({ id }) => id === recorded.endpointId);
   const called = branch === undefined ? "The default branch" : `Branch "${branch}"`;
-  if (before !== undefined) {
+  if (before !== undefined && !moved) {
     throw new UserError(
       `${called} of project ${projectId} now means ${now.name} (${now.id}), but this stack was set up on ${before.name} (${before.id}). Set branch to ${before.id} to stay there, or destroy there first and then move.`,
     );
   }
+  const old =
+    before === undefined ? `${recorded.branchId} is gone` : `${recorded.branchId} is kept as ${before.name}`;
   log(
-    `${called} of project ${projectId} is now ${now.id}; ${recordedBranchId} is gone, as after a restore. Replication slots do not survive one.`,
+    `${called} of project ${projectId} is now ${now.id}; ${old}, as after a restore. Replication slots do not survive one.`,
   );
 }
 

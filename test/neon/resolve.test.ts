@@ -204,6 +204,16 @@ describe("a recorded branch", () => {
     );
   });
 
+  test("whose compute serves the new one is a restore that kept the old branch: accepted, and said", async () => {
+    const branches = [branch("main", true, "br-new"), branch("main_old", false, "br-old")];
+    const before = { branchId: "br-old", endpointId: "ep-a" };
+    const { work, lines } = resolve({ branches }, { branch: "main" }, before);
+    await expect(work).resolves.toMatchObject({ branchId: "br-new" });
+    expect(lines).toEqual([expect.stringMatching(/br-new; br-old is kept as main_old, as after a restore/)]);
+    const elsewhere = { branchId: "br-old", endpointId: "ep-b" };
+    await expect(resolve({ branches }, { branch: "main" }, elsewhere).work).rejects.toThrow(/now means main/);
+  });
+
   test("that is gone is a restore: accepted, and said", async () => {
     const { work, lines } = resolve(
       { branches: [branch("main", true, "br-new")] },

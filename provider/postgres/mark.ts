@@ -1,3 +1,5 @@
+import type { Session } from "./session";
+
 /**
  * The ownership mark: the COMMENT on every object this module makes in a database, written in the transaction that
  * makes it. It says who made the object, so that an interrupted create can go on with its own work and nothing is
@@ -22,6 +24,14 @@ export interface Mark {
 export type Ownership = "ours" | "copy of another branch" | "other resource" | "none";
 
 const PREFIX = "Made by pulumi-neon-bemi; it is removed by pulumi destroy. ";
+
+/** The mark of an object that a resource makes in the database of a session. */
+export function markOf(
+  { target: { projectId, branchId, database } }: Pick<Session, "target">,
+  { managedBy }: { readonly managedBy: string },
+): Mark {
+  return { projectId, branchId, database: database.name, managedBy };
+}
 
 /** The text of the COMMENT. Further lines may follow it: only the first one is the mark. */
 export function formatMark({ projectId, branchId, database, managedBy }: Mark): string {

@@ -2,7 +2,7 @@ import type { LogicalReplicationInputs, PreflightInputs } from "../inputs";
 import { UserError } from "../errors";
 import type { Catalog } from "./catalog";
 import { ownerFinding, preflight, selectionFindings, serverFindings, type Finding } from "./findings";
-import { existsAlready, madeByResource, ownership, type Mark } from "./mark";
+import { existsAlready, madeByResource, markOf, ownership, type Mark } from "./mark";
 import { formatTableName } from "./names";
 import { assertMayCreate } from "./replicationRole";
 import { select } from "./selection";
@@ -16,8 +16,7 @@ import { bestIdentity, publishes, tablesByOid } from "./tableRules";
  */
 export async function inspect(session: Session, inputs: LogicalReplicationInputs): Promise<void> {
   if (inputs.preflight === undefined) return;
-  const { projectId, branchId, database } = session.target;
-  const made = (managedBy: string): Mark => ({ projectId, branchId, database: database.name, managedBy });
+  const made = (managedBy: string): Mark => markOf(session, { managedBy });
   preflight(obstacles(await session.catalog(), inputs.preflight, made));
 }
 

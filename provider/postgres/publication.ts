@@ -10,7 +10,15 @@ import { unlessGone } from "./gone";
 import { describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
 import { handOver, hasRecord, readRecord } from "./identityRecord";
 import { changeIdentities } from "./identityStatement";
-import { describeOwnership, existsAlready, formatMark, madeByResource, ownership, type Mark } from "./mark";
+import {
+  describeOwnership,
+  existsAlready,
+  formatMark,
+  madeByResource,
+  markOf,
+  ownership,
+  type Mark,
+} from "./mark";
 import { firstFew, formatTableName, quoteIdentifier, quoteLiteral } from "./names";
 import { adopt, adoptedFrom, giveBack } from "./publicationAdoption";
 import { changeForm, createPublication, emptyAndDrop, finish, unfinished } from "./publicationForm";
@@ -293,9 +301,4 @@ function found(catalog: Catalog, name: string): PublicationFacts {
   const publication = find(catalog, name);
   if (publication !== undefined) return publication;
   throw new UserError(`The publication "${name}" was dropped by somebody else meanwhile. Run up again.`);
-}
-
-function markOf(session: Session, { managedBy }: PublicationInputs): Mark {
-  const { projectId, branchId, database } = session.target;
-  return { projectId, branchId, database: database.name, managedBy };
 }

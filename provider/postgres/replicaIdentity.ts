@@ -9,7 +9,7 @@ import { unlessGone } from "./gone";
 import { brokenByIdentity, describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
 import { dropRecord, ensureRecord, handOver, hasRecord, readRecord } from "./identityRecord";
 import { changeIdentities, type IdentityChanges } from "./identityStatement";
-import { madeByResource, parseMark, type Mark } from "./mark";
+import { madeByResource, markOf, parseMark } from "./mark";
 import { firstFew, formatTableName } from "./names";
 import { select, takesNewTables } from "./selection";
 import type { Session } from "./session";
@@ -194,9 +194,4 @@ function logChanges(changes: IdentityChanges, catalog: Catalog, run: Run): void 
     run.log(`The replica identity of ${name(oid)} stays as it is: ${reason}.`);
   for (const { oid, index } of changes.indexGone)
     run.log(`${name(oid)} has the default replica identity now: the index ${index}, which it used, is gone.`);
-}
-
-function markOf(session: Session, { managedBy }: ReplicaIdentityInputs): Mark {
-  const { projectId, branchId, database } = session.target;
-  return { projectId, branchId, database: database.name, managedBy };
 }

@@ -3,7 +3,7 @@ import { apiRole } from "../../provider/neon";
 import type { Clock } from "../../provider/neon/clock";
 import { ipAllowKind } from "../../provider/neon/ipAllow";
 import { logicalReplicationKind } from "../../provider/neon/logicalReplication";
-import { startBench, type Bench } from "../sandbox/neon/harness";
+import { allowedIps, startBench, walLevel, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
 import { liveRun, refusal, Resource, type LiveRun } from "../support/run";
 import { fastClock } from "./clocks";
@@ -113,15 +113,6 @@ async function revealed(): Promise<string> {
   return (await bench.api("GET", `${bench.branch}/roles/bemi/reveal_password`)).body.password;
 }
 
-async function allowedIps() {
-  return (await bench.api("GET", bench.project)).body.project.settings?.allowed_ips;
-}
-
-async function walLevel(branchId: string): Promise<string | undefined> {
-  const [row] = await bench.compute.sql<{ wal_level: string }>(branchId, "SHOW wal_level");
-  return row?.wal_level;
-}
-
 function roleInputs(): ApiRoleInputs {
   const { projectId, database } = bench.emulator;
   return { projectId, database, name: "bemi", adopt: false };
@@ -199,7 +190,7 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     await calm();
     clock = fastClock(FAST);
     await ipAllow.up(inputs);
-    expect(await allowedIps()).toEqual({ ips: [FOREIGN, ENTRY], protected_branches_only: true });
+    expect(await allowedIps(bench)).toEqual({ ips: [FOREIGN, ENTRY], protected_branches_only: true });
     expect(ipAllow.state).toMatchObject({ added: [ENTRY], wasOpen: false });
 
     clock = set(name, "PATCH", PROJECT, FAST);
@@ -209,7 +200,7 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     await calm();
     clock = fastClock(FAST);
     await going.destroy();
-    expect(await allowedIps()).toEqual({ ips: [FOREIGN], protected_branches_only: true });
+    expect(await allowedIps(bench)).toEqual({ ips: [FOREIGN], protected_branches_only: true });
   });
 
   test("PATCH of logical replication: on, and verified in SQL", async () => {
@@ -221,14 +212,14 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     const first = new Resource(logicalReplicationKind(clock), () => newRun(clock));
     const message = await refusal(first.up(inputs));
     expectSuccessOrWords(name, message);
-    if (message === undefined) expect(await walLevel(branch.id)).toBe("logical");
+    if (message === undefined) expect(await walLevel(bench, branch.id)).toBe("logical");
     await calm();
     const again = new Resource(logicalReplicationKind(fastClock(RESTARTS)), () =>
       newRun(fastClock(RESTARTS)),
     );
     await again.up(inputs);
     expect(again.state).toMatchObject({ walLevel: "logical", branchId: branch.id });
-    expect(await walLevel(branch.id)).toBe("logical");
+    expect(await walLevel(bench, branch.id)).toBe("logical");
     await bench.api("DELETE", `/projects/${project.id}`);
   });
 
@@ -251,6 +242,6 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
       newRun(fastClock(RESTARTS)),
     );
     await again.up(inputs);
-    expect(await walLevel(branchId)).toBe("logical");
+    expect(await walLevel(bench, branchId)).toBe("logical");
   });
 });

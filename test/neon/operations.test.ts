@@ -1,41 +1,23 @@
-import { createNeonApi } from "../../provider/neon";
-import type { NeonApi } from "../../provider/neon";
 import { backoff } from "../../provider/neon/clock";
 import { OperationError } from "../../provider/neon/errors";
 import { virtualClock } from "./clocks";
-import { scriptedApi, type Reply, type ScriptedApi, type SeenRequest } from "./scriptedApi";
+import type { Reply, SeenRequest } from "./scriptedApi";
+import {
+  BRANCH,
+  closeScripted,
+  errorOf,
+  failure,
+  FINISHED,
+  OPERATION,
+  PROJECT,
+  scriptedNeon,
+  type ScriptedNeon,
+} from "./scriptedNeon";
 
-const PROJECT = "cool-darkness-123456";
-const BRANCH = "br-cool-sea-123456";
-const OPERATION = { id: "op-1", action: "apply_config", status: "running", failures_count: 0 };
-const FINISHED: Reply = { status: 200, body: { operation: { ...OPERATION, status: "finished" } } };
+afterEach(closeScripted);
 
-function failure(status: number): Reply {
-  return { status, body: { code: "", message: "Neon's own words.", request_id: "req-7" } };
-}
-
-let server: ScriptedApi;
-let clock: ReturnType<typeof virtualClock>;
-
-async function neonWith(answer: (request: SeenRequest, before: number) => Reply): Promise<NeonApi> {
-  server = await scriptedApi(answer);
-  clock = virtualClock();
-  return createNeonApi({ baseUrl: server.baseUrl, apiKey: "key", clock, log: () => undefined });
-}
-
-async function errorOf(work: Promise<unknown>): Promise<Error> {
-  return work.then(
-    () => {
-      throw new Error("expected an error");
-    },
-    (error: unknown) => error as Error,
-  );
-}
-
-afterEach(() => server.close());
-
-async function createWith(statuses: (before: number) => object): Promise<NeonApi> {
-  return neonWith(({ method, url }, before) => {
+async function createWith(statuses: (before: number) => object): Promise<ScriptedNeon> {
+  return scriptedNeon(({ method, url }, before) => {
     if (url.includes("/operations/"))
       return { status: 200, body: { operation: { ...OPERATION, ...statuses(before) } } };
     const operations = [{ ...OPERATION, id: "op-0", status: "finished" }, OPERATION];
@@ -45,13 +27,13 @@ async function createWith(statuses: (before: number) => object): Promise<NeonApi
 
 test("all of them are waited for, through states that are unknown or not the end", async () => {
   const states = ["scheduling", "failed", "of_the_future", "running", "skipped"];
-  const neon = await createWith((before) => ({ status: states[before] }));
+  const { neon, server } = await createWith((before) => ({ status: states[before] }));
   await neon.createRole(PROJECT, BRANCH, "bemi");
   expect(server.calls().slice(1)).toEqual(states.map(() => `GET /projects/${PROJECT}/operations/op-1`));
 });
 
 test.each(["error", "cancelled"])("%s is a failure at once", async (status) => {
-  const neon = await createWith(() => ({ status, error: "no room", failures_count: 1 }));
+  const { neon } = await createWith(() => ({ status, error: "no room", failures_count: 1 }));
   const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
   expect(error).toBeInstanceOf(OperationError);
   expect(error.message).toContain(
@@ -68,7 +50,7 @@ test.each([
     /"failed": no room, after 9 failures/,
   ],
 ])("%s is a failure after the deadline, polled every 250 ms to 5 s", async (_, state, running, message) => {
-  const neon = await createWith(() => state);
+  const { neon, clock } = await createWith(() => state);
   const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
   expect(error).toMatchObject({ running });
   expect(error.message).toMatch(message);
@@ -80,7 +62,7 @@ test.each([
 });
 
 test("one that cannot be read yet is waited for", async () => {
-  const neon = await neonWith(({ method, url }, before) => {
+  const { neon } = await scriptedNeon(({ method, url }, before) => {
     if (url.includes("/operations/")) return before === 0 ? failure(404) : FINISHED;
     return {
       status: method === "POST" ? 201 : 200,
@@ -104,21 +86,27 @@ describe("after an answer that was lost", () => {
   const ROLES = `/projects/${PROJECT}/branches/${BRANCH}/roles`;
 
   /** The role is made, its answer lost; `list` says what the list of operations shows. */
-  async function lostWith(list: (cursor: string | null) => Reply): Promise<NeonApi> {
-    return neonWith(({ method, url }) => {
+  async function lostWith(
+    list: (cursor: string | null) => Reply,
+    clock = virtualClock(),
+  ): Promise<ScriptedNeon> {
+    const answer = ({ method, url }: SeenRequest): Reply => {
       if (method === "POST") return "cut";
       if (url.startsWith(`${ROLES}/bemi/reveal`)) return { status: 200, body: { password: "abcd" } };
       if (url.startsWith(ROLES)) return { status: 200, body: { role: { name: "bemi" } } };
       if (url.includes("/operations/")) return FINISHED;
       return list(new URLSearchParams(url.split("?")[1]).get("cursor"));
-    });
+    };
+    return scriptedNeon(answer, { clock });
   }
 
   test("an operation that the list shows late is waited for", async () => {
-    const neon = await lostWith(() => ({
+    const clock = virtualClock();
+    const list = (): Reply => ({
       status: 200,
       body: { operations: clock.elapsed() < 1_500 ? [] : [OPERATION] },
-    }));
+    });
+    const { neon, server } = await lostWith(list, clock);
     await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("abcd");
     expect(server.calls()).toContain(`GET /projects/${PROJECT}/operations/op-1`);
   });
@@ -131,7 +119,7 @@ describe("after an answer that was lost", () => {
         pagination: { cursor },
       },
     });
-    const neon = await lostWith((cursor) => {
+    const { neon, server } = await lostWith((cursor) => {
       if (cursor === null) return page("two", "scheduling", "running");
       if (cursor === "two") return page("three", "running", "finished");
       return page("four", "running");

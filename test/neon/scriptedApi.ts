@@ -21,6 +21,7 @@ export interface ScriptedApi {
   readonly requests: SeenRequest[];
   /** `GET /projects/p`, one for each request so far, without queries. */
   calls(): string[];
+  /** May be called twice. */
   close(): Promise<void>;
 }
 
@@ -58,6 +59,7 @@ export async function scriptedApi(
     requests,
     calls: () => requests.map(call),
     close: async () => {
+      if (!server.listening) return;
       server.closeAllConnections();
       server.close();
       await once(server, "close");

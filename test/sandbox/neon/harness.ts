@@ -184,6 +184,20 @@ export async function query<Row extends object>(
   }
 }
 
+/** Of the first project. */
+export async function allowedIps({ api, project }: Bench) {
+  return (await api("GET", project)).body.project.settings?.allowed_ips;
+}
+
+/** What the server of a branch says, the first one unless told otherwise. */
+export async function walLevel(
+  { compute, emulator }: Bench,
+  branchId = emulator.branchId,
+): Promise<string | undefined> {
+  const [row] = await compute.sql<{ wal_level: string }>(branchId, "SHOW wal_level");
+  return row?.wal_level;
+}
+
 /** What sets the sandbox up, outside Neon's API. */
 export async function control(
   { emulator }: Bench,

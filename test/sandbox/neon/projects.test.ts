@@ -1,6 +1,4 @@
-import { Socket } from "node:net";
-import { Client } from "pg";
-import { connect, query, startBench, type Bench } from "./harness";
+import { query, startBench, walLevel, type Bench } from "./harness";
 
 let bench: Bench;
 beforeAll(async () => {
@@ -9,20 +7,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await bench.close();
 });
-
-async function settings(change: object, status = 200): Promise<void> {
-  const reply = await bench.api("PATCH", bench.project, { project: { settings: change } });
-  expect(reply.status).toBe(status);
-}
-
-async function allowedIps() {
-  return (await bench.api("GET", bench.project)).body.project.settings?.allowed_ips;
-}
-
-async function walLevel(branchId = bench.emulator.branchId): Promise<string | undefined> {
-  const [row] = await bench.compute.sql<{ wal_level: string }>(branchId, "SHOW wal_level");
-  return row?.wal_level;
-}
 
 test("starts with one project, its default branch and its active endpoint", async () => {
   const { emulator } = bench;
@@ -48,67 +32,7 @@ test("starts with one project, its default branch and its active endpoint", asyn
       host: bench.compute.address(emulator.branchId).host,
     },
   ]);
-  expect(await walLevel()).toBe("replica");
-});
-
-describe("allowed_ips", () => {
-  afterEach(() => settings({ allowed_ips: { ips: [], protected_branches_only: false } }));
-
-  async function connectFrom(localAddress: string): Promise<void> {
-    const { emulator, compute } = bench;
-    const { port } = compute.address(emulator.branchId);
-    const socket = new Socket();
-    const dial = socket.connect.bind(socket);
-    const client = new Client({
-      host: "127.0.0.1",
-      port,
-      user: emulator.owner,
-      password: new URL(emulator.ownerUri()).password,
-      database: emulator.database,
-      ssl: { rejectUnauthorized: false },
-      stream: () => Object.assign(socket, { connect: () => dial({ host: "127.0.0.1", port, localAddress }) }),
-    });
-    client.on("error", () => undefined);
-    await client.connect();
-    await client.end();
-  }
-
-  test("replaces the list, and without ips empties it", async () => {
-    await settings({
-      allowed_ips: { ips: ["203.0.113.7", "198.51.100.0/24"], protected_branches_only: true },
-    });
-    await settings({ allowed_ips: { ips: ["203.0.113.8"] } });
-    expect(await allowedIps()).toEqual({ ips: ["203.0.113.8"], protected_branches_only: false });
-    await settings({ allowed_ips: { protected_branches_only: true } });
-    expect(await allowedIps()).toEqual({ ips: [], protected_branches_only: true });
-  });
-
-  test("is left alone by changes that do not name it", async () => {
-    await settings({ allowed_ips: { ips: ["203.0.113.7"], protected_branches_only: false } });
-    await settings({ block_vpc_connections: true });
-    await bench.api("PATCH", bench.project, { project: { name: "renamed" } });
-    expect(await allowedIps()).toEqual({ ips: ["203.0.113.7"], protected_branches_only: false });
-  });
-
-  test("really refuses new connections, and lets established ones be", async () => {
-    const { emulator } = bench;
-    const client = await connect(bench, emulator.ownerUri());
-    await settings({ allowed_ips: { ips: ["127.0.0.2"], protected_branches_only: false } });
-    await connectFrom("127.0.0.2");
-    await expect(connectFrom("127.0.0.3")).rejects.toThrow("not allowed to connect to this endpoint");
-    expect((await client.query("SELECT 1")).rowCount).toBe(1);
-    await client.end();
-
-    await settings({ allowed_ips: { ips: ["127.0.0.2"], protected_branches_only: true } });
-    await connectFrom("127.0.0.3");
-    await settings({ block_public_connections: true });
-    expect(emulator.admits(emulator.branchId, "127.0.0.2")).toBe(false);
-    await settings({ block_public_connections: false });
-  });
-
-  test("admits nobody to a branch that does not exist", () => {
-    expect(bench.emulator.admits("br-no-such-branch", "127.0.0.1")).toBe(false);
-  });
+  expect(await walLevel(bench)).toBe("replica");
 });
 
 describe("connection_uri", () => {
@@ -162,7 +86,7 @@ describe("keys", () => {
     expect((await bench.api("GET", bench.project, undefined, readOnly)).status).toBe(200);
     const change = { project: { settings: { enable_logical_replication: true } } };
     expect((await bench.api("PATCH", bench.project, change, readOnly)).status).toBe(403);
-    expect(await walLevel()).toBe("replica");
+    expect(await walLevel(bench)).toBe("replica");
   });
 
   test("a project-scoped key stays in its project, and cannot delete it", async () => {
@@ -204,7 +128,7 @@ describe("another project", () => {
     ]);
     expect(body.project).toMatchObject({ name: "second", store_passwords: false, pg_version: 17 });
     expect(body.branch).toMatchObject({ name: "trunk", default: true });
-    expect(await walLevel(body.branch.id)).toBe("logical");
+    expect(await walLevel(bench, body.branch.id)).toBe("logical");
     expect(bench.emulator.admits(body.branch.id, "127.0.0.1")).toBe(false);
     const path = `/projects/${body.project.id}`;
     const role = `${path}/branches/${body.branch.id}/roles/sally`;
@@ -272,40 +196,4 @@ test("the list of operations lags, one operation does not", async () => {
   const { body: one } = await bench.api("GET", `${bench.project}/operations/${operation?.id}`);
   expect(one.operation).toMatchObject({ action: "apply_config", status: "running" });
   await bench.emulator.settled();
-});
-
-// Last: it cannot be undone.
-describe("logical replication", () => {
-  test("restarts running servers, gives it to idle ones at their next start, and stays", async () => {
-    const { emulator, compute } = bench;
-    const { body: idle } = await bench.done("POST", `${bench.project}/branches`, {
-      branch: { name: "idle" },
-    });
-    expect(compute.isRunning(idle.branch.id)).toBe(false);
-    const client = await connect(bench, emulator.ownerUri());
-    const change = { project: { settings: { enable_logical_replication: true } } };
-    const { body } = await bench.api("PATCH", bench.project, change);
-    expect(body.project.settings?.enable_logical_replication).toBe(true);
-    expect(body.operations.map(({ action, status }) => [action, status])).toEqual([
-      ["suspend_compute", "running"],
-      ["start_compute", "scheduling"],
-    ]);
-    const refused = await bench.api("PATCH", bench.project, { project: { name: "now" } });
-    expect([refused.status, refused.body.message]).toEqual([
-      423,
-      expect.stringContaining("running conflicting operations"),
-    ]);
-    await emulator.settled();
-    expect(compute.isRunning(emulator.branchId)).toBe(true);
-    expect(await walLevel()).toBe("logical");
-    await expect(client.query("SELECT 1")).rejects.toThrow();
-    expect(compute.isRunning(idle.branch.id)).toBe(false);
-    expect(await walLevel(idle.branch.id)).toBe("logical");
-
-    const again = await bench.api("PATCH", bench.project, change);
-    expect([again.status, again.body.operations]).toEqual([200, []]);
-    await settings({ enable_logical_replication: false }, 400);
-    const { body: after } = await bench.api("GET", bench.project);
-    expect(after.project.settings?.enable_logical_replication).toBe(true);
-  });
 });

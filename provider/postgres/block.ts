@@ -22,26 +22,40 @@ export function returnSql(value: string): string {
 /**
  * Runs a PL/pgSQL block, declarations and all, as one statement outside any transaction, so that it may commit. The
  * answer is what it handed to {@link returnSql}, `undefined` if nothing. Three round trips, whatever the block does.
+ *
+ * @param settings what the session has set while the block runs; a block cannot set much in every one of thousands of
+ *   transactions without taking longer for it
  */
 export async function runBlock<Result>(
   session: Session,
   block: string,
   parameters: object,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Result | undefined> {
   session.changed();
-  await session.query(
-    `SELECT pg_catalog.set_config('${PARAMETERS}', $1, false), pg_catalog.set_config('${RESULT}', '', false)`,
-    [JSON.stringify(parameters)],
+  const [before] = await session.query<{ settings: Record<string, string> | null }>(
+    `SELECT pg_catalog.set_config('${PARAMETERS}', $1, false), pg_catalog.set_config('${RESULT}', '', false),
+            (SELECT json_object_agg(key, pg_catalog.current_setting(key)) FROM json_each_text($2)) AS settings,
+            (SELECT count(pg_catalog.set_config(key, value, false)) FROM json_each_text($2))`,
+    [JSON.stringify(parameters), JSON.stringify(settings)],
   );
+  const end = () =>
+    session.query<{ result: Result | null }>(
+      `SELECT nullif(pg_catalog.current_setting('${RESULT}'), '')::pg_catalog.jsonb AS result,
+              pg_catalog.set_config('${PARAMETERS}', '', false),
+              (SELECT count(pg_catalog.set_config(key, value, false)) FROM json_each_text($1))`,
+      [JSON.stringify(before?.settings ?? {})],
+    );
   try {
     await session.query(`DO $block$ ${block} $block$`);
+  } catch (error) {
+    // A connection that broke has nothing to put back.
+    await end().catch(() => undefined);
+    throw error;
   } finally {
     session.changed();
   }
-  const [row] = await session.query<{ result: Result | null }>(
-    `SELECT nullif(pg_catalog.current_setting('${RESULT}'), '')::pg_catalog.jsonb AS result,
-            pg_catalog.set_config('${PARAMETERS}', '', false)`,
-  );
+  const [row] = await end();
   return row?.result ?? undefined;
 }
 

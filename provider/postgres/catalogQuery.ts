@@ -11,6 +11,33 @@ export async function readCatalog(session: Pick<Session, "query" | "serverVersio
   return toCatalog(row.catalog);
 }
 
+/** The catalog with the replica identities that some of its tables have by now, which is little to read. */
+export async function withIdentities(
+  session: Pick<Session, "query">,
+  catalog: Catalog,
+  oids: readonly number[],
+): Promise<Catalog> {
+  const [row] = await session.query<{
+    others: readonly (readonly [oid: number, identity: string | null, index: string | null])[];
+  }>(
+    `SELECT coalesce(json_agg(json_build_array(w.oid::int8, c.relreplident, x.relname)), '[]') AS others
+       FROM unnest($1::oid[]) AS w (oid)
+       LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid
+       LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident AND i.indisvalid
+       LEFT JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+      WHERE c.relreplident IS DISTINCT FROM 'f'`,
+    [oids],
+  );
+  const read = new Set(oids);
+  const others = new Map(row?.others.map(([oid, letter, index]) => [oid, { letter, index }]));
+  const tables = catalog.tables.flatMap((table): TableFacts[] => {
+    if (!read.has(table.oid)) return [table];
+    const { letter, index } = others.get(table.oid) ?? { letter: "f", index: null };
+    return letter === null ? [] : [{ ...table, identity: identity(letter), identityIndex: index }];
+  });
+  return { ...catalog, tables };
+}
+
 /** A table as it travels; flags are letters so that one table costs few bytes. */
 type TableRow = readonly [
   oid: number,

@@ -3,11 +3,10 @@ import type { Run } from "../kind";
 import { runTogether } from "./block";
 import type { Catalog } from "./catalog";
 import { describeOwnership, formatMark, ownership, type Mark } from "./mark";
-import { quoteIdentifier, quoteLiteral } from "./names";
+import { ownNames, quoteIdentifier, quoteLiteral } from "./names";
 import { ownSchemas } from "./selection";
 import type { Session } from "./session";
 import { hasCode } from "./sqlError";
-import { ownNames } from "./tracking";
 
 /**
  * Makes the module's schema with its record: which identity every table had before the module changed it. A schema that

@@ -3,7 +3,7 @@ import { publicationInputs, type PublicationInputs } from "../inputs";
 import type { Drift, Kind, Run } from "../kind";
 import type { PublicationOutputs } from "../outputs";
 import { recorded as recordedTarget } from "../target";
-import { runTogether, waitForOlderWriters } from "./block";
+import { runTogether } from "./block";
 import type { Catalog, PublicationFacts, TableFacts } from "./catalog";
 import { preflight, selectionFindings, serverFindings } from "./findings";
 import { unlessGone } from "./gone";
@@ -19,7 +19,7 @@ import {
   ownership,
   type Mark,
 } from "./mark";
-import { firstFew, formatTableName, quoteIdentifier, quoteLiteral } from "./names";
+import { firstFew, formatTableName, ownNames, quoteIdentifier, quoteLiteral } from "./names";
 import { adopt, adoptedFrom, giveBack } from "./publicationAdoption";
 import { changeForm, createPublication, emptyAndDrop, finish, unfinished } from "./publicationForm";
 import {
@@ -27,16 +27,16 @@ import {
   formOf,
   optionsSql,
   planPublication,
+  reliesOnTracking,
   wantedForm,
   wantsEverything,
   wrongOptions,
-  type PublicationPlan,
 } from "./publicationPlan";
-import { changeMembers } from "./publicationStatement";
+import { changeMembership } from "./publicationStatement";
 import { select } from "./selection";
 import type { Session } from "./session";
 import { nameTables, publishes, tablesByOid } from "./tableRules";
-import { ownNames } from "./tracking";
+import { removeTracking } from "./tracking";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
 
@@ -105,7 +105,15 @@ async function converge(
   const plan = planPublication(catalog, inputs, found(catalog, inputs.name));
   await changeMembership(session, inputs.name, plan, run);
   await restoreLeavers(session, inputs, before, state, run);
-  return outputsOf(session, await session.catalog(), inputs);
+  const after = await session.catalog();
+  // The event triggers had to stay for this publication, until now.
+  if (
+    !inputs.trackNewTables &&
+    reliesOnTracking(before, inputs.name) &&
+    !reliesOnTracking(after, inputs.name)
+  )
+    await removeTracking(session, after, inputs.name);
+  return outputsOf(session, after, inputs);
 }
 
 /** Sees to it that there is a publication of this name which is ours to change. */
@@ -144,45 +152,6 @@ function commentSql({ name, comment }: PublicationFacts, mark: Mark): string {
       ? formatMark(mark)
       : `${formatMark(mark).slice(0, -1)},"before":${JSON.stringify(before)}}`;
   return `COMMENT ON PUBLICATION ${quoteIdentifier(name)} IS ${quoteLiteral(text)}`;
-}
-
-/**
- * Adds first and takes out last, with a wait for older writers in between: a table that changes from being listed to
- * being published through a partitioned table, or back, loses nothing that way.
- */
-async function changeMembership(
-  session: Session,
-  name: string,
-  plan: PublicationPlan,
-  run: Run,
-): Promise<void> {
-  const oids = (tables: readonly TableFacts[]): number[] => tables.map(({ oid }) => oid);
-  const report = ({ refused }: { refused: readonly { oid: number; reason: string }[] }): void => {
-    for (const { oid, reason } of refused) run.log(`Publication ${name}, table ${oid}: ${reason}.`);
-  };
-  if (plan.relist.length > 0) {
-    const list = plan.relist
-      .map((table) => `ONLY ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`)
-      .join(", ");
-    const alter = `ALTER PUBLICATION ${quoteIdentifier(name)}`;
-    await runTogether(session, [`${alter} DROP TABLE ${list}`, `${alter} ADD TABLE ${list}`]);
-  }
-  report(await changeMembers(session, { publication: name, action: "ADD", tables: oids(plan.add) }));
-  if (plan.remove.length === 0 && plan.schemas.length === 0) return;
-  run.checkpoint();
-  if (plan.add.length > 0 && !(await waitForOlderWriters(session))) {
-    run.log(
-      `Tables that leave the publication ${name} do so with the next up: an older transaction is still writing.`,
-    );
-    return;
-  }
-  report(await changeMembers(session, { publication: name, action: "DROP", tables: oids(plan.remove) }));
-  if (plan.schemas.length > 0) {
-    const schemas = plan.schemas.map(quoteIdentifier).join(", ");
-    await runTogether(session, [
-      `ALTER PUBLICATION ${quoteIdentifier(name)} DROP TABLES IN SCHEMA ${schemas}`,
-    ]);
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { runTogether, waitForOlderWriters } from "./block";
 import type { Catalog, PublicationFacts } from "./catalog";
 import { formatMark, madeByResource, type Mark } from "./mark";
-import { quoteIdentifier, quoteLiteral } from "./names";
+import { ownNames, quoteIdentifier, quoteLiteral } from "./names";
 import { membersOf } from "./publicationAdoption";
 import { optionsSql, planPublication, type Form } from "./publicationPlan";
 import { changeMembers } from "./publicationStatement";
@@ -9,7 +9,6 @@ import type { PublicationInputs } from "../inputs";
 import type { Run } from "../kind";
 import type { Session } from "./session";
 import { hasCode } from "./sqlError";
-import { ownNames } from "./tracking";
 
 /**
  * Creates a publication with its mark, without tables where it is to be a list. `false` when our role may not: all
@@ -56,9 +55,11 @@ export async function emptyAndDrop(
 
 /** The publications that exist while the form changes, if this resource made them. */
 export function unfinished(catalog: Catalog, name: string, mark: Mark): PublicationFacts[] {
-  const { next, former } = sideNames(name);
+  const { nextPublication, formerPublication } = ownNames(name);
   return catalog.publications.filter(
-    (found) => (found.name === next || found.name === former) && madeByResource(found.comment, mark),
+    (found) =>
+      (found.name === nextPublication || found.name === formerPublication) &&
+      madeByResource(found.comment, mark),
   );
 }
 
@@ -66,7 +67,8 @@ export function unfinished(catalog: Catalog, name: string, mark: Mark): Publicat
 export async function finish(session: Session, catalog: Catalog, name: string, mark: Mark): Promise<boolean> {
   for (const publication of unfinished(catalog, name, mark)) {
     // A transaction that wrote under the former one may still have to be decoded with it.
-    if (publication.name === sideNames(name).former && !(await waitForOlderWriters(session))) return false;
+    if (publication.name === ownNames(name).formerPublication && !(await waitForOlderWriters(session)))
+      return false;
     await emptyAndDrop(session, catalog, publication);
   }
   return true;
@@ -88,20 +90,23 @@ export async function changeForm(
   run: Run,
 ): Promise<boolean> {
   const { name } = inputs;
-  const { next, former } = sideNames(name);
+  const { nextPublication: next, formerPublication: former } = ownNames(name);
+  const keeps = (because: string): false => {
+    run.log(`The publication ${name} keeps its form until the next up: ${because}.`);
+    return false;
+  };
   if (!(await createPublication(session, next, form, mark))) return false;
-  if (form === "table list" && !(await fill(session, inputs, next))) {
-    run.log(`The publication ${name} keeps its form until the next up: some tables are locked.`);
-    return false;
-  }
-  run.checkpoint();
-  if (!(await waitForOlderWriters(session))) {
-    run.log(
-      `The publication ${name} keeps its form until the next up: an older transaction is still writing.`,
-    );
-    return false;
-  }
-  run.checkpoint();
+  // Again after the wait: transactions that began before it existed may have created tables, and it is only from then
+  // on that event triggers add new ones to it.
+  const tried = new Set<number>();
+  let added: number | undefined;
+  do {
+    added = form === "table list" ? await fill(session, inputs, next, tried) : 0;
+    if (added === undefined) return keeps("some tables are locked");
+    run.checkpoint();
+    if (!(await waitForOlderWriters(session))) return keeps("an older transaction is still writing");
+    run.checkpoint();
+  } while (added > 0);
   await runTogether(session, [
     `ALTER PUBLICATION ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(former)}`,
     `ALTER PUBLICATION ${quoteIdentifier(next)} RENAME TO ${quoteIdentifier(name)}`,
@@ -111,18 +116,19 @@ export async function changeForm(
   return true;
 }
 
-/** Lists every table that is ready in the new publication; `false` when some could not be locked. */
-async function fill(session: Session, inputs: PublicationInputs, next: string): Promise<boolean> {
+/** Lists every table that is ready in the new publication: how many; `undefined` when some could not be locked. */
+async function fill(
+  session: Session,
+  inputs: PublicationInputs,
+  next: string,
+  tried: Set<number>,
+): Promise<number | undefined> {
   const catalog = await session.catalog();
   const publication = catalog.publications.find(({ name }) => name === next);
-  if (publication === undefined) return false;
+  if (publication === undefined) return undefined;
   const { add } = planPublication(catalog, inputs, publication);
-  const tables = add.map(({ oid }) => oid);
+  const tables = add.flatMap(({ oid }) => (tried.has(oid) ? [] : [oid]));
+  for (const oid of tables) tried.add(oid);
   const { locked } = await changeMembers(session, { publication: next, action: "ADD", tables });
-  return locked === 0;
-}
-
-function sideNames(name: string): { next: string; former: string } {
-  const stem = ownNames(name).schema.slice(1);
-  return { next: `${stem}_new`, former: `${stem}_old` };
+  return locked === 0 ? tables.length : undefined;
 }

@@ -2,13 +2,14 @@ import type { PublicationInputs } from "../inputs";
 import type { PublicationOutputs } from "../outputs";
 import type { Catalog, PublicationFacts, TableFacts } from "./catalog";
 import { planIdentities, trackTable, type TrackedTable } from "./identityPlan";
+import { parseMark } from "./mark";
 import type { Wanted as Selection } from "./selection";
 import { covers, tablesByOid } from "./tableRules";
 import { tracksNewTables } from "./tracking";
 
 export type Form = PublicationOutputs["form"];
-/** A selection, and the name of the publication for it. */
-type Wanted = Selection & Pick<PublicationInputs, "name">;
+/** A selection, and the publication for it. */
+type Wanted = Selection & Pick<PublicationInputs, "name" | "trackNewTables">;
 
 /** The way from the publication there is to the one that is wanted. Tables are compared by oid, never by name. */
 export interface PublicationPlan {
@@ -38,10 +39,7 @@ export interface Coverage {
  * its UPDATEs and DELETEs, and an event trigger sees to the identity of those still to come. Never from PostgreSQL 18 on:
  * nothing could be done about a table without key to which a migration adds a virtual generated column.
  */
-export function wantedForm(
-  catalog: Catalog,
-  wanted: Wanted & Pick<PublicationInputs, "trackNewTables">,
-): Form {
+export function wantedForm(catalog: Catalog, wanted: Wanted): Form {
   if (!wantsEverything(wanted) || !wanted.trackNewTables || !tracksNewTables(catalog, wanted.name))
     return "table list";
   if (catalog.server.version >= 180000) return "table list";
@@ -58,6 +56,22 @@ export function wantsEverything({ allTables, excludeTables = [] }: Selection): b
 
 export function formOf(publication: PublicationFacts): Form {
   return publication.allTables ? "all tables" : "table list";
+}
+
+/**
+ * Whether a publication of ours publishes new tables by itself: all, or new partitions of a table without key. Their
+ * UPDATEs and DELETEs fail where no event trigger sets their identity, so event triggers must not go before that changes.
+ */
+export function reliesOnTracking(catalog: Catalog, name: string): boolean {
+  const publication = catalog.publications.find((found) => found.name === name);
+  if (publication === undefined || parseMark(publication.comment) === undefined) return false;
+  return (
+    publication.allTables ||
+    catalog.tables.some(
+      ({ partitioned, hasPrimaryKey, listedIn }) =>
+        partitioned && !hasPrimaryKey && listedIn.some((entry) => entry.publication === name),
+    )
+  );
 }
 
 /** What is to be done about a publication that exists, in the form it has. */
@@ -162,8 +176,12 @@ interface Root {
  * its partitions only where an event trigger sets the identity of those still to come: else they would be published
  * before they have one, and their UPDATEs and DELETEs fail until the next up. There its partitions are listed instead.
  */
-function rootsOf(catalog: Catalog, { name }: Wanted, tracked: readonly TrackedTable[]): Root[] {
-  const watched = tracksNewTables(catalog, name);
+function rootsOf(
+  catalog: Catalog,
+  { name, trackNewTables }: Wanted,
+  tracked: readonly TrackedTable[],
+): Root[] {
+  const watched = trackNewTables && tracksNewTables(catalog, name);
   const whole = new Set(
     tracked.flatMap(({ table }) => (!table.partitioned || watched || table.hasPrimaryKey ? [table.oid] : [])),
   );

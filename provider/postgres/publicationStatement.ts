@@ -1,5 +1,48 @@
-import { PARAMETERS_SQL, returnSql, runBlock } from "./block";
+import type { Run } from "../kind";
+import { PARAMETERS_SQL, returnSql, runBlock, runTogether, waitForOlderWriters } from "./block";
+import type { TableFacts } from "./catalog";
+import { quoteIdentifier } from "./names";
+import type { PublicationPlan } from "./publicationPlan";
 import type { Session } from "./session";
+
+/**
+ * Adds first and takes out last, with a wait for older writers in between: a table that changes from being listed to
+ * being published through a partitioned table, or back, loses nothing that way.
+ */
+export async function changeMembership(
+  session: Session,
+  name: string,
+  plan: PublicationPlan,
+  run: Run,
+): Promise<void> {
+  const oids = (tables: readonly TableFacts[]): number[] => tables.map(({ oid }) => oid);
+  const report = ({ refused }: { refused: readonly { oid: number; reason: string }[] }): void => {
+    for (const { oid, reason } of refused) run.log(`Publication ${name}, table ${oid}: ${reason}.`);
+  };
+  if (plan.relist.length > 0) {
+    const list = plan.relist
+      .map((table) => `ONLY ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`)
+      .join(", ");
+    const alter = `ALTER PUBLICATION ${quoteIdentifier(name)}`;
+    await runTogether(session, [`${alter} DROP TABLE ${list}`, `${alter} ADD TABLE ${list}`]);
+  }
+  report(await changeMembers(session, { publication: name, action: "ADD", tables: oids(plan.add) }));
+  if (plan.remove.length === 0 && plan.schemas.length === 0) return;
+  run.checkpoint();
+  if (plan.add.length > 0 && !(await waitForOlderWriters(session))) {
+    run.log(
+      `Tables that leave the publication ${name} do so with the next up: an older transaction is still writing.`,
+    );
+    return;
+  }
+  report(await changeMembers(session, { publication: name, action: "DROP", tables: oids(plan.remove) }));
+  if (plan.schemas.length > 0) {
+    const schemas = plan.schemas.map(quoteIdentifier).join(", ");
+    await runTogether(session, [
+      `ALTER PUBLICATION ${quoteIdentifier(name)} DROP TABLES IN SCHEMA ${schemas}`,
+    ]);
+  }
+}
 
 /** What became of the tables that {@link changeMembers} was given. */
 export interface MemberChanges {

@@ -4,17 +4,19 @@ import type { Drift, Kind, Run } from "../kind";
 import type { ReplicaIdentityOutputs } from "../outputs";
 import { recorded as recordedTarget } from "../target";
 import type { Catalog } from "./catalog";
+import { withIdentities } from "./catalogQuery";
 import { preflight, selectionFindings, serverFindings } from "./findings";
 import { unlessGone } from "./gone";
 import { brokenByIdentity, describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
 import { dropRecord, ensureRecord, handOver, hasRecord, readRecord } from "./identityRecord";
 import { changeIdentities, type IdentityChanges } from "./identityStatement";
 import { madeByResource, markOf, parseMark } from "./mark";
-import { firstFew, formatTableName } from "./names";
+import { firstFew, formatTableName, ownNames } from "./names";
 import { select, takesNewTables } from "./selection";
+import { reliesOnTracking } from "./publicationPlan";
 import type { Session } from "./session";
 import { nameTables, tablesByOid } from "./tableRules";
-import { installTracking, ownNames, removeTracking, tracksNewTables } from "./tracking";
+import { installTracking, removeTracking, tracksNewTables } from "./tracking";
 
 type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
 
@@ -68,12 +70,14 @@ async function converge(
   run.checkpoint();
 
   // First, so that no table is created unseen between the plan and its end, and none that leaves is tracked again.
-  if (!inputs.trackNewTables) await removeTracking(session, before, publication);
-  else if (!(await installTracking(session, before, inputs, publication, mark)) && takesNewTables(inputs))
+  const changed = inputs.trackNewTables
+    ? await installTracking(session, before, inputs, publication, mark)
+    : !reliesOnTracking(before, publication) && (await removeTracking(session, before, publication));
+  if (inputs.trackNewTables && !changed && takesNewTables(inputs))
     run.log("New tables are tracked from the next up on: our role may not create event triggers here.");
   run.checkpoint();
 
-  const catalog = await session.catalog();
+  const catalog = changed ? await session.catalog() : before;
   const tracked = planIdentities(catalog, inputs);
   const full = tracked.filter((entry) => entry.full).map(({ table }) => table.oid);
   const others = await readRecord(session, publication, full);
@@ -82,9 +86,16 @@ async function converge(
     tracked.filter((entry) => entry.full && entry.table.identity !== "full").length + restore.length;
   if (open >= MANY) run.log(`Changing the replica identity of ${open} tables, one at a time.`);
   await handOver(session, catalog, publication, restore);
-  const changes = await changeIdentities(session, { schema: ownNames(publication).schema, full, restore });
+  const changes = await changeIdentities(
+    session,
+    { schema: ownNames(publication).schema, full, restore },
+    (left) => {
+      run.log(`${open - left} of ${open} replica identities are changed.`);
+    },
+  );
   logChanges(changes, catalog, run);
-  return outputsOf(session, await session.catalog(), inputs);
+  const oids = tracked.map(({ table }) => table.oid);
+  return outputsOf(session, await withIdentities(session, catalog, oids), inputs);
 }
 
 function outputsOf(
@@ -102,11 +113,12 @@ function outputsOf(
     done: tracked.length - pending.length,
     fingerprint: fingerprint(tracked.map(({ table }) => ({ table, state: table.identity }))),
     pending: describePending(pending),
-    newTables: tracksNewTables(catalog, inputs.publication)
-      ? "event trigger"
-      : takesNewTables(inputs)
-        ? "next up"
-        : "not tracked",
+    newTables:
+      inputs.trackNewTables && tracksNewTables(catalog, inputs.publication)
+        ? "event trigger"
+        : takesNewTables(inputs)
+          ? "next up"
+          : "not tracked",
   };
 }
 
@@ -125,6 +137,8 @@ function driftOf(catalog: Catalog, state: State): Drift {
   if (!hasRecord(catalog, publication)) drift["record of previous identities"] = "missing";
   if (state.trackNewTables && state.newTables === "event trigger" && !triggers)
     drift["event triggers"] = "missing or disabled";
+  if (!state.trackNewTables && triggers && !reliesOnTracking(catalog, publication))
+    drift["event triggers"] = "still there";
   return drift;
 }
 

@@ -1,22 +1,15 @@
-import { Client } from "pg";
-import type { ReplicaIdentityInputs } from "../../provider/inputs";
+import { changeIdentities } from "../../provider/postgres/identityStatement";
 import { replicaIdentity } from "../../provider/postgres/replicaIdentity";
 import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
-import { TARGET, testRun, type TestRun } from "../support/session";
+import { testRun, type TestRun } from "../support/session";
+import { identityInputs } from "../support/stack";
+import { BASIC_TABLES, identities } from "../support/tables";
+import { until } from "../support/until";
 
-const LONGEST = "x".repeat(63);
-
-const INPUTS: ReplicaIdentityInputs = {
-  ...TARGET,
-  schemas: ["public"],
-  trackNewTables: true,
-  publication: "bemi",
-  managedBy: "shop/production/orders",
-};
+const INPUTS = identityInputs({ schemas: ["public"] });
 
 let db: TestDatabase;
 let run: TestRun;
-const clients: Client[] = [];
 
 beforeAll(async () => {
   db = await testDatabase();
@@ -26,9 +19,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   run = testRun(db);
-  await owner(`
-    CREATE TABLE plain (id int PRIMARY KEY, note text);
-    CREATE TABLE keyless (note text);
+  await db.sql(`${BASIC_TABLES}
     CREATE TABLE nothing (note text);
     ALTER TABLE nothing REPLICA IDENTITY NOTHING;
     CREATE TABLE indexed (id int NOT NULL, note text);
@@ -36,8 +27,6 @@ beforeEach(async () => {
     ALTER TABLE indexed REPLICA IDENTITY USING INDEX "Indexed by.id";
     CREATE TABLE whole (note text);
     ALTER TABLE whole REPLICA IDENTITY FULL;
-    CREATE TABLE "Mixed ""Case"".dots and spaces 🙂" (note text);
-    CREATE TABLE "${LONGEST}" (note text);
     CREATE TABLE parted (id int) PARTITION BY LIST (id);
     CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
     CREATE SCHEMA "far Away";
@@ -45,27 +34,24 @@ beforeEach(async () => {
     CREATE TABLE "far Away".bystander (note text);`);
 });
 afterEach(async () => {
-  await Promise.all([run.end(), ...clients.splice(0).map((client) => client.end())]);
-  await owner(`
-    DROP SCHEMA IF EXISTS public, "far Away", _bemi, _other CASCADE;
-    CREATE SCHEMA public;
-    DROP PUBLICATION IF EXISTS bemi, theirs;`);
+  await run.end();
+  await db.clear();
 });
 
 test("sets what is tracked, leaves by leaf, and puts back exactly what was there", async () => {
-  const before = await identities();
+  const before = await identities(db);
   const outputs = await replicaIdentity.create(INPUTS, run);
 
   expect(outputs).toMatchObject({ wanted: 10, done: 10, pending: [], newTables: "next up" });
-  expect(await identities()).toEqual({
+  expect(await identities(db)).toEqual({
     ...before,
     ...Object.fromEntries(tracked(before).map((name) => [name, "f"])),
   });
-  expect((await identities())["far Away.bystander"]).toBe("d");
+  expect((await identities(db))["far Away.bystander"]).toBe("d");
   expect(run.lines).toContainEqual(expect.stringMatching(/event triggers/));
 
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
-  expect(await identities()).toEqual(before);
+  expect(await identities(db)).toEqual(before);
   expect(await ownSchemas()).toEqual([]);
 
   // Twice is fine.
@@ -74,17 +60,17 @@ test("sets what is tracked, leaves by leaf, and puts back exactly what was there
 
 test("a second run changes nothing, and reads without drift", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
-  const rows = await owner<{ xmin: string }>("SELECT max(xmin::text::bigint) AS xmin FROM pg_class");
+  const rows = await db.sql<{ xmin: string }>("SELECT max(xmin::text::bigint) AS xmin FROM pg_class");
   const again = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);
   expect(again).toEqual(outputs);
-  expect(await owner("SELECT max(xmin::text::bigint) AS xmin FROM pg_class")).toEqual(rows);
+  expect(await db.sql("SELECT max(xmin::text::bigint) AS xmin FROM pg_class")).toEqual(rows);
   const observed = await replicaIdentity.read({ ...INPUTS, ...outputs }, run);
   expect(observed).toEqual({ outputs, drift: {} });
 });
 
 test("names what is not FULL any more, and mends it", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
-  await owner(`ALTER TABLE plain REPLICA IDENTITY DEFAULT; CREATE TABLE newcomer (note text)`);
+  await db.sql(`ALTER TABLE plain REPLICA IDENTITY DEFAULT; CREATE TABLE newcomer (note text)`);
   await run.end();
   const observed = await replicaIdentity.read({ ...INPUTS, ...outputs }, run);
   expect(observed?.drift).toEqual({ "replica identity not full": "public.newcomer, public.plain" });
@@ -93,14 +79,14 @@ test("names what is not FULL any more, and mends it", async () => {
   const mended = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);
   expect(mended).toMatchObject({ wanted: 11, done: 11 });
   await replicaIdentity.delete({ ...INPUTS, ...mended }, run);
-  expect(await identities()).toMatchObject({ "public.plain": "d", "public.newcomer": "d" });
+  expect(await identities(db)).toMatchObject({ "public.plain": "d", "public.newcomer": "d" });
 });
 
 test("a table that leaves the selection gets back what it had, at once if nobody publishes it", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   const narrower = { ...INPUTS, excludeTables: ["public.indexed", "public.nothing", "public.whole"] };
   await replicaIdentity.update({ ...INPUTS, ...outputs }, narrower, run);
-  expect(await identities()).toMatchObject({
+  expect(await identities(db)).toMatchObject({
     "public.indexed": "i",
     "public.nothing": "n",
     "public.whole": "f",
@@ -110,17 +96,17 @@ test("a table that leaves the selection gets back what it had, at once if nobody
 
 test("indexes and tables that have gone meanwhile are no obstacle", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
-  await owner(`DROP INDEX "Indexed by.id"; DROP TABLE keyless; ALTER TABLE plain RENAME TO "Other"`);
+  await db.sql(`DROP INDEX "Indexed by.id"; DROP TABLE keyless; ALTER TABLE plain RENAME TO "Other"`);
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
-  expect(await identities()).toMatchObject({ "public.indexed": "d", "public.Other": "d" });
+  expect(await identities(db)).toMatchObject({ "public.indexed": "d", "public.Other": "d" });
   expect(run.lines).toContainEqual(expect.stringMatching(/public\.indexed .*Indexed by\.id.* gone/));
 });
 
 test("a table that somebody publishes stays FULL where its writes would fail otherwise", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
-  await owner("CREATE PUBLICATION theirs FOR TABLE keyless, plain, parted");
+  await db.sql("CREATE PUBLICATION theirs FOR TABLE keyless, plain, parted");
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
-  expect(await identities()).toMatchObject({
+  expect(await identities(db)).toMatchObject({
     "public.keyless": "f",
     "public.plain": "d",
     "public.parted": "d",
@@ -130,15 +116,15 @@ test("a table that somebody publishes stays FULL where its writes would fail oth
   });
   expect(run.lines.join("\n")).toMatch(/public\.keyless stays as it is: .*replica identity/);
   expect(await ownSchemas()).toEqual([]);
-  await owner("INSERT INTO keyless VALUES ('x'); UPDATE keyless SET note = 'y'; DELETE FROM parted");
+  await db.sql("INSERT INTO keyless VALUES ('x'); UPDATE keyless SET note = 'y'; DELETE FROM parted");
 });
 
 test("a table that somebody publishes with a column list keeps its identity, with the reason", async () => {
-  await owner("CREATE PUBLICATION theirs FOR TABLE plain (id)");
+  await db.sql("CREATE PUBLICATION theirs FOR TABLE plain (id)");
   const outputs = await replicaIdentity.create(INPUTS, run);
   expect(outputs).toMatchObject({ wanted: 10, done: 9 });
   expect(outputs.pending).toEqual([expect.stringMatching(/^public\.plain: .*column list.*theirs/)]);
-  expect((await identities())["public.plain"]).toBe("d");
+  expect((await identities(db))["public.plain"]).toBe("d");
   expect((await replicaIdentity.read({ ...INPUTS, ...outputs }, run))?.drift).toEqual({});
 });
 
@@ -146,11 +132,10 @@ test("tables of other owners are left alone and named", async () => {
   await runSql(db.superuserUri, "CREATE TABLE public.theirs (note text)");
   const outputs = await replicaIdentity.create(INPUTS, run);
   expect(outputs.pending).toEqual([expect.stringMatching(/^public\.theirs: belongs to cloud_admin/)]);
-  await runSql(db.superuserUri, "DROP TABLE public.theirs");
 });
 
 test("a table that is locked all the time is left pending, the others are done, and the next run finishes", async () => {
-  const reader = await connect();
+  const reader = await db.connect();
   await reader.query("BEGIN");
   await reader.query("SELECT * FROM plain");
   const outputs = await replicaIdentity.create(INPUTS, run);
@@ -170,18 +155,43 @@ test("a table that is locked all the time is left pending, the others are done, 
   );
   await reader.query("COMMIT");
   await replicaIdentity.delete({ ...INPUTS, ...finished }, run);
-  expect((await identities())["public.plain"]).toBe("d");
+  expect((await identities(db))["public.plain"]).toBe("d");
+});
+
+test("what one statement has no time for is done in the next ones, with word of how far it is", async () => {
+  const before = await identities(db);
+  const plain = identityInputs({ tables: ["public.plain"] });
+  await replicaIdentity.create(plain, run);
+  const left: number[] = [];
+  await run.session(async (session) => {
+    const full = (await session.catalog()).tables.flatMap(({ oid, schema }) =>
+      schema === "public" ? [oid] : [],
+    );
+    const order = { schema: "_bemi", full, restore: [] };
+    const changes = await changeIdentities(session, order, (open) => left.push(open), "0 s");
+    expect(changes).toMatchObject({ locked: 0, refused: [] });
+    const settings =
+      "SELECT current_setting('lock_timeout') AS lock, current_setting('synchronous_commit') AS commit";
+    expect(await session.query(settings)).toEqual([{ lock: "2s", commit: "on" }]);
+  });
+  // Each had the time for one: plain and whole are FULL already.
+  expect(left).toEqual([6, 5, 4, 3, 2, 1]);
+  expect(Object.values(await identities(db)).filter((identity) => identity !== "f")).toHaveLength(2);
+
+  const all = await replicaIdentity.create(INPUTS, run);
+  await replicaIdentity.delete({ ...INPUTS, ...all }, run);
+  expect(await identities(db)).toEqual(before);
 });
 
 test("killed in the middle, it loses no previous identity", async () => {
-  const before = await identities();
-  const reader = await connect();
+  const before = await identities(db);
+  const reader = await db.connect();
   await reader.query("BEGIN");
   await reader.query("SELECT * FROM whole, indexed, plain");
   const interrupted = replicaIdentity.create(INPUTS, run);
   const killed = expect(interrupted).rejects.toThrow(/Run again/);
-  await until(async () => (await identities())["public.nothing"] === "f");
-  await owner(
+  await until(async () => (await identities(db))["public.nothing"] === "f");
+  await db.sql(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi'`,
   );
   await killed;
@@ -190,45 +200,45 @@ test("killed in the middle, it loses no previous identity", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   expect(outputs).toMatchObject({ wanted: 10, done: 10 });
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
-  expect(await identities()).toEqual(before);
+  expect(await identities(db)).toEqual(before);
 });
 
 test("somebody else's schema of that name is not touched", async () => {
-  await owner("CREATE SCHEMA _bemi; CREATE TABLE _bemi.mine (note text)");
+  await db.sql("CREATE SCHEMA _bemi; CREATE TABLE _bemi.mine (note text)");
   await expect(replicaIdentity.create(INPUTS, run)).rejects.toThrow(/"_bemi" exists already.*another name/s);
-  expect(await owner("SELECT relreplident FROM pg_class WHERE oid = 'plain'::regclass")).toEqual([
+  expect(await db.sql("SELECT relreplident FROM pg_class WHERE oid = 'plain'::regclass")).toEqual([
     { relreplident: "d" },
   ]);
 });
 
 test("what somebody put into our schema stays", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
-  await owner("CREATE TABLE _bemi.mine (note text)");
+  await db.sql("CREATE TABLE _bemi.mine (note text)");
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
-  expect(await owner("SELECT relname FROM pg_class WHERE relnamespace = '_bemi'::regnamespace")).toEqual([
+  expect(await db.sql("SELECT relname FROM pg_class WHERE relnamespace = '_bemi'::regnamespace")).toEqual([
     { relname: "mine" },
   ]);
 });
 
 test("two trails share a table: it stays FULL until the last has gone, and then gets back what it had", async () => {
-  const before = await identities();
+  const before = await identities(db);
   const other = { ...INPUTS, publication: "other" };
   const first = await replicaIdentity.create(INPUTS, run);
   const second = await replicaIdentity.create(other, run);
   await replicaIdentity.delete({ ...INPUTS, ...first }, run);
-  expect((await identities())["public.indexed"]).toBe("f");
+  expect((await identities(db))["public.indexed"]).toBe("f");
   await replicaIdentity.delete({ ...other, ...second }, run);
-  expect(await identities()).toEqual(before);
+  expect(await identities(db)).toEqual(before);
 });
 
 test("a copied branch takes the record along", async () => {
-  const before = await identities();
+  const before = await identities(db);
   await replicaIdentity.create(INPUTS, run);
   const copy = testRun(db, { branchId: "br-copied-sky-654321" });
   const outputs = await replicaIdentity.create(INPUTS, copy);
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, copy);
   await copy.end();
-  expect(await identities()).toEqual(before);
+  expect(await identities(db)).toEqual(before);
 });
 
 test("a name in the selection that does not exist is refused before anything is changed", async () => {
@@ -237,39 +247,10 @@ test("a name in the selection that does not exist is refused before anything is 
   expect(await ownSchemas()).toEqual([]);
 });
 
-async function owner<Row extends object>(statement: string): Promise<Row[]> {
-  return runSql<Row>(db.ownerUri, statement);
-}
-
-async function connect(): Promise<Client> {
-  const client = new Client({ connectionString: db.ownerUri });
-  await client.connect();
-  clients.push(client);
-  return client;
-}
-
-/** `schema.table` -> replica identity, of every table but our own. */
-async function identities(): Promise<Record<string, string>> {
-  const rows = await owner<{ name: string; identity: string }>(
-    `SELECT n.nspname || '.' || c.relname AS name, c.relreplident AS identity
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|_|information_schema)'`,
-  );
-  return Object.fromEntries(rows.map(({ name, identity }) => [name, identity]));
-}
-
 function tracked(all: Record<string, string>): string[] {
   return Object.keys(all).filter((name) => name !== "far Away.bystander");
 }
 
 async function ownSchemas(): Promise<object[]> {
-  return owner("SELECT nspname FROM pg_namespace WHERE nspname ~ '^_'");
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error("it did not come to that");
+  return db.sql("SELECT nspname FROM pg_namespace WHERE nspname ~ '^_'");
 }

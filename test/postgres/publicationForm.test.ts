@@ -1,17 +1,15 @@
-import { Client } from "pg";
-import type { PublicationInputs, ReplicaIdentityInputs } from "../../provider/inputs";
 import { publication } from "../../provider/postgres/publication";
 import { replicaIdentity } from "../../provider/postgres/replicaIdentity";
-import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
-import { TARGET, testRun, type TestRun } from "../support/session";
+import { testDatabase, type TestDatabase } from "../support/postgres";
+import { testRun, type TestRun } from "../support/session";
+import { change, down, identityInputs, publicationInputs, up } from "../support/stack";
+import { until } from "../support/until";
 
-const SHARED = { ...TARGET, trackNewTables: true, managedBy: "shop/production/orders" };
-const EVERYTHING = { ...SHARED, allTables: true as const };
-const LISTED = { ...SHARED, schemas: ["public"] };
+const EVERYTHING = { allTables: true } as const;
+const PUBLIC = { schemas: ["public"] };
 
 let db: TestDatabase;
 let run: TestRun;
-const clients: Client[] = [];
 
 beforeAll(async () => {
   db = await testDatabase({ profile: "neon" });
@@ -21,76 +19,72 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   run = testRun(db);
-  await owner("CREATE TABLE plain (id int PRIMARY KEY); CREATE TABLE keyless (note text)");
+  await db.sql("CREATE TABLE plain (id int PRIMARY KEY); CREATE TABLE keyless (note text)");
 });
 afterEach(async () => {
-  await Promise.all([run.end(), ...clients.splice(0).map((client) => client.end())]);
-  await owner(`
-    DROP SCHEMA IF EXISTS public, _bemi CASCADE;
-    CREATE SCHEMA public;
-    DROP PUBLICATION IF EXISTS bemi, bemi_new, bemi_old, theirs;`);
+  await run.end();
+  await db.clear();
 });
 
 test("all tables, where it is allowed and no table would lose its writes, and gone without a trace", async () => {
-  const state = await up(EVERYTHING);
-  expect(state.publication).toMatchObject({ form: "all tables", wanted: 2, done: 2 });
+  const stack = await up(run, EVERYTHING);
+  expect(stack.publication).toMatchObject({ form: "all tables", wanted: 2, done: 2 });
   expect(await form()).toEqual({ bemi: true });
-  await owner("CREATE TABLE late (note text); INSERT INTO late VALUES ('a'); UPDATE late SET note = 'b'");
+  await db.sql("CREATE TABLE late (note text); INSERT INTO late VALUES ('a'); UPDATE late SET note = 'b'");
   await run.end();
-  const observed = await publication.read(state.publication, run);
+  const observed = await publication.read(stack.publication, run);
   expect(observed).toMatchObject({ drift: {}, outputs: { wanted: 3, done: 3 } });
 
-  await publication.delete(state.publication, run);
-  await replicaIdentity.delete(state.identity, run);
+  await down(run, stack);
   expect(await form()).toEqual({});
   expect(
-    await owner("SELECT FROM pg_class WHERE relkind = 'r' AND oid > 16384 AND relreplident <> 'd'"),
+    await db.sql("SELECT FROM pg_class WHERE relkind = 'r' AND oid > 16384 AND relreplident <> 'd'"),
   ).toEqual([]);
 });
 
 test("all tables stays a list as long as one table would refuse its writes", async () => {
-  await owner("CREATE PUBLICATION theirs FOR TABLE keyless (note) WITH (publish = 'insert, delete')");
-  const state = await up(EVERYTHING);
-  expect(state.publication).toMatchObject({ form: "table list", wanted: 2, done: 1 });
-  expect(state.publication.pending).toEqual([expect.stringMatching(/^public\.keyless: .*column list/)]);
-  await owner("DROP PUBLICATION theirs");
+  await db.sql("CREATE PUBLICATION theirs FOR TABLE keyless (note) WITH (publish = 'insert, delete')");
+  const stack = await up(run, EVERYTHING);
+  expect(stack.publication).toMatchObject({ form: "table list", wanted: 2, done: 1 });
+  expect(stack.publication.pending).toEqual([expect.stringMatching(/^public\.keyless: .*column list/)]);
+  await db.sql("DROP PUBLICATION theirs");
   await run.end();
-  const next = await update(state, EVERYTHING);
+  const next = await change(run, stack, EVERYTHING);
   expect(next.publication).toMatchObject({ form: "all tables", done: 2 });
 });
 
 test("without the event triggers all tables is a list: it would publish new tables before their identity is set", async () => {
-  const state = await up({ ...EVERYTHING, trackNewTables: false });
-  expect(state.publication.form).toBe("table list");
+  const stack = await up(run, { ...EVERYTHING, trackNewTables: false });
+  expect(stack.publication.form).toBe("table list");
 });
 
 test("changes its form under the same name, with options and mark, while a transaction comes and goes", async () => {
-  const state = await up(LISTED);
-  const [before] = await owner<{ oid: number }>("SELECT oid FROM pg_publication");
-  const writer = await connect();
+  const stack = await up(run, PUBLIC);
+  const [before] = await db.sql<{ oid: number }>("SELECT oid FROM pg_publication");
+  const writer = await db.connect();
   await writer.query("BEGIN; INSERT INTO plain VALUES (1)");
   const ended = new Promise((resolve) => setTimeout(resolve, 300)).then(() => writer.query("COMMIT"));
-  const all = await update(state, EVERYTHING);
+  const all = await change(run, stack, EVERYTHING);
   await ended;
   expect(all.publication).toMatchObject({ form: "all tables", created: true, done: 2 });
   expect(await form()).toEqual({ bemi: true });
-  const [after] = await owner<{ oid: number }>("SELECT oid FROM pg_publication");
+  const [after] = await db.sql<{ oid: number }>("SELECT oid FROM pg_publication");
   expect(after?.oid).not.toBe(before?.oid);
 
-  const list = await update(all, { ...EVERYTHING, excludeTables: ["public.keyless"] });
+  const list = await change(run, all, { ...EVERYTHING, excludeTables: ["public.keyless"] });
   expect(list.publication).toMatchObject({ form: "table list", wanted: 1, done: 1 });
   expect(await form()).toEqual({ bemi: false });
-  expect(await owner("SELECT relreplident FROM pg_class WHERE relname = 'keyless'")).toEqual([
+  expect(await db.sql("SELECT relreplident FROM pg_class WHERE relname = 'keyless'")).toEqual([
     { relreplident: "d" },
   ]);
   await publication.delete(list.publication, run);
 });
 
 test("what an older transaction holds up leaves the old form in force; the next up finishes it", async () => {
-  const state = await up(LISTED);
-  const writer = await connect();
+  const stack = await up(run, PUBLIC);
+  const writer = await db.connect();
   await writer.query("BEGIN; INSERT INTO plain VALUES (1)");
-  const held = await update(state, EVERYTHING);
+  const held = await change(run, stack, EVERYTHING);
   expect(held.publication.form).toBe("table list");
   expect(await form()).toEqual({ bemi: false, bemi_new: true });
   expect(run.lines.join("\n")).toMatch(/keeps its form until the next up/);
@@ -99,65 +93,78 @@ test("what an older transaction holds up leaves the old form in force; the next 
   await run.end();
   const observed = await publication.read(held.publication, run);
   expect(observed?.drift).toEqual({ "unfinished change": "bemi_new" });
-  const finished = await update(held, EVERYTHING);
+  const finished = await change(run, held, EVERYTHING);
   expect(finished.publication.form).toBe("all tables");
   expect(await form()).toEqual({ bemi: true });
 });
 
 test("destroy takes what an interrupted change left behind along", async () => {
-  const state = await up(LISTED);
-  const writer = await connect();
+  const stack = await up(run, PUBLIC);
+  const writer = await db.connect();
   await writer.query("BEGIN; INSERT INTO plain VALUES (1)");
-  const held = await update(state, EVERYTHING);
+  const held = await change(run, stack, EVERYTHING);
   await writer.query("COMMIT");
   await run.end();
   await publication.delete(held.publication, run);
   expect(await form()).toEqual({});
 });
 
-test("schemas that somebody adds to the list are taken out of it", async () => {
-  const state = await up(LISTED);
-  await owner("ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
-  await run.end();
-  expect((await publication.read(state.publication, run))?.drift).toEqual({ schemas: "public" });
-  await update(state, LISTED);
-  await run.end();
-  expect((await publication.read(state.publication, run))?.drift).toEqual({});
+test("a table created while the form changes is in the new list before that takes the name", async () => {
+  const stack = await up(run, EVERYTHING);
+  const early = await db.connect();
+  await early.query("BEGIN; CREATE TABLE early (note text)");
+  const changing = change(run, stack, PUBLIC);
+  await until(async () => "bemi_new" in (await form()));
+  await db.sql("CREATE TABLE meanwhile (note text)");
+  await early.query("COMMIT");
+  await changing;
+  expect(await form()).toEqual({ bemi: false });
+  // What a row was written by says which came first: the members, or the name.
+  const listed = await db.sql<{ relname: string; before: boolean }>(
+    `SELECT c.relname, r.xmin::text::int8 < p.xmin::text::int8 AS before
+       FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class c ON c.oid = r.prrelid
+      ORDER BY 1`,
+  );
+  expect(listed).toEqual(
+    ["early", "keyless", "meanwhile", "plain"].map((relname) => ({ relname, before: true })),
+  );
 });
 
-type Selection = Omit<ReplicaIdentityInputs, "publication">;
+test.each([
+  ["all tables", EVERYTHING, "CREATE TABLE late (id int)"],
+  ["a partitioned table without key", PUBLIC, "CREATE TABLE late PARTITION OF parted DEFAULT"],
+])("event triggers stay while the publication needs them: %s", async (_, selection, create) => {
+  await db.sql("CREATE TABLE parted (id int) PARTITION BY LIST (id)");
+  const stack = await up(run, selection);
+  const off = { ...selection, trackNewTables: false };
+  const [identityOff, publicationOff] = [identityInputs(off), publicationInputs(off)];
+  const identity = await replicaIdentity.update(stack.identity, identityOff, run);
+  // Between the two resources.
+  await db.sql(`${create}; INSERT INTO late VALUES (1); UPDATE late SET id = 2`);
+  const published = await publication.update(stack.publication, publicationOff, run);
+  expect(await db.sql("SELECT FROM pg_event_trigger")).toEqual([]);
+  expect(await form()).toEqual({ bemi: false });
+  await run.end();
+  const read = await Promise.all([
+    replicaIdentity.read({ ...identityOff, ...identity }, run),
+    publication.read({ ...publicationOff, ...published }, run),
+  ]);
+  expect(read.map((observed) => observed?.drift)).toEqual([{}, {}]);
+});
 
-async function up(selection: Selection) {
-  const wanted = { ...selection, publication: "bemi" };
-  const inputs: PublicationInputs = { ...selection, name: "bemi", adopt: false };
-  const identity = { ...wanted, ...(await replicaIdentity.create(wanted, run)) };
-  return { identity, publication: { ...inputs, ...(await publication.create(inputs, run)) } };
-}
-
-async function update(state: Awaited<ReturnType<typeof up>>, selection: Selection) {
-  const wanted = { ...selection, publication: "bemi" };
-  const inputs: PublicationInputs = { ...selection, name: "bemi", adopt: false };
-  const identity = { ...wanted, ...(await replicaIdentity.update(state.identity, wanted, run)) };
-  return {
-    identity,
-    publication: { ...inputs, ...(await publication.update(state.publication, inputs, run)) },
-  };
-}
-
-async function owner<Row extends object>(statement: string): Promise<Row[]> {
-  return runSql<Row>(db.ownerUri, statement);
-}
-
-async function connect(): Promise<Client> {
-  const client = new Client({ connectionString: db.ownerUri });
-  await client.connect();
-  clients.push(client);
-  return client;
-}
+test("schemas that somebody adds to the list are taken out of it", async () => {
+  const stack = await up(run, PUBLIC);
+  await db.sql("ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
+  await run.end();
+  expect((await publication.read(stack.publication, run))?.drift).toEqual({ schemas: "public" });
+  await change(run, stack, PUBLIC);
+  await run.end();
+  expect((await publication.read(stack.publication, run))?.drift).toEqual({});
+});
 
 /** Publications, and whether they are for all tables. */
 async function form(): Promise<Record<string, boolean>> {
-  const found = await owner<{ pubname: string; puballtables: boolean }>(
+  const found = await db.sql<{ pubname: string; puballtables: boolean }>(
     "SELECT pubname, puballtables FROM pg_publication",
   );
   return Object.fromEntries(found.map(({ pubname, puballtables }) => [pubname, puballtables]));

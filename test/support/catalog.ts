@@ -56,6 +56,11 @@ export function table(name: string, facts: Partial<TableFacts> = {}): TableFacts
   };
 }
 
+/** What a table knows of a publication that lists it. */
+export function listed(publication: string, columnList = false): TableFacts["listedIn"] {
+  return [{ publication, columnList, rowFilter: false }];
+}
+
 export function publication(name: string, facts: Partial<PublicationFacts> = {}): PublicationFacts {
   return {
     oid: 1,

@@ -27,8 +27,28 @@ export interface TestDatabase {
   readonly compute: PostgresCompute;
   /** Of the one server, for the methods of `compute`. */
   readonly branchId: string;
+  /** Runs SQL as the owner, on a connection of its own. */
+  sql<Row extends object>(statement: string): Promise<Row[]>;
+  /** Opens a connection as the owner, for what spans several statements; {@link clear} ends it. */
+  connect(): Promise<Client>;
+  /** Makes the database as new for the next test: no publications, no schema but an empty `public`. */
+  clear(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** An event trigger goes with the schema of its function. */
+const CLEAR = `
+  DO $$
+  DECLARE name text;
+  BEGIN
+    FOR name IN SELECT pubname FROM pg_publication LOOP
+      EXECUTE format('DROP PUBLICATION %I', name);
+    END LOOP;
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+      EXECUTE format('DROP SCHEMA %I CASCADE', name);
+    END LOOP;
+    CREATE SCHEMA public;
+  END $$`;
 
 /** One real server for a test file, without the Neon API. Start it in `beforeAll`, close it in `afterAll`. */
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
@@ -50,6 +70,7 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
     const { host } = compute.address(branchId);
     const ownerUri = `postgresql://neondb_owner:${password}@${host}/neondb?sslmode=verify-full&sslrootcert=${encodeURIComponent(compute.sslRootCert)}`;
     if (sql !== undefined) await runSql(ownerUri, sql);
+    const clients: Client[] = [];
     return {
       ownerUri,
       superuserUri: compute.superuserUri(branchId, "neondb"),
@@ -57,6 +78,17 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
       serverLog: compute.serverLog(branchId),
       compute,
       branchId,
+      sql: (statement) => runSql(ownerUri, statement),
+      connect: async () => {
+        const client = new Client({ connectionString: ownerUri });
+        await client.connect();
+        clients.push(client);
+        return client;
+      },
+      clear: async () => {
+        await Promise.all(clients.splice(0).map((client) => client.end()));
+        await runSql(ownerUri, CLEAR);
+      },
       close: () => compute.close(),
     };
   } catch (error) {

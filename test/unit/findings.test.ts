@@ -12,9 +12,7 @@ import {
   tablesByOid,
 } from "../../provider/postgres/tableRules";
 import { obstacles } from "../../provider/postgres/preflight";
-import { catalogOf, publication, role, table } from "../support/catalog";
-
-const listed = (name: string, columnList = false) => [{ publication: name, columnList, rowFilter: false }];
+import { catalogOf, listed, publication, role, table } from "../support/catalog";
 
 const plan: PreflightInputs = {
   role: "bemi",

@@ -61,7 +61,8 @@ export async function changeIdentities(
   patience = PATIENCE,
 ): Promise<IdentityChanges> {
   const indexGone: IdentityChanges["indexGone"][number][] = [];
-  for (let left = Infinity; ;) {
+  let left = Infinity;
+  for (;;) {
     const outcome = await changeSome(session, order, patience);
     indexGone.push(...outcome.indexGone);
     if (!outcome.cut || outcome.locked >= left) return { ...outcome, indexGone };
@@ -152,7 +153,8 @@ BEGIN
     ELSE
       vacuumed := '{}';
     END IF;
-    -- Those that somebody holds come last, as they may cost the whole lock timeout.
+    -- Those that somebody holds come last, as they may cost the whole lock timeout. Partitions come in the other order than
+    -- statements lock them in: side by side with one, we would hold it up at each of its partitions.
     FOR table_oid, table_name, statement, particular, judging, restoring, lost IN
       WITH target AS (
         SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost
@@ -168,7 +170,7 @@ BEGIN
              CASE WHEN s.oid = ANY (vacuumed) THEN 'SET LOCAL lock_timeout = ''1500ms''; ' ELSE '' END
                || coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT'),
              s.judging OR s.restoring, s.judging, s.restoring, s.lost
-        FROM step s ORDER BY s.busy, s.oid
+        FROM step s ORDER BY s.busy, s.oid DESC
     LOOP
       -- Every expression here is prepared anew after every commit: for most tables there are two.
       BEGIN
@@ -207,7 +209,8 @@ BEGIN
       EXIT;
     END IF;
     -- All have had their turn: those that were locked get as long again.
-    IF pass = 1 THEN deadline := clock_timestamp() + patience; ELSE PERFORM pg_sleep(least(0.1 * pass, 1)); END IF;
+    IF pass = 1 THEN deadline := clock_timestamp() + patience; END IF;
+    PERFORM pg_sleep(least(0.1 * pass, 1));
     COMMIT;
   END LOOP;
 

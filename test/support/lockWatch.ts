@@ -6,9 +6,9 @@ export interface LocksSeen {
   samples: number;
   /** The most tables of the app that the module held an ACCESS EXCLUSIVE lock on at any one time. */
   mostHeld: number;
-  /** The longest that a statement of the app was seen to wait behind the module, in milliseconds. */
+  /** The longest that a statement of the app was seen to wait behind the module, for all its locks together, in milliseconds. */
   longestWait: number;
-  /** What waited then. */
+  /** The statement that waited so long. */
   waiting: string;
 }
 
@@ -19,19 +19,29 @@ const SAMPLE = `
     (SELECT count(*)::int FROM pg_locks l JOIN ours USING (pid) JOIN pg_class c ON c.oid = l.relation
        JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg|_bemi)') AS held,
-    coalesce(w.ms, 0) AS wait, coalesce(w.query, '') AS query
-  FROM (SELECT) one LEFT JOIN LATERAL (
-    SELECT extract(epoch FROM clock_timestamp() - l.waitstart)::float8 * 1000 AS ms, a.query
-      FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-     WHERE NOT l.granted AND l.waitstart IS NOT NULL AND a.application_name <> 'pulumi-neon-bemi'
-       AND pg_blocking_pids(l.pid) && ARRAY(SELECT pid FROM ours)
-       AND NOT EXISTS (SELECT FROM pg_locks v JOIN pg_stat_activity b USING (pid)
-                        WHERE v.relation = l.relation AND v.granted AND b.backend_type = 'autovacuum worker')
-     ORDER BY 1 DESC LIMIT 1) w ON true`;
+    coalesce((
+      SELECT json_agg(json_build_object('statement', a.pid || ' ' || a.query_start, 'query', a.query, 'lock', l.waitstart,
+               'ms', extract(epoch FROM clock_timestamp() - l.waitstart) * 1000))
+        FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+       WHERE NOT l.granted AND l.waitstart IS NOT NULL AND a.application_name <> 'pulumi-neon-bemi'
+         AND pg_blocking_pids(l.pid) && ARRAY(SELECT pid FROM ours)
+         AND NOT EXISTS (SELECT FROM pg_locks v JOIN pg_stat_activity b USING (pid)
+                          WHERE v.relation = l.relation AND v.granted AND b.backend_type = 'autovacuum worker')),
+      '[]') AS waits`;
+
+interface Wait {
+  readonly statement: string;
+  readonly query: string;
+  /** When the wait for this lock began: a statement may wait for several, one after the other. */
+  readonly lock: string;
+  readonly ms: number;
+}
 
 /** Looks at the server's locks about every 10 ms, as superuser. */
 export class LockWatch {
   #seen = nothing();
+  /** Of each statement, how long it waited for each lock. */
+  readonly #waits = new Map<string, Map<string, number>>();
   #watching = true;
   readonly #work: Promise<void>;
 
@@ -60,15 +70,18 @@ export class LockWatch {
 
   async #watch(): Promise<void> {
     while (this.#watching) {
-      const { rows } = await this.client.query<{ held: number; wait: number; query: string }>(SAMPLE);
+      const { rows } = await this.client.query<{ held: number; waits: Wait[] }>(SAMPLE);
       const seen = this.#seen;
-      const [sample] = rows;
+      const [sample = { held: 0, waits: [] }] = rows;
       seen.samples += 1;
-      if (sample !== undefined) {
-        seen.mostHeld = Math.max(seen.mostHeld, sample.held);
-        if (sample.wait > seen.longestWait) {
-          seen.longestWait = sample.wait;
-          seen.waiting = sample.query;
+      seen.mostHeld = Math.max(seen.mostHeld, sample.held);
+      for (const { statement, query, lock, ms } of sample.waits) {
+        const locks = this.#waits.get(statement) ?? new Map<string, number>();
+        this.#waits.set(statement, locks.set(lock, ms));
+        const total = [...locks.values()].reduce((sum, wait) => sum + wait, 0);
+        if (total > seen.longestWait) {
+          seen.longestWait = total;
+          seen.waiting = query;
         }
       }
       await sleep(10);

@@ -1,4 +1,4 @@
-import type { Client } from "pg";
+import { DatabaseError, type Client } from "pg";
 import { connected, type Place } from "./place";
 
 /** The statements of Neon's guide for Bemi, in the order given there. Its procedure, called once, sets the identities. */
@@ -17,7 +17,21 @@ const PROCEDURE = `
       EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', current_tablename);
     END LOOP;
   END $$ LANGUAGE plpgsql`;
+const OUT_OF_MEMORY = "53200";
 const CALL = "CALL _bemi_set_replica_identity()";
+
+/**
+ * What comes of the guide's statements, as a list; none where the server has not the memory for as many locks at once,
+ * as with 20,000 tables.
+ */
+export async function attempt<Result>(work: () => Promise<Result>): Promise<Result[]> {
+  try {
+    return [await work()];
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === OUT_OF_MEMORY) return [];
+    throw error;
+  }
+}
 
 /** Creates the guide's procedure and lets `call` time it; it is gone afterwards. */
 export async function withProcedure(

@@ -1,6 +1,6 @@
 import { replicaIdentity } from "../provider/postgres";
 import { bounded, compared, type Figure } from "./figures";
-import { time, withProcedure } from "./guide";
+import { attempt, time, withProcedure } from "./guide";
 import type { Place } from "./place";
 import { startPlugin, TARGET } from "./plugin";
 import { cpuOf, mostLocks } from "./server";
@@ -33,7 +33,7 @@ export async function measureIdentities(
   const ours: OurTiming[] = [];
   const tracking: OurTiming[] = [];
   const sides = [
-    async () => guide.push(await byGuide(place)),
+    async () => guide.push(...(await attempt(() => byGuide(place)))),
     async () => ours.push(await byResource(place, false)),
     async () => tracking.push(await byResource(place, true)),
   ];
@@ -48,7 +48,7 @@ export async function measureIdentities(
   progress(`identities of ${tables} tables, locks`);
   const ourLocks = await mostLocks(place, () => byResource(place, false));
   await resetTables(place);
-  const guideLocks = await mostLocks(place, () => byGuide(place));
+  const guideLocks = await mostLocks(place, () => attempt(() => byGuide(place)));
   await resetTables(place);
 
   const wall = (list: readonly Timing[]): number[] => list.map((timing) => timing.wall);

@@ -1,5 +1,5 @@
 import { bounded, compared, median, milliseconds, type Figure } from "./figures";
-import { guideLifecycle, time, type GuideTimes } from "./guide";
+import { attempt, guideLifecycle, time, type GuideTimes } from "./guide";
 import { connected, type Place } from "./place";
 import { startPlugin } from "./plugin";
 import { classUpdates, traffic, type Traffic } from "./server";
@@ -24,7 +24,7 @@ export async function measureLifecycle(
   const ours: { up: number; destroy: number; create: number; drop: number }[] = [];
   let state = 0;
   const sides = [
-    async () => guide.push(await guideLifecycle(place)),
+    async () => guide.push(...(await attempt(() => guideLifecycle(place)))),
     async () => {
       const trail = new Trail(place);
       const up = await time(() => trail.up());

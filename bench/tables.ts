@@ -40,6 +40,7 @@ export async function resetTables({ superuserUri }: Place): Promise<void> {
     await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_identity");
     await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_publish");
     await client.query("DROP SCHEMA IF EXISTS _bemi CASCADE");
+    await client.query("DROP PROCEDURE IF EXISTS _bemi_set_replica_identity");
     await client.query(`DO $do$
       DECLARE relid regclass;
       BEGIN
@@ -51,6 +52,8 @@ export async function resetTables({ superuserUri }: Place): Promise<void> {
       END $do$`);
     const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = 'bemi'");
     if (rowCount !== 0) {
+      // First, for DROP OWNED locks every table it takes a right away on.
+      await client.query("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM bemi");
       await client.query("DROP OWNED BY bemi");
       await client.query("DROP ROLE bemi");
     }

@@ -16,7 +16,7 @@ import { select, takesNewTables } from "./selection";
 import { reliesOnTracking } from "./publicationPlan";
 import type { Session } from "./session";
 import { nameTables, tablesByOid } from "./tableRules";
-import { installTracking, removeTracking, tracksNewTables } from "./tracking";
+import { hasTracking, installTracking, removeTracking, tracksNewTables } from "./tracking";
 
 type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
 
@@ -65,19 +65,66 @@ async function converge(
   const { publication } = inputs;
   const before = await session.catalog();
   preflight([...serverFindings(before), ...selectionFindings(select(before, inputs))]);
-  const mark = markOf(session, inputs);
-  await ensureRecord(session, before, publication, mark, run);
+  await ensureRecord(session, before, publication, markOf(session, inputs), run);
   run.checkpoint();
 
-  // First, so that no table is created unseen between the plan and its end, and none that leaves is tracked again.
-  const changed = inputs.trackNewTables
-    ? await installTracking(session, before, inputs, publication, mark)
-    : !reliesOnTracking(before, publication) && (await removeTracking(session, before, publication));
-  if (inputs.trackNewTables && !changed && takesNewTables(inputs))
+  // Event triggers that are there are adapted first: no table that leaves may be tracked again.
+  const watched = hasTracking(before, publication);
+  const adapted = watched && (await adaptTracking(inputs, session, before, run));
+  run.checkpoint();
+  const catalog = adapted ? await session.catalog() : before;
+  const tracked = await changeTables(inputs, session, catalog, run);
+  run.checkpoint();
+  // New ones come last: they would look at each of these changes, which takes as long again.
+  if (watched || !inputs.trackNewTables || !(await track(inputs, session, before, run)))
+    return outputsOf(session, await withIdentities(session, catalog, tracked), inputs);
+
+  const known = new Set(catalog.tables.map(({ oid }) => oid));
+  const fresh = await session.catalog();
+  const full = planIdentities(fresh, inputs).flatMap((entry) =>
+    entry.full && !known.has(entry.table.oid) ? [entry.table.oid] : [],
+  );
+  if (full.length > 0)
+    await changeIdentities(session, { schema: ownNames(publication).schema, full, restore: [] });
+  return outputsOf(session, await withIdentities(session, fresh, full), inputs);
+}
+
+/** Makes event triggers, or brings them in line with the selection; says so where our role may not. */
+async function track(
+  inputs: ReplicaIdentityInputs,
+  session: Session,
+  catalog: Catalog,
+  run: Run,
+): Promise<boolean> {
+  const { publication } = inputs;
+  if (await installTracking(session, catalog, inputs, publication, markOf(session, inputs))) return true;
+  if (takesNewTables(inputs))
     run.log("New tables are tracked from the next up on: our role may not create event triggers here.");
-  run.checkpoint();
+  return false;
+}
 
-  const catalog = changed ? await session.catalog() : before;
+/** Event triggers that are there follow the selection, or go if that is wanted; `true` when they were changed. */
+async function adaptTracking(
+  inputs: ReplicaIdentityInputs,
+  session: Session,
+  catalog: Catalog,
+  run: Run,
+): Promise<boolean> {
+  const { publication, trackNewTables } = inputs;
+  if (trackNewTables) return track(inputs, session, catalog, run);
+  if (reliesOnTracking(catalog, publication)) return false;
+  await removeTracking(session, catalog, publication);
+  return true;
+}
+
+/** Sets the identities of what is tracked, and gives back those of what no longer is. The oids of what is tracked. */
+async function changeTables(
+  inputs: ReplicaIdentityInputs,
+  session: Session,
+  catalog: Catalog,
+  run: Run,
+): Promise<number[]> {
+  const { publication } = inputs;
   const tracked = planIdentities(catalog, inputs);
   const full = tracked.filter((entry) => entry.full).map(({ table }) => table.oid);
   const others = await readRecord(session, publication, full);
@@ -94,8 +141,7 @@ async function converge(
     },
   );
   logChanges(changes, catalog, run);
-  const oids = tracked.map(({ table }) => table.oid);
-  return outputsOf(session, await withIdentities(session, catalog, oids), inputs);
+  return tracked.map(({ table }) => table.oid);
 }
 
 function outputsOf(

@@ -15,6 +15,12 @@ export function tracksNewTables(catalog: Catalog, publication: string): boolean 
   return firing.includes(identityTrigger) && firing.includes(publishTrigger);
 }
 
+/** Whether one of the event triggers is there, in whatever state, or one of somebody else's with its name. */
+export function hasTracking(catalog: Catalog, publication: string): boolean {
+  const { identityTrigger, publishTrigger } = ownNames(publication);
+  return catalog.eventTriggers.some(({ name }) => name === identityTrigger || name === publishTrigger);
+}
+
 /**
  * Installs the event triggers that track new tables from their first row, or brings them in line with the selection.
  * They replace nothing: an event trigger of the same name that somebody else made is an error.
@@ -69,15 +75,10 @@ export async function installTracking(
 /**
  * Removes event triggers and functions, if they are there and carry a mark of this module. The functions go last: DDL
  * that has reached its triggers calls them until it is done, and fails where one is gone. All they may wait for on the
- * way is one lock for 100 ms. `true` when there were event triggers to remove.
+ * way is one lock for 100 ms.
  */
-export async function removeTracking(
-  session: Session,
-  catalog: Catalog,
-  publication: string,
-): Promise<boolean> {
+export async function removeTracking(session: Session, catalog: Catalog, publication: string): Promise<void> {
   const { schema, identityTrigger, publishTrigger } = ownNames(publication);
-  if (!catalog.schemas.some(({ name }) => name === schema)) return false;
   const ours = catalog.eventTriggers.filter(
     ({ name, comment }) =>
       (name === identityTrigger || name === publishTrigger) && parseMark(comment) !== undefined,
@@ -93,7 +94,6 @@ export async function removeTracking(
     await waitForOlderWriters(session, "2 s");
   }
   await runTogether(session, functions);
-  return ours.length > 0;
 }
 
 function eventTrigger(

@@ -4,6 +4,7 @@ import { replicaIdentity } from "../../provider/postgres/replicaIdentity";
 import { ownNames } from "../../provider/postgres/names";
 import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
 import { TARGET, testRun, type TestRun } from "../support/session";
+import { until } from "../support/until";
 
 const SELECTION = { schemas: ["public"], excludeTables: ["public.sessions"] };
 const COMMON = { ...TARGET, ...SELECTION, trackNewTables: true, managedBy: "shop/production/orders" };
@@ -18,7 +19,7 @@ beforeAll(async () => {
   db = await testDatabase({ profile: "neon" });
   await runSql(
     db.superuserUri,
-    `CREATE ROLE app LOGIN PASSWORD 'app'; GRANT CREATE ON DATABASE neondb TO app; GRANT ALL ON SCHEMA public TO app`,
+    `CREATE ROLE app LOGIN PASSWORD 'app'; GRANT CREATE ON DATABASE neondb TO app`,
   );
   const uri = new URL(db.ownerUri);
   uri.username = "app";
@@ -30,7 +31,8 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   run = testRun(db);
-  await owner(`
+  await db.sql(`
+    GRANT ALL ON SCHEMA public TO app;
     CREATE TABLE orders (id int, note text);
     CREATE TABLE parted (id int) PARTITION BY LIST (id);
     ALTER TABLE parted OWNER TO app;
@@ -38,11 +40,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await run.end();
-  await owner(`
-    DROP SCHEMA IF EXISTS public, elsewhere, _bemi, mine CASCADE;
-    CREATE SCHEMA public;
-    GRANT ALL ON SCHEMA public TO app;
-    DROP PUBLICATION IF EXISTS bemi;`);
+  await db.clear();
 });
 
 test("tables that another role makes are FULL, published and recorded, whatever way they come about", async () => {
@@ -91,8 +89,8 @@ test("tables that another role makes are FULL, published and recorded, whatever 
   expect(Object.entries(after).filter(([, { identity }]) => identity !== "d")).toEqual([
     ["public.moved", table("i", false)],
   ]);
-  expect(await owner("SELECT evtname FROM pg_event_trigger")).toEqual([]);
-  expect(await owner("SELECT nspname FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
+  expect(await db.sql("SELECT evtname FROM pg_event_trigger")).toEqual([]);
+  expect(await db.sql("SELECT nspname FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
 });
 
 test("the very first rows of a new table are written under its full identity", async () => {
@@ -148,12 +146,32 @@ test("an open migration that has added a table holds nobody's DDL up, and what w
 
 test("never fails DDL, not even when the record and the publication are in the way", async () => {
   await up();
-  await owner("DROP TABLE _bemi.identity; DROP PUBLICATION bemi");
+  await db.sql("DROP TABLE _bemi.identity; DROP PUBLICATION bemi");
   await runSql(app, "CREATE TABLE created (id int)");
   expect(await tables()).toMatchObject({ "public.created": { identity: "f", published: false } });
   // As pg_restore does.
   await runSql(app, "SET search_path = ''; CREATE TABLE public.restored (id int)");
   expect(await tables()).toMatchObject({ "public.restored": { identity: "f" } });
+});
+
+test("a table that is created while the first up runs is not overlooked", async () => {
+  const reader = await db.connect();
+  await reader.query("BEGIN; SELECT FROM orders");
+  const creating = replicaIdentity.create(IDENTITY, run);
+  await until(async () => {
+    const [row] = await db.sql<{ found: boolean }>(
+      "SELECT to_regclass('_bemi.identity') IS NOT NULL AS found",
+    );
+    return row?.found === true && (await db.sql("SELECT FROM _bemi.identity")).length > 0;
+  });
+  expect(await db.sql("SELECT FROM pg_event_trigger")).toEqual([]);
+  await runSql(app, "CREATE TABLE created (id int)");
+  await reader.query("COMMIT");
+  const identity = await creating;
+  expect(identity).toMatchObject({ wanted: 3, done: 3, pending: [], newTables: "event trigger" });
+  expect(await tables()).toMatchObject({ "public.created": { identity: "f" } });
+  await replicaIdentity.delete({ ...IDENTITY, ...identity }, run);
+  expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
 });
 
 test("follows the selection, and is switched off by trackNewTables", async () => {
@@ -172,12 +190,12 @@ test("follows the selection, and is switched off by trackNewTables", async () =>
   await publication.update({ ...PUBLICATION, ...published }, { ...PUBLICATION, trackNewTables: false }, run);
   await runSql(app, "CREATE TABLE late (id int)");
   expect(await tables()).toMatchObject({ "public.late": { identity: "d" } });
-  expect(await owner("SELECT evtname FROM pg_event_trigger")).toEqual([]);
+  expect(await db.sql("SELECT evtname FROM pg_event_trigger")).toEqual([]);
 });
 
 test("a disabled event trigger is drift and is enabled again", async () => {
   const { identity } = await up();
-  await owner("ALTER EVENT TRIGGER _bemi_publish DISABLE");
+  await db.sql("ALTER EVENT TRIGGER _bemi_publish DISABLE");
   await run.end();
   const observed = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
   expect(observed?.drift).toEqual({ "event triggers": "missing or disabled" });
@@ -186,16 +204,16 @@ test("a disabled event trigger is drift and is enabled again", async () => {
 });
 
 test("somebody else's event trigger of that name is not touched", async () => {
-  await owner(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+  await db.sql(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
     CREATE EVENT TRIGGER _bemi_identity ON ddl_command_end EXECUTE FUNCTION theirs()`);
   await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_identity" exists already/);
-  await owner("DROP EVENT TRIGGER _bemi_identity");
+  await db.sql("DROP EVENT TRIGGER _bemi_identity");
 });
 
 test("with a list of tables, a table that is made anew under its name is tracked again", async () => {
   const listed = { ...IDENTITY, schemas: undefined, tables: ["public.orders"], excludeTables: undefined };
   await replicaIdentity.create(listed, run);
-  await owner("DROP TABLE orders");
+  await db.sql("DROP TABLE orders");
   await runSql(
     app,
     "CREATE TABLE swapped (id int); ALTER TABLE swapped RENAME TO orders; CREATE TABLE other ()",
@@ -232,12 +250,8 @@ async function down(state: Parameters<typeof replicaIdentity.delete>[0]): Promis
   await replicaIdentity.delete(state, run);
 }
 
-async function owner<Row extends object>(statement: string): Promise<Row[]> {
-  return runSql<Row>(db.ownerUri, statement);
-}
-
 async function tables(): Promise<Record<string, { identity: string; published: boolean }>> {
-  const rows = await owner<{ name: string; identity: string; published: boolean }>(
+  const rows = await db.sql<{ name: string; identity: string; published: boolean }>(
     `SELECT n.nspname || '.' || c.relname AS name, c.relreplident AS identity,
             EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
                      WHERE p.pubname = 'bemi' AND (r.prrelid = c.oid

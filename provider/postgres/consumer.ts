@@ -46,7 +46,14 @@ export async function withRightsOf<Result>(
 
 /** Takes back what a destroy that was killed has left us of {@link withRightsOf}. */
 export async function giveBackRights(session: Session, role: string): Promise<void> {
-  if (session.serverVersion < 160000) return;
+  if (await keepsRights(session, role))
+    await session.query(`REVOKE ${quoteIdentifier(role)} FROM CURRENT_USER GRANTED BY CURRENT_USER`);
+  session.changed();
+}
+
+/** Whether there is something for {@link giveBackRights} to take back. */
+export async function keepsRights(session: Session, role: string): Promise<boolean> {
+  if (session.serverVersion < 160000) return false;
   const [own] = await session.query<{ found: boolean }>(
     `SELECT EXISTS (
        SELECT FROM pg_catalog.pg_auth_members m
@@ -55,9 +62,7 @@ export async function giveBackRights(session: Session, role: string): Promise<vo
           AND m.inherit_option AND NOT m.set_option AND NOT m.admin_option) AS found`,
     [role],
   );
-  if (own?.found === true)
-    await session.query(`REVOKE ${quoteIdentifier(role)} FROM CURRENT_USER GRANTED BY CURRENT_USER`);
-  session.changed();
+  return own?.found === true;
 }
 
 /** Ends all connections of the role and waits until they are gone, for at most 10 s. */

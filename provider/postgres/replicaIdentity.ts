@@ -15,6 +15,7 @@ import { firstFew, formatTableName, ownNames } from "./names";
 import { select, takesNewTables } from "./selection";
 import { reliesOnTracking } from "./publicationPlan";
 import type { Session } from "./session";
+import { hasCode } from "./sqlError";
 import { nameTables, tablesByOid } from "./tableRules";
 import { hasTracking, installTracking, removeTracking, tracksNewTables } from "./tracking";
 
@@ -194,7 +195,15 @@ async function leftoverDrift(session: Session, catalog: Catalog, state: State): 
   if (!hasRecord(catalog, publication)) return {};
   const tracked = planIdentities(catalog, state);
   const selected = tracked.map(({ table }) => table.oid);
-  const others = await readRecord(session, publication, selected);
+  let others: number[];
+  try {
+    others = await readRecord(session, publication, selected);
+  } catch (error) {
+    if (!hasCode(error, "42P01", "3F000")) throw error;
+    // A destroy was killed, and the server has gone on to drop it since the catalog was read.
+    session.changed();
+    return { "record of previous identities": "missing" };
+  }
   const byOid = tablesByOid(catalog);
   const left = planRestore(catalog, tracked, others, publication).filter(
     (oid) => byOid.get(oid)?.identity === "full",

@@ -6,7 +6,7 @@ import { recorded } from "../target";
 import { secret } from "../secrets";
 import { onBranch } from "./branch";
 import type { Catalog, RoleFacts } from "./catalog";
-import { giveBackRights } from "./consumer";
+import { giveBackRights, keepsRights } from "./consumer";
 import { preflight, serverFindings } from "./findings";
 import { verifyLoginOnce, verifyNewLogin } from "./login";
 import { existsAlready, formatMark, madeByResource, ownership, type Mark } from "./mark";
@@ -73,7 +73,7 @@ async function converge(
     const password = newPassword();
     run.checkpoint();
     const all = { attributes: [], leave: [], readOnly: true, connect: true };
-    await changeRole(session, { ...all, name, create: true, mark: formatMark(mark), password });
+    await changeRole(session, { ...all, name, create: true, mark: formatMark(mark), password }, run);
     return verified(outputsOf(session, name, password, true), session);
   }
 
@@ -94,7 +94,7 @@ async function converge(
   const { password } = state ?? {};
   const rotates = password === undefined || inputs.passwordVersion !== state?.passwordVersion;
   if (!rotates) {
-    if (changesSomething(change)) await alter(session, change, catalog);
+    if (changesSomething(change)) await alter(session, change, catalog, run);
     const outputs = outputsOf(session, name, password, created);
     if ((await verifyLoginOnce(run, loginOf(outputs, session))) === "ok") return outputs;
     run.log(`Role ${name} does not accept its stored password any more: a new one is set.`);
@@ -104,6 +104,7 @@ async function converge(
     session,
     rotates ? { ...change, password: fresh } : { ...nothing(name), password: fresh },
     catalog,
+    run,
   );
   return verified(outputsOf(session, name, fresh, created), session);
 }
@@ -114,9 +115,9 @@ function isOurs(role: RoleFacts, mark: Mark, session: Session, state: State | un
   return state?.created === true && madeByResource(role.comment, markOf(session, state));
 }
 
-async function alter(session: Session, change: RoleChange, catalog: Catalog): Promise<void> {
+async function alter(session: Session, change: RoleChange, catalog: Catalog, run: Run): Promise<void> {
   try {
-    await changeRole(session, change);
+    await changeRole(session, change, run);
   } catch (error) {
     if (!hasCode(error, "42501")) throw error;
     const { currentRole, version } = catalog.server;
@@ -196,6 +197,9 @@ async function driftOf(
     drift["readOnly"] = "the role is no longer read-only by default";
   if (created && role.memberOf.length > 0) drift["memberOf"] = role.memberOf;
   if (created && !role.mayConnect) drift["connect"] = "the role may not connect to the database";
+  // One of our own is shut out by such a destroy as well, which shows.
+  if (!created && (await keepsRights(session, role.name)))
+    drift["rights"] = "a destroy that was killed has left the role's rights to the owner";
   if (role.canLogin && role.mayConnect) {
     const login = password === "" ? "wrong password" : await verifyLoginOnce(run, loginOf(outputs, session));
     if (login !== "ok") drift["password"] = "the role does not accept the password in the stack's state";

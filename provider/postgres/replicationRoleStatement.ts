@@ -1,6 +1,8 @@
 import { randomInt } from "node:crypto";
+import type { Run } from "../kind";
 import { secret } from "../secrets";
 import type { RoleFacts } from "./catalog";
+import { quoteLiteral } from "./names";
 import { transaction, type Session } from "./session";
 
 /** What is to be done to the role, in one transaction. */
@@ -44,13 +46,43 @@ export function attributesToRestore(role: RoleFacts, created: boolean): string[]
 }
 
 /**
+ * Inside {@link BLOCK}, right after the statement with the password: where nested statements are tracked too,
+ * pg_stat_statements has recorded it in clear, and only a superuser may switch that off. So its entry is removed. Where
+ * that cannot be (the extension is not in this database, or we may not), the block hands out how the entry begins.
+ *
+ * All arguments are given, so that the call can only mean the extension's own function, not an overload of somebody
+ * else's in the same schema. The password is not among them: it would be one more parameter to log.
+ */
+const FORGET = `
+    IF current_setting('pg_stat_statements.track', true) = 'all' THEN
+      DECLARE
+        beginning CONSTANT text := format('ALTER ROLE %I PASSWORD ', name);
+      BEGIN
+        EXECUTE (
+          SELECT format(
+                   'SELECT %1$s.pg_stat_statements_reset(userid, dbid, queryid%2$s) FROM %1$s.pg_stat_statements
+                     WHERE userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+                       AND starts_with(query, $1)',
+                   p.pronamespace::regnamespace, repeat(', false', p.pronargs - 3))
+            FROM pg_extension e
+            JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+            JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+           WHERE e.extname = 'pg_stat_statements' AND p.proname = 'pg_stat_statements_reset' AND p.pronargs >= 3
+        ) USING beginning;
+      EXCEPTION WHEN others THEN
+        PERFORM set_config('pulumi_neon_bemi.recorded', beginning, true);
+      END;
+    END IF;`;
+
+/**
  * The block is constant: what it works on, the password included, comes in as a bound parameter, so that neither the
  * server's log nor pg_stat_statements shows it. An error inside would carry the inner statement, password and all, in
  * its context; the handler raises it anew without.
  *
  * What no handler can catch (the end of the connection, a line of log_lock_waits) has the same context. So the
  * statement with the password comes when the role's row is locked already, and waits for nobody. Nor may it warn, as 18
- * does of MD5.
+ * does of MD5. A server that is shut down within the milliseconds it takes to hash still logs it; the password is then
+ * rolled back, and opens nothing.
  */
 const BLOCK = `
 DO $block$
@@ -69,7 +101,7 @@ BEGIN
   IF change ? 'password' THEN
     PERFORM set_config('password_encryption', 'scram-sha-256', true);
     EXECUTE format('ALTER ROLE %I LOGIN', name);
-    EXECUTE format('ALTER ROLE %I PASSWORD %L', name, change ->> 'password');
+    EXECUTE format('ALTER ROLE %I PASSWORD %L', name, change ->> 'password');${FORGET}
   END IF;
   IF (change ->> 'readOnly')::boolean THEN
     EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', name);
@@ -94,14 +126,22 @@ END
 $block$`;
 
 /** Makes or alters the role in a transaction of its own: Neon forwards it to its control plane at the commit. */
-export async function changeRole(session: Session, change: RoleChange): Promise<void> {
+export async function changeRole(session: Session, change: RoleChange, run: Pick<Run, "log">): Promise<void> {
   try {
-    await transaction(session, async () => {
+    const recorded = await transaction(session, async () => {
       await session.query("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
         JSON.stringify(change),
       ]);
       await session.query(BLOCK);
+      const [row] = await session.query<{ beginning: string | null }>(
+        "SELECT pg_catalog.current_setting('pulumi_neon_bemi.recorded', true) AS beginning",
+      );
+      return row?.beginning;
     });
+    if (recorded)
+      run.log(
+        `The password of role ${change.name} is in pg_stat_statements, in clear: its "track" is "all", and it could not be made to forget from here. As a role that may, in a database with the extension, run: SELECT pg_stat_statements_reset(userid, dbid, queryid) FROM pg_stat_statements WHERE starts_with(query, ${quoteLiteral(recorded)})`,
+      );
   } finally {
     session.changed();
   }

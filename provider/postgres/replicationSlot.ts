@@ -4,7 +4,7 @@ import type { Kind, Run } from "../kind";
 import type { ReplicationSlotOutputs } from "../outputs";
 import { recorded } from "../target";
 import type { Catalog, SlotFacts } from "./catalog";
-import { dropSlot, shutOut, withRightsOf } from "./consumer";
+import { dropSlot, endConnections, shutOut, withRightsOf } from "./consumer";
 import { unlessGone } from "./gone";
 import { parseMark } from "./mark";
 import { quoteLiteral } from "./names";
@@ -67,10 +67,18 @@ async function remove(session: Session, { name, role, dropOnDestroy }: State, ru
     );
   run.checkpoint();
   const consumer = catalog.roles.find((facts) => facts.name === role);
+  if (consumer === undefined) {
+    await dropSlot(session, name, role);
+    return;
+  }
   // Only a role of our own is shut out: it is dropped next. Others keep what they have, also if this run is killed.
-  if (consumer !== undefined && parseMark(consumer.comment) !== undefined) await shutOut(session, consumer);
-  if (consumer === undefined) await dropSlot(session, name, role);
-  else await withRightsOf(session, role, () => dropSlot(session, name, role));
+  const ours = parseMark(consumer.comment) !== undefined;
+  if (ours) await shutOut(session, consumer);
+  await withRightsOf(session, role, async () => {
+    // One that is connected, and not reading yet, would make the slot anew.
+    if (ours) await endConnections(session, role);
+    await dropSlot(session, name, role);
+  });
 }
 
 function reasonToKeep(

@@ -133,6 +133,16 @@ test("an adopted role keeps all but its password and survives destroy", async ()
   expect(await roleRow("given")).toEqual(before);
 });
 
+test("rights of an adopted role that a killed destroy has left us are drift, and given back by up", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE lent LOGIN REPLICATION");
+  const state = await make(inputs("lent", { adopt: true }));
+  const before = await roleRow("lent");
+  await runSql(db.ownerUri, "GRANT lent TO neondb_owner WITH INHERIT TRUE, SET FALSE");
+  expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("rights");
+  expect((await replicationRole.update(state, state, newProcess())).password).toBe(state.password);
+  expect(await roleRow("lent")).toEqual(before);
+});
+
 test("a role that cannot do the work, or that another role made, is not adopted", async () => {
   await runSql(db.ownerUri, "CREATE ROLE weak LOGIN");
   await expect(replicationRole.create(inputs("weak", { adopt: true }), newProcess())).rejects.toThrow(

@@ -170,6 +170,8 @@ describe.each([17, 18] as const)("PostgreSQL %i, log_statement = ddl", (version)
       lines: lines.join("\n"),
     };
     expect(traces(places)).toEqual([]);
+    // Nor does anybody have to be told of it.
+    expect(places.lines).not.toContain("pg_stat_statements");
   });
 });
 

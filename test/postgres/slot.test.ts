@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import { LogicalReplicationService, PgoutputPlugin } from "pg-logical-replication";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
 import type { ReplicationSlotInputs } from "../../provider/inputs";
 import type { ReplicationRoleOutputs } from "../../provider/outputs";
 import { replicationRole } from "../../provider/postgres/replicationRole";
 import { replicationSlot } from "../../provider/postgres/replicationSlot";
 import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
 import { TARGET, testRun, type TestRun } from "../support/session";
+import { until } from "../support/until";
 
 let db: TestDatabase;
 let bemi: ReplicationRoleOutputs;
@@ -28,10 +30,14 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(consumers.splice(0).map((consumer) => consumer.stop()));
   await Promise.all(runs.splice(0).map((run) => run.end()));
-  await runSql(
-    db.superuserUri,
-    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active",
-  );
+  // The server may take a moment to notice that a consumer has gone.
+  await until(async () => {
+    await runSql(
+      db.superuserUri,
+      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active",
+    );
+    return (await slot()) === undefined;
+  });
 });
 
 afterAll(async () => {
@@ -53,6 +59,7 @@ function inputs(more: Partial<ReplicationSlotInputs> = {}): ReplicationSlotInput
 function consume(user: string, password: string): void {
   const uri = new URL(db.ownerUri);
   let stopped = false;
+  let ended = false;
   let service: LogicalReplicationService | undefined;
   const loop = async () => {
     while (!stopped) {
@@ -69,14 +76,21 @@ function consume(user: string, password: string): void {
       service.on("error", () => undefined);
       const plugin = new PgoutputPlugin({ protoVersion: 1, publicationNames: ["bemi"] });
       await service.subscribe(plugin, "bemi").catch(() => undefined);
+      // A connection whose request to stream was refused stays open otherwise.
+      await service.stop();
       await sleep(100);
     }
+    ended = true;
   };
   const running = loop();
   consumers.push({
     stop: async () => {
       stopped = true;
-      await service?.stop();
+      // An attempt to connect has to come to its end by itself: one that is stopped halfway never returns.
+      await until(async () => {
+        if (service?.isStop() === false) await service.stop();
+        return ended;
+      });
       await running;
     },
   });
@@ -128,6 +142,20 @@ test("destroy stops a consumer that keeps reconnecting, for good, and drops its 
     "SELECT count(*)::int AS n FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = 'neondb_owner'",
   );
   expect(left?.n).toBe(0);
+});
+
+test("destroy ends a connection that does not hold the slot yet, and could make it anew", async () => {
+  await makeSlot();
+  const uri = new URL(db.ownerUri);
+  uri.username = "bemi";
+  uri.password = bemi.password;
+  const early = new Client({ connectionString: uri.href });
+  early.on("error", () => undefined);
+  await early.connect();
+  await replicationSlot.delete(inputs(), newProcess());
+  await early.query("SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')").catch(() => undefined);
+  await early.end();
+  expect(await slot()).toBeUndefined();
 });
 
 test("only the slot goes, not the role: its login is drift, and up repairs it", async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parseStackConfig, StackConfigError } from "../../stackConfig";
 
 function mistakesOf(config: Record<string, string>): readonly string[] {
@@ -60,4 +61,8 @@ test("refuses two ways of saying what to track", () => {
   expect(
     mistakesOf({ ...minimal, "neon-bemi:schemas": '["public"]', "neon-bemi:allTables": "true" }),
   ).toEqual([expect.stringMatching(/^neon-bemi:schemas and neon-bemi:allTables exclude each other/)]);
+});
+
+test("the settings of the sandbox's stack are nobody's: a salt in them would refuse every other passphrase", () => {
+  expect(readFileSync("Pulumi.sandbox.yaml", "utf8")).not.toMatch(/encryptionsalt|projectId:/);
 });

@@ -97,14 +97,46 @@ export async function handOver(
   }
 }
 
-/** Drops the record, and the schema unless somebody keeps something in it. */
+/** SQLSTATE of a record that {@link dropRecord} leaves alone. */
+const IN_USE = "NB002";
+
+/**
+ * Drops the record, unless it has tables in it by now that are not among those given: `false`. Whoever has written to it
+ * has come to an end then, as the lock on it shows.
+ */
 export async function dropRecord(
+  session: Session,
+  publication: string,
+  done: readonly number[],
+): Promise<boolean> {
+  const record = `${quoteIdentifier(ownNames(publication).schema)}.identity`;
+  try {
+    await runTogether(session, [
+      `LOCK TABLE ${record}`,
+      `DO $do$ BEGIN
+         IF EXISTS (SELECT FROM ${record} r JOIN pg_class c ON c.oid = r.relid WHERE r.relid <> ALL ('{${done.join(",")}}'::oid[])) THEN
+           RAISE EXCEPTION 'the record is in use' USING ERRCODE = '${IN_USE}';
+         END IF;
+       END $do$`,
+      `DROP TABLE ${record}`,
+    ]);
+    return true;
+  } catch (error) {
+    if (hasCode(error, IN_USE)) return false;
+    if (!hasCode(error, "55P03")) throw error;
+    throw new UserError(
+      `A transaction that is still open has made a table that was tracked at once, so its replica identity could not be put back. When it has ended, run destroy again; what was done stays done.`,
+    );
+  }
+}
+
+/** Drops the schema, unless somebody keeps something in it. */
+export async function dropSchema(
   session: Session,
   publication: string,
   run: Pick<Run, "log">,
 ): Promise<void> {
   const { schema } = ownNames(publication);
-  await runTogether(session, [`DROP TABLE IF EXISTS ${quoteIdentifier(schema)}.identity`]);
   try {
     await runTogether(session, [`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)}`]);
   } catch (error) {

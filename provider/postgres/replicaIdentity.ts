@@ -8,7 +8,7 @@ import { withIdentities } from "./catalogQuery";
 import { preflight, selectionFindings, serverFindings } from "./findings";
 import { unlessGone } from "./gone";
 import { brokenByIdentity, describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
-import { dropRecord, ensureRecord, handOver, hasRecord, readRecord } from "./identityRecord";
+import { dropRecord, dropSchema, ensureRecord, handOver, hasRecord, readRecord } from "./identityRecord";
 import { changeIdentities, type IdentityChanges } from "./identityStatement";
 import { madeByResource, markOf, parseMark } from "./mark";
 import { firstFew, formatTableName, ownNames } from "./names";
@@ -226,30 +226,47 @@ async function putBack(state: State, run: Run, session: Session): Promise<void> 
   await removeTracking(session, catalog, publication);
   run.checkpoint();
   if (hasRecord(catalog, publication)) {
-    const restore = await readRecord(session, publication, []);
-    await handOver(session, catalog, publication, restore);
-    const changes = await changeIdentities(session, { schema, full: [], restore });
-    logChanges(changes, catalog, run);
-    if (changes.locked > 0) {
-      const left = await readRecord(session, publication, []);
-      throw new UserError(
-        `The replica identity of ${changes.locked} tables could not be put back, as other transactions kept them locked: ${nameTables(catalog, left)}. Run destroy again; what was done stays done.`,
-      );
-    }
+    let restored: readonly number[];
+    // Again, if a migration was open until now that has put a table of its own into the record.
+    do {
+      restored = await restoreAll(state, run, session, catalog);
+      run.checkpoint();
+      // An up that was killed may have left a publication that no state knows of. What it publishes keeps its identity,
+      // and the record stays for the destroy that follows the next up.
+      const left = isOurs(catalog, publication) ? await readRecord(session, publication, []) : [];
+      if (left.length > 0) {
+        run.log(
+          `The replica identity of ${left.length} tables stays FULL: an interrupted up left the publication ${publication}, which publishes them. Run up, then destroy again.`,
+        );
+        return;
+      }
+    } while (!(await dropRecord(session, publication, restored)));
   }
-  run.checkpoint();
-  // An up that was killed may have left a publication that no state knows of. What it publishes keeps its identity,
-  // and the record stays for the destroy that follows the next up.
-  if (hasRecord(catalog, publication) && isOurs(catalog, publication)) {
+  await dropSchema(session, publication, run);
+}
+
+/** Gives all tables in the record back what they had. Their oids. */
+async function restoreAll(
+  { publication }: State,
+  run: Run,
+  session: Session,
+  catalog: Catalog,
+): Promise<readonly number[]> {
+  const restore = await readRecord(session, publication, []);
+  await handOver(session, catalog, publication, restore);
+  const changes = await changeIdentities(session, {
+    schema: ownNames(publication).schema,
+    full: [],
+    restore,
+  });
+  logChanges(changes, catalog, run);
+  if (changes.locked > 0) {
     const left = await readRecord(session, publication, []);
-    if (left.length > 0) {
-      run.log(
-        `The replica identity of ${left.length} tables stays FULL: an interrupted up left the publication ${publication}, which publishes them. Run up, then destroy again.`,
-      );
-      return;
-    }
+    throw new UserError(
+      `The replica identity of ${changes.locked} tables could not be put back, as other transactions kept them locked: ${nameTables(catalog, left)}. Run destroy again; what was done stays done.`,
+    );
   }
-  await dropRecord(session, publication, run);
+  return restore;
 }
 
 function isOurs({ publications }: Catalog, name: string): boolean {

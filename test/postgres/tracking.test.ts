@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PublicationInputs, ReplicaIdentityInputs } from "../../provider/inputs";
 import { publication } from "../../provider/postgres/publication";
 import { replicaIdentity } from "../../provider/postgres/replicaIdentity";
@@ -172,6 +173,19 @@ test("a table that is created while the first up runs is not overlooked", async 
   expect(await tables()).toMatchObject({ "public.created": { identity: "f" } });
   await replicaIdentity.delete({ ...IDENTITY, ...identity }, run);
   expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
+});
+
+test("the table of a migration that ends while the trail is removed gets back what it had", async () => {
+  const everything = { ...IDENTITY, schemas: undefined, excludeTables: undefined, allTables: true as const };
+  const identity = await replicaIdentity.create(everything, run);
+  const migration = await db.connect();
+  await migration.query("BEGIN; CREATE TABLE created (id int)");
+  // For longer than destroy waits for what has reached the event triggers.
+  const ended = sleep(3_000).then(() => migration.query("COMMIT"));
+  await replicaIdentity.delete({ ...everything, ...identity }, run);
+  await ended;
+  expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
+  expect(await db.sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
 });
 
 test("follows the selection, and is switched off by trackNewTables", async () => {

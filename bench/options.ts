@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
 import { UserError } from "../provider/errors";
-
-const VERSIONS = [15, 16, 17, 18] as const;
+import { POSTGRES_VERSIONS, type PostgresVersion } from "../sandbox/compute";
 
 /** The parts of the benchmark, in the order they run for each number of tables. */
 export const PARTS = ["identities", "lifecycle", "read", "new-table"] as const;
@@ -11,13 +10,13 @@ export interface BenchOptions {
   /** Numbers of tables, ascending. 10 is always among them, to compare with. */
   readonly tables: readonly number[];
   /** Major version of the server. */
-  readonly postgres: (typeof VERSIONS)[number];
+  readonly postgres: PostgresVersion;
   readonly parts: readonly Part[];
   /** How often each thing is timed; the median counts. */
   readonly rounds: number;
 }
 
-const USAGE = `npm run bench [-- [--tables 1000,5000] [--postgres 15|16|17|18] [--only ${PARTS.join("|")}] [--rounds 5]]`;
+const USAGE = `npm run bench [-- [--tables 1000,5000] [--postgres ${POSTGRES_VERSIONS.join("|")}] [--only ${PARTS.join("|")}] [--rounds 5]]`;
 
 /** Reads the command line of `npm run bench`. */
 export function parseOptions(args: readonly string[]): BenchOptions {
@@ -25,10 +24,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const counts = tables.split(",").map(Number);
   if (!counts.every((count) => Number.isInteger(count) && count >= 1 && count <= 99_000))
     throw new UserError(`--tables ${tables} is not a list of numbers from 1 to 99000. Usage: ${USAGE}`);
-  const version = VERSIONS.find((known) => String(known) === postgres);
+  const version = POSTGRES_VERSIONS.find((known) => String(known) === postgres);
   if (version === undefined)
     throw new UserError(
-      `--postgres ${postgres} is not one of the sandbox's servers: ${VERSIONS.join(", ")}. Usage: ${USAGE}`,
+      `--postgres ${postgres} is not one of the sandbox's servers: ${POSTGRES_VERSIONS.join(", ")}. Usage: ${USAGE}`,
     );
   const part = PARTS.find((known) => known === only);
   if (only !== undefined && part === undefined)

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Client } from "pg";
+import type { PostgresVersion } from "../sandbox/compute";
 import { createCompute } from "../sandbox/postgres";
 
 /** A database on a real server that is measured. */
@@ -19,7 +20,7 @@ export interface OpenPlace extends Place {
 }
 
 export interface PlaceOptions {
-  readonly version: 15 | 16 | 17 | 18;
+  readonly version: PostgresVersion;
   readonly progress: (line: string) => void;
 }
 

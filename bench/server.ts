@@ -77,6 +77,8 @@ async function readUpdates({ superuserUri }: Place): Promise<number> {
       if (rowCount === 0) break;
       await sleep(10);
     }
+    // Up to 14, what is answered may be half a second old.
+    await client.query("SELECT pg_sleep(1) WHERE current_setting('server_version_num')::int < 150000");
     const { rows } = await client.query<{ updates: string }>(
       "SELECT n_tup_upd AS updates FROM pg_stat_sys_tables WHERE relid = 'pg_class'::regclass",
     );

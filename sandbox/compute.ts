@@ -1,3 +1,7 @@
+/** The major versions that a server can be of: those Neon has. */
+export const POSTGRES_VERSIONS = [14, 15, 16, 17, 18] as const;
+export type PostgresVersion = (typeof POSTGRES_VERSIONS)[number];
+
 /**
  * The seam of the sandbox: real PostgreSQL servers and their front doors on one side (`sandbox/postgres`), the Neon
  * API emulator on the other (`sandbox/neon`). A branch is one server with a data directory of its own.
@@ -41,7 +45,7 @@ export interface Compute {
 }
 
 export interface ComputeOptions {
-  readonly pgVersion: 15 | 16 | 17 | 18;
+  readonly pgVersion: PostgresVersion;
   /** Asked for every new connection at the front door of a branch; `false` refuses with Neon's message. */
   readonly admits: (branchId: string, clientAddress: string) => boolean;
   /** Asked first: why a branch takes no connection from anywhere, in the words for the client. Default: it does. */

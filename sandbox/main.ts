@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 import { startSandbox } from ".";
+import { POSTGRES_VERSIONS } from "./compute";
 import { UserError } from "./errors";
 import { FaultScriptError } from "./neon";
 import { whenOrphaned } from "./orphan";
 import type { SandboxOptions } from "./sandbox";
 
-const USAGE =
-  "Usage: npm run sandbox -- [--postgres 15|16|17|18] [--sql FILE ...] [--profile strict|neon] [--faults FILE]";
+const USAGE = `Usage: npm run sandbox -- [--postgres ${POSTGRES_VERSIONS.join("|")}] [--sql FILE ...] [--profile strict|neon] [--faults FILE]`;
 
 /**
  * `npm run sandbox`: starts a sandbox, prints its {@link SandboxInfo} as one JSON line on stdout and keeps it running
@@ -42,7 +42,7 @@ export async function main(args: string[]): Promise<number> {
 function sandboxOptions(args: string[]): SandboxOptions {
   const { postgres, sql, profile, faults } = parse(args);
   return {
-    postgres: postgres === undefined ? undefined : oneOf("--postgres", [15, 16, 17, 18] as const, postgres),
+    postgres: postgres === undefined ? undefined : oneOf("--postgres", POSTGRES_VERSIONS, postgres),
     sql,
     profile: profile === undefined ? undefined : oneOf("--profile", ["strict", "neon"] as const, profile),
     faults,

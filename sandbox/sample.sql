@@ -1,5 +1,5 @@
 -- The sandbox's default contents: a small shop with its billing, as an application's migrations would have left it.
--- Loads on PostgreSQL 15 to 18 as the owner role, which is no superuser.
+-- Loads on PostgreSQL 14 to 18 as the owner role, which is no superuser.
 
 CREATE SCHEMA billing;
 

@@ -1,3 +1,5 @@
+import type { PostgresVersion } from "./compute";
+
 /** What `npm run sandbox` prints as one JSON line, and what the rest of the repository uses a sandbox by. */
 export interface SandboxInfo {
   readonly apiUrl: string;
@@ -24,7 +26,7 @@ export interface Sandbox {
 
 export interface SandboxOptions {
   /** Default 17. */
-  readonly postgres?: 15 | 16 | 17 | 18;
+  readonly postgres?: PostgresVersion;
   /** SQL files loaded as the owner, in order. Default: the sample schema, `sandbox/sample.sql`. */
   readonly sql?: readonly string[];
   /** Default "strict". See design: what the owner role may do. */

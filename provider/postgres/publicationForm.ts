@@ -4,7 +4,7 @@ import { formatMark, madeByResource, type Mark } from "./mark";
 import { ownNames, quoteIdentifier, quoteLiteral } from "./names";
 import { membersOf } from "./publicationAdoption";
 import { optionsSql, planPublication, type Form } from "./publicationPlan";
-import { changeMembers } from "./publicationStatement";
+import { changeMembers, dropPublication } from "./publicationStatement";
 import type { PublicationInputs } from "../inputs";
 import type { Run } from "../kind";
 import type { Session } from "./session";
@@ -43,14 +43,15 @@ export async function emptyAndDrop(
   catalog: Catalog,
   publication: PublicationFacts,
 ): Promise<void> {
-  const quoted = quoteIdentifier(publication.name);
-  if (publication.allTables) await runTogether(session, [`ALTER PUBLICATION ${quoted} SET (publish = '')`]);
-  else {
+  if (publication.allTables) {
+    const quoted = quoteIdentifier(publication.name);
+    await runTogether(session, [`ALTER PUBLICATION ${quoted} SET (publish = '')`]);
+  } else {
     const tables = membersOf(catalog, publication.name).map(({ oid }) => oid);
     await changeMembers(session, { publication: publication.name, action: "DROP", tables });
   }
   await session.query("SELECT pg_catalog.pg_sleep(0.1)");
-  await runTogether(session, [`DROP PUBLICATION IF EXISTS ${quoted}`]);
+  await dropPublication(session, publication);
 }
 
 /** The publications that exist while the form changes, if this resource made them. */

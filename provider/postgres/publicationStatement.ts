@@ -1,6 +1,6 @@
 import type { Run } from "../kind";
 import { PARAMETERS_SQL, returnSql, runBlock, runTogether, waitForOlderWriters } from "./block";
-import type { TableFacts } from "./catalog";
+import type { PublicationFacts, TableFacts } from "./catalog";
 import { quoteIdentifier } from "./names";
 import type { PublicationPlan } from "./publicationPlan";
 import type { Session } from "./session";
@@ -70,11 +70,33 @@ export interface MemberOrder {
  */
 export async function changeMembers(session: Session, order: MemberOrder): Promise<MemberChanges> {
   if (order.tables.length === 0) return { locked: 0, refused: [] };
-  return (await runBlock<MemberChanges>(session, MEMBERS, order)) ?? { locked: 0, refused: [] };
+  const block = membersBlock(session.serverVersion);
+  return (await runBlock<MemberChanges>(session, block, order)) ?? { locked: 0, refused: [] };
+}
+
+/**
+ * From PostgreSQL 15 on, who adds a table locks the publication, and a DROP waits for it. Before, the table may end up
+ * in a publication that is gone: it can never be dropped then, and without a key its UPDATEs and DELETEs fail. So there
+ * who adds and who drops take this lock.
+ */
+const JOINING = "hashtext('pulumi-neon-bemi publication')";
+
+/** PL/pgSQL to run before a table is added to a publication; `oid` is an expression for the publication's. */
+export function joinSql(serverVersion: number, oid: string): string {
+  return serverVersion < 150000 ? `PERFORM pg_advisory_xact_lock_shared(${JOINING}, (${oid})::int4);` : "";
+}
+
+/** Drops a publication, if it is still there, and whatever has joined it until now leaves it. */
+export async function dropPublication(session: Session, { name, oid }: PublicationFacts): Promise<void> {
+  const lock = `SELECT pg_advisory_xact_lock(${JOINING}, ${oid}::oid::int4)`;
+  await runTogether(session, [
+    ...(session.serverVersion < 150000 ? [lock] : []),
+    `DROP PUBLICATION IF EXISTS ${quoteIdentifier(name)}`,
+  ]);
 }
 
 // ONLY: without it, PostgreSQL takes the children of an inheritance parent along. Partitions belong to their parent anyway.
-const MEMBERS = `
+const membersBlock = (serverVersion: number): string => `
 DECLARE
   pub name := ${PARAMETERS_SQL} ->> 'publication';
   action text := ${PARAMETERS_SQL} ->> 'action';
@@ -121,6 +143,7 @@ BEGIN
       EXIT WHEN pass > 0 AND clock_timestamp() > deadline;
       BEGIN
         PERFORM set_config('lock_timeout', CASE WHEN vacuumed[i] THEN '1500ms' ELSE '100ms' END, true);
+        ${joinSql(serverVersion, "SELECT p.oid FROM pg_publication p WHERE p.pubname = pub")}
         EXECUTE format('ALTER PUBLICATION %I %s TABLE ', pub, action) || names[i];
       EXCEPTION
         WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR duplicate_object THEN NULL;

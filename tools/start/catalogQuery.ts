@@ -1,11 +1,15 @@
 /**
- * One row per fact: (kind, object, value). Works on PostgreSQL 15 to 18: rows of catalogs whose columns differ between
+ * One row per fact: (kind, object, value). Works on PostgreSQL 14 to 18: rows of catalogs whose columns differ between
  * versions are taken as JSON, without what is only an oid.
  *
  * Privileges are compared as what they mean: an empty ACL stands for the default one, so that a GRANT that was taken
  * back compares equal although the catalog now spells the default out.
  */
-export const CATALOG_FACTS = `
+export function catalogFactsStatement(serverVersion: number): string {
+  // PostgreSQL 14 has no privileges on parameters, and publishes neither whole schemas nor parts of tables.
+  const from15 = (rows: string): string => (serverVersion < 150000 ? "" : `UNION ALL ${rows}`);
+  const published = serverVersion < 150000 ? "''" : PUBLISHED_PART;
+  return `
 WITH
 user_schema AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
@@ -37,8 +41,7 @@ secured (kind, name, acl) AS (
          coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE p.proacl IS NOT NULL OR n.oid IN (SELECT oid FROM user_schema)
-  UNION ALL
-  SELECT 'parameter', parname, paracl FROM pg_catalog.pg_parameter_acl
+  ${from15("SELECT 'parameter', parname, paracl FROM pg_catalog.pg_parameter_acl")}
 ),
 privilege AS (
   SELECT s.kind, s.name, a.grantor, a.grantee, a.privilege_type, a.is_grantable
@@ -84,15 +87,10 @@ fact (kind, object, value) AS (
            || pg_catalog.pg_get_userbyid(pubowner)
   FROM pg_catalog.pg_publication p
   UNION ALL
-  SELECT 'published table', pg_catalog.format('%I.%I in %I', n.nspname, c.relname, p.pubname),
-         pg_catalog.format('columns %s, rows %s', coalesce(r.prattrs::text, 'all'),
-                           coalesce(pg_catalog.pg_get_expr(r.prqual, r.prrelid), 'all'))
+  SELECT 'published table', pg_catalog.format('%I.%I in %I', n.nspname, c.relname, p.pubname), ${published}
   FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
   JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  UNION ALL
-  SELECT 'published schema', pg_catalog.format('%I in %I', n.nspname, p.pubname), ''
-  FROM pg_catalog.pg_publication_namespace s JOIN pg_catalog.pg_publication p ON p.oid = s.pnpubid
-  JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid
+  ${from15(PUBLISHED_SCHEMAS)}
   UNION ALL
   SELECT 'replica identity', pg_catalog.format('%I.%I', r.nspname, r.relname),
          CASE r.relreplident WHEN 'd' THEN 'default' WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full'
@@ -150,3 +148,13 @@ fact (kind, object, value) AS (
   FROM pg_catalog.pg_replication_slots
 )
 SELECT kind, object, value FROM fact ORDER BY kind, object`;
+}
+
+const PUBLISHED_PART = `
+  pg_catalog.format('columns %s, rows %s', coalesce(r.prattrs::text, 'all'),
+                    coalesce(pg_catalog.pg_get_expr(r.prqual, r.prrelid), 'all'))`;
+
+const PUBLISHED_SCHEMAS = `
+  SELECT 'published schema', pg_catalog.format('%I in %I', n.nspname, p.pubname), ''
+  FROM pg_catalog.pg_publication_namespace s JOIN pg_catalog.pg_publication p ON p.oid = s.pnpubid
+  JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid`;

@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import { CATALOG_FACTS } from "./catalogQuery";
+import { catalogFactsStatement } from "./catalogQuery";
 
 /** One thing that a database or project holds: its kind, its name, and what it is like. */
 export interface Fact {
@@ -27,7 +27,8 @@ export interface Difference {
  * @param client - connected to the database as a superuser: others do not see all of it.
  */
 export async function catalogFacts(client: Client): Promise<Fact[]> {
-  const { rows } = await client.query<Fact>(CATALOG_FACTS);
+  const { rows: settings } = await client.query<{ server_version_num: string }>("SHOW server_version_num");
+  const { rows } = await client.query<Fact>(catalogFactsStatement(Number(settings[0]?.server_version_num)));
   return rows;
 }
 

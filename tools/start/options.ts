@@ -1,24 +1,23 @@
 import { parseArgs } from "node:util";
 import { UserError } from "../../provider/errors";
-
-const VERSIONS = [15, 16, 17, 18] as const;
+import { POSTGRES_VERSIONS, type PostgresVersion } from "../../sandbox/compute";
 
 export interface StartOptions {
   /** Leaves the sandbox and the stack up until Ctrl-C, instead of destroying and comparing. */
   readonly keep: boolean;
   /** Major version of the sandbox's PostgreSQL. */
-  readonly postgres: (typeof VERSIONS)[number];
+  readonly postgres: PostgresVersion;
 }
 
-export const USAGE = "npm start [-- [--keep] [--postgres 15|16|17|18]]";
+export const USAGE = `npm start [-- [--keep] [--postgres ${POSTGRES_VERSIONS.join("|")}]]`;
 
 /** Reads the command line of `npm start`. */
 export function parseOptions(args: readonly string[]): StartOptions {
   const { keep, postgres } = read(args);
-  const version = VERSIONS.find((known) => String(known) === postgres);
+  const version = POSTGRES_VERSIONS.find((known) => String(known) === postgres);
   if (version === undefined) {
     throw new UserError(
-      `--postgres ${postgres} is not one of the sandbox's servers: ${VERSIONS.join(", ")}. Usage: ${USAGE}`,
+      `--postgres ${postgres} is not one of the sandbox's servers: ${POSTGRES_VERSIONS.join(", ")}. Usage: ${USAGE}`,
     );
   }
   return { keep, postgres: version };

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
+import type { PostgresVersion } from "../../../sandbox/compute";
 import { startEmulator, type Emulator, type LoggedExchange } from "../../../sandbox/neon";
 import type {
   Branch,
@@ -69,7 +70,7 @@ export async function startBench(
     readonly faults?: string;
     readonly pace?: number;
     /** Default 17, the version that needs no download. */
-    readonly pgVersion?: 15 | 16 | 17 | 18;
+    readonly pgVersion?: PostgresVersion;
     /** Default true; false where only settings and lists matter. */
     readonly servers?: boolean;
   } = {},

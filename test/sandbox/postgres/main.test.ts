@@ -112,7 +112,7 @@ describe("mistakes", () => {
   });
 
   test.each([
-    [["--postgres", "14"], '--postgres must be one of 15, 16, 17, 18, not "14".'],
+    [["--postgres", "13"], '--postgres must be one of 14, 15, 16, 17, 18, not "13".'],
     [["--profile", "lax"], '--profile must be one of strict, neon, not "lax".'],
     [["--port", "1"], "Unknown option '--port'"],
     [["extra"], "Unexpected argument 'extra'"],

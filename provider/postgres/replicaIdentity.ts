@@ -3,6 +3,7 @@ import { replicaIdentityInputs, type ReplicaIdentityInputs } from "../inputs";
 import type { Drift, Kind, Run } from "../kind";
 import type { ReplicaIdentityOutputs } from "../outputs";
 import { recorded as recordedTarget } from "../target";
+import { waitForOlderWriters } from "./block";
 import type { Catalog } from "./catalog";
 import { withIdentities } from "./catalogQuery";
 import { preflight, selectionFindings, serverFindings } from "./findings";
@@ -80,6 +81,8 @@ async function converge(
   if (watched || !inputs.trackNewTables || !(await track(inputs, session, before, run)))
     return outputsOf(session, await withIdentities(session, catalog, tracked), inputs);
 
+  // What was created in between is in a fresh catalog, once the transactions have ended that did not see the triggers.
+  await waitForOlderWriters(session, "2 s");
   const known = new Set(catalog.tables.map(({ oid }) => oid));
   const fresh = await session.catalog();
   const full = planIdentities(fresh, inputs).flatMap((entry) =>

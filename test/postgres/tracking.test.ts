@@ -167,10 +167,18 @@ test("a table that is created while the first up runs is not overlooked", async 
   });
   expect(await db.sql("SELECT FROM pg_event_trigger")).toEqual([]);
   await runSql(app, "CREATE TABLE created (id int)");
+  const migration = await db.connect();
+  await migration.query("BEGIN; CREATE TABLE late (id int)");
   await reader.query("COMMIT");
+  await until(async () => (await db.sql("SELECT FROM pg_event_trigger")).length > 0);
+  await sleep(300);
+  await migration.query("COMMIT");
   const identity = await creating;
-  expect(identity).toMatchObject({ wanted: 3, done: 3, pending: [], newTables: "event trigger" });
-  expect(await tables()).toMatchObject({ "public.created": { identity: "f" } });
+  expect(identity).toMatchObject({ wanted: 4, done: 4, pending: [], newTables: "event trigger" });
+  expect(await tables()).toMatchObject({
+    "public.created": { identity: "f" },
+    "public.late": { identity: "f" },
+  });
   await replicaIdentity.delete({ ...IDENTITY, ...identity }, run);
   expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
 });

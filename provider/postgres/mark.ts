@@ -1,3 +1,4 @@
+import { quoteLiteral } from "./names";
 import type { Session } from "./session";
 
 /**
@@ -36,6 +37,11 @@ export function markOf(
 /** The text of the COMMENT. Further lines may follow it: only the first one is the mark. */
 export function formatMark({ projectId, branchId, database, managedBy }: Mark): string {
   return PREFIX + JSON.stringify({ projectId, branchId, database, managedBy });
+}
+
+/** SQL that says whether a comment, an expression, begins as a mark does. */
+export function isMarkSql(comment: string): string {
+  return `starts_with(${comment}, ${quoteLiteral(PREFIX)})`;
 }
 
 /** The mark in a comment; `undefined` when the comment is not one of ours. */

@@ -1,6 +1,7 @@
 import { IN_BLOCK_SQL } from "./block";
 import type { Catalog } from "./catalog";
 import { judgeSql } from "./identityStatement";
+import { isMarkSql } from "./mark";
 import { ownNames, parseTableName, quoteIdentifier, quoteLiteral } from "./names";
 import { joinSql } from "./publicationStatement";
 import { ownSchemas, type Wanted } from "./selection";
@@ -138,9 +139,10 @@ const LOCKED_BY_COMMAND = `EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON 
                         WHERE d.datname = current_database() AND l.locktype = 'relation' AND l.relation = c.oid
                           AND l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock' AND l.granted)`;
 
-/** Whether `p` is the publication, or the one that is about to take its place. */
+/** Whether `p` is the publication, or the one that is about to take its place; not somebody else's of that name. */
 function isOurs(publication: string): string {
-  return `p.pubname IN (${quoteLiteral(publication)}, ${quoteLiteral(ownNames(publication).nextPublication)})`;
+  return `p.pubname IN (${quoteLiteral(publication)}, ${quoteLiteral(ownNames(publication).nextPublication)})
+                        AND ${isMarkSql("obj_description(p.oid, 'pg_publication')")}`;
 }
 
 /** Whether publication `p` lists the table, or a partitioned table above it. */

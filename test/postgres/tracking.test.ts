@@ -196,6 +196,15 @@ test("the table of a migration that ends while the trail is removed gets back wh
   expect(await db.sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
 });
 
+test("publications of others with such names are left alone", async () => {
+  await db.sql("CREATE PUBLICATION bemi FOR TABLE orders; CREATE PUBLICATION bemi_new");
+  await replicaIdentity.create(IDENTITY, run);
+  await runSql(app, "CREATE TABLE created (id int)");
+  expect(await db.sql("SELECT prrelid::regclass::text AS name FROM pg_publication_rel")).toEqual([
+    { name: "orders" },
+  ]);
+});
+
 test("follows the selection, and is switched off by trackNewTables", async () => {
   const { identity } = await up();
   const everywhere = { ...IDENTITY, schemas: undefined, allTables: true as const };

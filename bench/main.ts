@@ -1,7 +1,6 @@
-import { Cleanup } from "../tools/start/cleanup";
-import { describeFailure } from "../tools/start/failure";
-import { Interruption } from "../tools/start/interruption";
-import { Steps } from "../tools/start/steps";
+import type { Cleanup } from "../tools/start/cleanup";
+import { runCommand } from "../tools/start/command";
+import type { Steps } from "../tools/start/steps";
 import { figuresTable, type Figure } from "./figures";
 import { measureIdentities } from "./identities";
 import {
@@ -21,23 +20,8 @@ import { provideTables } from "./tables";
  *
  * @returns the exit code: 0 when all was measured, 128 and the signal's number when a signal ended it, else 1.
  */
-export async function main(args: readonly string[]): Promise<number> {
-  const interruption = new Interruption();
-  const cleanup = new Cleanup();
-  const steps = new Steps(process.stdout, interruption.signal);
-  let code = 0;
-  try {
-    await measure(parseOptions(args), steps, cleanup);
-  } catch (error) {
-    code = interruption.exitCode ?? 1;
-    if (interruption.exitCode === undefined) process.stderr.write(`\n${describeFailure(error)}\n`);
-  }
-  for (const failure of await cleanup.run()) {
-    code ||= 1;
-    process.stderr.write(`Cleaning up failed: ${describeFailure(failure)}\n`);
-  }
-  interruption.release();
-  return code;
+export function main(args: readonly string[]): Promise<number> {
+  return runCommand((steps, cleanup) => measure(parseOptions(args), steps, cleanup));
 }
 
 async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): Promise<void> {

@@ -61,6 +61,18 @@ export function startPlugin({ ownerUri, sslRootCert }: Place): Plugin {
 }
 
 function timed(session: Session, taken: { statement: string; ms: number }[]): Session {
+  return withQuery(session, async <Row extends object>(statement: string, values?: readonly unknown[]) => {
+    const started = performance.now();
+    try {
+      return await session.query<Row>(statement, values);
+    } finally {
+      taken.push({ statement, ms: performance.now() - started });
+    }
+  });
+}
+
+/** The session with another way to send statements, for whoever watches them or makes them fail. */
+export function withQuery(session: Session, query: Session["query"]): Session {
   return {
     target: session.target,
     serverVersion: session.serverVersion,
@@ -69,14 +81,7 @@ function timed(session: Session, taken: { statement: string; ms: number }[]): Se
     changed: () => {
       session.changed();
     },
-    async query<Row extends object>(statement: string, values?: readonly unknown[]): Promise<Row[]> {
-      const started = performance.now();
-      try {
-        return await session.query<Row>(statement, values);
-      } finally {
-        taken.push({ statement, ms: performance.now() - started });
-      }
-    },
+    query,
   };
 }
 

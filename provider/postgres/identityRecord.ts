@@ -3,7 +3,7 @@ import type { Run } from "../kind";
 import { runTogether } from "./block";
 import type { Catalog } from "./catalog";
 import { describeOwnership, formatMark, ownership, type Mark } from "./mark";
-import { ownNames, quoteIdentifier, quoteLiteral } from "./names";
+import { oidArray, ownNames, quoteIdentifier, quoteLiteral } from "./names";
 import { ownSchemas } from "./selection";
 import type { Session } from "./session";
 import { hasCode } from "./sqlError";
@@ -114,7 +114,7 @@ export async function dropRecord(
     await runTogether(session, [
       `LOCK TABLE ${record}`,
       `DO $do$ BEGIN
-         IF EXISTS (SELECT FROM ${record} r JOIN pg_class c ON c.oid = r.relid WHERE r.relid <> ALL ('{${done.join(",")}}'::oid[])) THEN
+         IF EXISTS (SELECT FROM ${record} r JOIN pg_class c ON c.oid = r.relid WHERE r.relid <> ALL ('${oidArray(done)}'::oid[])) THEN
            RAISE EXCEPTION 'the record is in use' USING ERRCODE = '${IN_USE}';
          END IF;
        END $do$`,
@@ -125,7 +125,7 @@ export async function dropRecord(
     if (hasCode(error, IN_USE)) return false;
     if (!hasCode(error, "55P03")) throw error;
     throw new UserError(
-      `A transaction that is still open has made a table that was tracked at once, so its replica identity could not be put back. When it has ended, run destroy again; what was done stays done.`,
+      "A transaction that is still open has made a table that was tracked at once, so its replica identity could not be put back. When it has ended, run destroy again; what was done stays done.",
     );
   }
 }

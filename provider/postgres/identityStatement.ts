@@ -1,5 +1,5 @@
 import { PARAMETERS_SQL, returnSql, runBlock } from "./block";
-import { quoteIdentifier, quoteLiteral } from "./names";
+import { oidArray, quoteIdentifier, quoteLiteral } from "./names";
 import type { Session } from "./session";
 
 /** What became of the tables that {@link changeIdentities} was given. */
@@ -89,11 +89,6 @@ async function changeSome(
     await session.query("SELECT pg_catalog.pg_advisory_unlock_all()").catch(() => undefined);
     throw error;
   }
-}
-
-/** An array literal: PostgreSQL reads thousands of oids from it in a fraction of the time it takes for JSON. */
-function oidArray(oids: readonly number[]): string {
-  return `{${oids.join(",")}}`;
 }
 
 function identityBlock(schema: string, restores: boolean): string {

@@ -58,6 +58,11 @@ export function quoteLiteral(text: string): string {
   return doubled.includes("\\") ? ` E'${doubled.replaceAll("\\", "\\\\")}'` : `'${doubled}'`;
 }
 
+/** An array literal: PostgreSQL reads thousands of oids from it in a fraction of the time it takes for JSON. */
+export function oidArray(oids: readonly number[]): string {
+  return `{${oids.join(",")}}`;
+}
+
 /** Orders names by code units: the same on every machine and server, whatever their locales. */
 export function compareNames(a: TableName, b: TableName): number {
   return compareText(a.schema, b.schema) || compareText(a.name, b.name);

@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { UserError } from "../errors";
 import { runTogether } from "./block";
-import type { Catalog, PublicationFacts, TableFacts } from "./catalog";
+import type { Catalog, PublicationFacts } from "./catalog";
 import { formatMark, type Mark } from "./mark";
 import { firstFew, formatTableName, quoteIdentifier, quoteLiteral } from "./names";
 import { formOf, wantsEverything } from "./publicationPlan";
 import { changeMembers } from "./publicationStatement";
 import type { Wanted } from "./selection";
 import type { Session } from "./session";
+import { membersOf } from "./tableRules";
 
 const before = z.object({
   comment: z.string().nullable(),
@@ -95,9 +96,4 @@ export async function giveBack(
     `ALTER PUBLICATION ${quoted} SET (publish = ${quoteLiteral(was.publish)}, publish_via_partition_root = ${String(was.viaRoot)}${generated})`,
     `COMMENT ON PUBLICATION ${quoted} IS ${was.comment === null ? "NULL" : quoteLiteral(was.comment)}`,
   ]);
-}
-
-/** The tables a publication lists by themselves. */
-export function membersOf(catalog: Catalog, publication: string): TableFacts[] {
-  return catalog.tables.filter(({ listedIn }) => listedIn.some((entry) => entry.publication === publication));
 }

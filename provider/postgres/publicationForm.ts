@@ -2,13 +2,13 @@ import { runTogether, waitForOlderWriters } from "./block";
 import type { Catalog, PublicationFacts } from "./catalog";
 import { formatMark, madeByResource, type Mark } from "./mark";
 import { ownNames, quoteIdentifier, quoteLiteral } from "./names";
-import { membersOf } from "./publicationAdoption";
 import { optionsSql, planPublication, type Form } from "./publicationPlan";
 import { changeMembers, dropPublication } from "./publicationStatement";
 import type { PublicationInputs } from "../inputs";
 import type { Run } from "../kind";
 import type { Session } from "./session";
 import { hasCode } from "./sqlError";
+import { membersOf } from "./tableRules";
 
 /**
  * Creates a publication with its mark, without tables where it is to be a list. `false` when our role may not: all

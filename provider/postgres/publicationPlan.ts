@@ -4,7 +4,7 @@ import type { Catalog, PublicationFacts, TableFacts } from "./catalog";
 import { planIdentities, trackTable, type TrackedTable } from "./identityPlan";
 import { parseMark } from "./mark";
 import type { Wanted as Selection } from "./selection";
-import { covers, tablesByOid } from "./tableRules";
+import { covers, membersOf, tablesByOid } from "./tableRules";
 import { tracksNewTables } from "./tracking";
 
 export type Form = PublicationOutputs["form"];
@@ -63,15 +63,17 @@ export function formOf(publication: PublicationFacts): Form {
  * UPDATEs and DELETEs fail where no event trigger sets their identity, so event triggers must not go before that changes.
  */
 export function reliesOnTracking(catalog: Catalog, name: string): boolean {
-  const publication = catalog.publications.find((found) => found.name === name);
-  if (publication === undefined || parseMark(publication.comment) === undefined) return false;
+  const publication = ownPublication(catalog, name);
+  if (publication === undefined) return false;
   return (
     publication.allTables ||
-    catalog.tables.some(
-      ({ partitioned, hasPrimaryKey, listedIn }) =>
-        partitioned && !hasPrimaryKey && listedIn.some((entry) => entry.publication === name),
-    )
+    membersOf(catalog, name).some(({ partitioned, hasPrimaryKey }) => partitioned && !hasPrimaryKey)
   );
+}
+
+/** The publication of this name, if a resource of this module made or adopted it. */
+export function ownPublication(catalog: Catalog, name: string): PublicationFacts | undefined {
+  return catalog.publications.find((found) => found.name === name && parseMark(found.comment) !== undefined);
 }
 
 /** What is to be done about a publication that exists, in the form it has. */
@@ -116,7 +118,7 @@ export function planPublication(
       covered.has(table.oid) || (found.root !== table && !covered.has(found.root.oid) && found.entry.safe)
     );
   };
-  const members = catalog.tables.filter(listed);
+  const members = membersOf(catalog, publication.name);
   return {
     add: add.map(({ root }) => root),
     remove: members.filter((table) => !keep(table)),

@@ -11,10 +11,10 @@ import { unlessGone } from "./gone";
 import { brokenByIdentity, describePending, fingerprint, planIdentities, planRestore } from "./identityPlan";
 import { dropRecord, dropSchema, ensureRecord, handOver, hasRecord, readRecord } from "./identityRecord";
 import { changeIdentities, type IdentityChanges } from "./identityStatement";
-import { madeByResource, markOf, parseMark } from "./mark";
+import { madeByResource, markOf } from "./mark";
 import { firstFew, formatTableName, ownNames } from "./names";
 import { select, takesNewTables } from "./selection";
-import { reliesOnTracking } from "./publicationPlan";
+import { ownPublication, reliesOnTracking } from "./publicationPlan";
 import type { Session } from "./session";
 import { hasCode } from "./sqlError";
 import { nameTables, tablesByOid } from "./tableRules";
@@ -236,7 +236,7 @@ async function putBack(state: State, run: Run, session: Session): Promise<void> 
       run.checkpoint();
       // An up that was killed may have left a publication that no state knows of. What it publishes keeps its identity,
       // and the record stays for the destroy that follows the next up.
-      const left = isOurs(catalog, publication) ? await readRecord(session, publication, []) : [];
+      const left = ownPublication(catalog, publication) ? await readRecord(session, publication, []) : [];
       if (left.length > 0) {
         run.log(
           `The replica identity of ${left.length} tables stays FULL: an interrupted up left the publication ${publication}, which publishes them. Run up, then destroy again.`,
@@ -270,10 +270,6 @@ async function restoreAll(
     );
   }
   return restore;
-}
-
-function isOurs({ publications }: Catalog, name: string): boolean {
-  return publications.some((found) => found.name === name && parseMark(found.comment) !== undefined);
 }
 
 function logChanges(changes: IdentityChanges, catalog: Catalog, run: Run): void {

@@ -53,6 +53,11 @@ export function publishes(
   return leaves.length > 0 && leaves.every((leaf) => publishesItself(publication, leaf, byOid));
 }
 
+/** The tables a publication lists by themselves. */
+export function membersOf(catalog: Catalog, publication: string): TableFacts[] {
+  return catalog.tables.filter(({ listedIn }) => listedIn.some((entry) => entry.publication === publication));
+}
+
 /** Whether no row of the table can escape the publication: there is none where it has no partition yet. */
 export function covers(
   publication: PublicationFacts,

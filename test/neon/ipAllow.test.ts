@@ -49,16 +49,6 @@ async function setListOf(path: string, ips: readonly string[], only = false): Pr
 const list = async () => (await listOf(bench.project)).ips;
 const setList = (ips: readonly string[], only = false) => setListOf(bench.project, ips, only);
 
-/** The calls that the work made. */
-async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const before = bench.log().length;
-  await work();
-  return bench
-    .log()
-    .slice(before)
-    .map(({ method, path }) => `${method} ${path}`);
-}
-
 describe("an entry", () => {
   test("does not restrict an open project unless told, and then gives back an open one", async () => {
     await setList([]);
@@ -131,7 +121,7 @@ describe("an entry", () => {
     const one = newOne();
     await one.up(inputs(["203.0.113.7"]));
     await setList(["198.51.100.1"], true);
-    expect(await callsOf(() => one.refresh())).toEqual([`GET ${bench.project}`]);
+    expect(await bench.callsOf(() => one.refresh())).toEqual([`GET ${bench.project}`]);
     expect(one.drift).toEqual({ "not on the IP Allow list": ["203.0.113.7"] });
     await one.up(inputs(["203.0.113.7"]));
     expect(await listOf(bench.project)).toEqual({ ips: ["198.51.100.1", "203.0.113.7"], only: true });
@@ -140,14 +130,14 @@ describe("an entry", () => {
   test("takes four requests to be added, and one to be found", async () => {
     await setList(["198.51.100.1"]);
     const { project } = bench;
-    const calls = await callsOf(() => newOne().up(inputs(["203.0.113.7"])));
+    const calls = await bench.callsOf(() => newOne().up(inputs(["203.0.113.7"])));
     expect([...calls].sort()).toEqual([
       `GET ${project}`,
       `GET ${project}`,
       `GET ${project}`,
       `PATCH ${project}`,
     ]);
-    expect(await callsOf(() => newOne().up(inputs(["203.0.113.7"])))).toEqual([`GET ${project}`]);
+    expect(await bench.callsOf(() => newOne().up(inputs(["203.0.113.7"])))).toEqual([`GET ${project}`]);
   });
 
   test("is refused in Neon's words where the plan lacks the feature, and is not remembered", async () => {

@@ -27,13 +27,7 @@ const inputs = () => ({ ...target, mode: "enable" as const });
 
 /** The calls that the work made, polling of operations apart. */
 async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const before = bench.log().length;
-  await work();
-  return bench
-    .log()
-    .slice(before)
-    .map(({ method, path }) => `${method} ${path}`)
-    .filter((call) => !call.includes("/operations/"));
+  return (await bench.callsOf(work)).filter((call) => !call.includes("/operations/"));
 }
 
 /** An application that queries all the time, and connects anew when its connection breaks. */

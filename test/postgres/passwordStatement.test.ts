@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Client } from "pg";
+import { withQuery } from "../../bench/plugin";
 import { changeRole } from "../../provider/postgres/replicationRoleStatement";
 import type { Session } from "../../provider/postgres/session";
 import { newDatabase, removeDatabases } from "../support/catalogState";
@@ -151,15 +152,9 @@ function passwordOf(trail: Trail): string {
 
 /** A session whose statements fail with everything the server says, which a real one keeps to itself. */
 function withErrorsOf(client: Client, session: Session): Session {
-  return {
-    target: session.target,
-    serverVersion: session.serverVersion,
-    address: session.address,
-    catalog: () => session.catalog(),
-    changed: () => {
-      session.changed();
-    },
-    query: async <Row extends object>(statement: string, values?: readonly unknown[]) =>
+  return withQuery(
+    session,
+    async <Row extends object>(statement: string, values?: readonly unknown[]) =>
       (await client.query<Row>(statement, values && [...values])).rows,
-  };
+  );
 }

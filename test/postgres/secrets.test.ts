@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
+import { withQuery } from "../../bench/plugin";
 import { redact } from "../../provider/secrets";
 import type { Session } from "../../provider/postgres/session";
 import { removeDatabases } from "../support/catalogState";
@@ -32,22 +33,14 @@ let mishap: Mishap | undefined;
 
 function newRun(): TrailRun {
   const run = testRun(db);
-  const watched = (session: Session): Session => ({
-    target: session.target,
-    serverVersion: session.serverVersion,
-    address: session.address,
-    catalog: () => session.catalog(),
-    changed: () => {
-      session.changed();
-    },
-    query: async <Row extends object>(statement: string, values?: readonly unknown[]) => {
+  const watched = (session: Session): Session =>
+    withQuery(session, async <Row extends object>(statement: string, values?: readonly unknown[]) => {
       const { password } = parse(values?.[0]);
       if (password !== undefined) passwords.push(password);
       const send = (): Promise<Row[]> => session.query<Row>(statement, values);
       if (!statement.includes("CREATE ROLE") || mishap === undefined) return send();
       return (await mishap(send)) as Row[];
-    },
-  });
+    });
   return { ...run, sql: (target, work, recorded) => run.sql(target, (s) => work(watched(s)), recorded) };
 }
 

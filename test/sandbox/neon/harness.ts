@@ -61,6 +61,8 @@ export interface Bench {
   /** The same, then waits until its operations are finished; fails if one is not. */
   readonly done: (method: string, path: string, body?: unknown) => Promise<Reply>;
   readonly log: () => LoggedExchange[];
+  /** The calls that some work made, as `GET /projects`. */
+  readonly callsOf: (work: () => Promise<unknown>) => Promise<string[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -148,6 +150,13 @@ export async function startBench(
     api,
     done,
     log: () => readRequestLog(requestLog),
+    callsOf: async (work) => {
+      const before = readRequestLog(requestLog).length;
+      await work();
+      return readRequestLog(requestLog)
+        .slice(before)
+        .map(({ method, path }) => `${method} ${path}`);
+    },
     close: async () => {
       await emulator.close();
       await compute.close();

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { discrepancies, type Change } from "../../tools/start/changes";
 import { startConsumer, type Consumer } from "../../tools/start/consumer";
@@ -65,8 +66,9 @@ async function capture(work: (recorder: Recorder) => Promise<void>): Promise<[Re
   try {
     const recorder = new Recorder(owner);
     await work(recorder);
-    await owner.query("SELECT pg_logical_emit_message(true, 'test', 'end')");
-    await consumer.reached("end", 20_000);
+    const lastWord = randomUUID();
+    await owner.query("SELECT pg_logical_emit_message(true, 'test', $1)", [lastWord]);
+    await consumer.reached(lastWord, 20_000);
     return [recorder, consumer.changes];
   } finally {
     await consumer.stop();
@@ -142,6 +144,28 @@ describe("what the application writes and the consumer captures", () => {
 });
 
 describe("the consumer", () => {
+  it("has reached a message when its whole transaction has arrived, and gets it only once", async () => {
+    const ids = async (): Promise<readonly (string | null | undefined)[]> => {
+      const consumer = await connect();
+      try {
+        await consumer.reached(lastWord, 20_000);
+        return consumer.changes.map(({ after }) => after?.["id"]);
+      } finally {
+        await consumer.stop();
+      }
+    };
+    let lastWord = "first of the transaction";
+    await owner.query("BEGIN");
+    await owner.query("SELECT pg_logical_emit_message(true, 'test', $1)", [lastWord]);
+    await owner.query("INSERT INTO keyed SELECT 1000 + i FROM generate_series(1, 5000) i");
+    await owner.query("COMMIT");
+    expect(await ids()).toHaveLength(5000);
+
+    lastWord = "another";
+    await owner.query("SELECT pg_logical_emit_message(true, 'test', $1)", [lastWord]);
+    expect(await ids()).toEqual([]);
+  });
+
   it("leaves an inactive slot behind when it stops", async () => {
     const consumer = await connect();
     const active = "SELECT active FROM pg_replication_slots WHERE slot_name = 'bemi'";

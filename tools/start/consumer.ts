@@ -28,8 +28,9 @@ export interface Consumer {
   /** Everything captured so far, in the order of the commits. */
   readonly changes: readonly Change[];
   /**
-   * Resolves when the logical message with this content has arrived, and with it every change committed before it.
-   * Rejects when the stream breaks, or nothing comes for `timeoutMs`.
+   * Resolves when the transaction with a logical message of this content has arrived and is acknowledged, and with it
+   * every change committed before: what stops now and starts again gets none of it twice. Rejects when the stream
+   * breaks, or nothing comes for `timeoutMs`.
    */
   reached(content: string, timeoutMs: number): Promise<void>;
   /** Ends the stream and waits until the server has noticed; the slot stays. */
@@ -155,6 +156,8 @@ class Stream {
   readonly failed: Promise<never>;
   private time = new Date(0);
   private readonly contents = new Set<string>();
+  /** Contents of the messages in the transaction that is arriving. */
+  private arriving: string[] = [];
   private arrived: (() => void) | undefined;
   private reject: (error: Error) => void = () => undefined;
 
@@ -190,10 +193,12 @@ class Stream {
         for (const relation of message.relations) this.add("Truncate", relation, null, null);
         return undefined;
       case "message":
-        this.contents.add(new TextDecoder().decode(message.content));
-        this.arrived?.();
+        this.arriving.push(new TextDecoder().decode(message.content));
         return undefined;
       case "commit":
+        for (const content of this.arriving) this.contents.add(content);
+        this.arriving = [];
+        this.arrived?.();
         // The client confirms one byte more than it is given. From the start of the commit record that is still short
         // of the next transaction; from its end it could reach into a commit that follows directly, and skip it.
         return message.commitLsn ?? undefined;

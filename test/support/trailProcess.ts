@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { withQuery } from "../../bench/plugin";
 import type { Session } from "../../provider/postgres/session";
 import { testRun } from "./session";
 import { Trail, type TrailArgs, type TrailRun, type TrailState } from "./trail";
@@ -20,15 +21,8 @@ export interface Order {
 /** Plays one command, and dies in the middle of it where ordered. The answer is how many statements it sent. */
 async function main(order: Order): Promise<number> {
   let statements = 0;
-  const watched = (session: Session): Session => ({
-    target: session.target,
-    serverVersion: session.serverVersion,
-    address: session.address,
-    catalog: () => session.catalog(),
-    changed: () => {
-      session.changed();
-    },
-    query: async <Row extends object>(statement: string, values?: readonly unknown[]) => {
+  const watched = (session: Session): Session =>
+    withQuery(session, async <Row extends object>(statement: string, values?: readonly unknown[]) => {
       statements += 1;
       const number = statements;
       const answer = session.query<Row>(statement, values);
@@ -38,8 +32,7 @@ async function main(order: Order): Promise<number> {
       else await new Promise((resolve) => setImmediate(resolve));
       process.kill(process.pid, "SIGKILL");
       return answer;
-    },
-  });
+    });
   const newRun = (): TrailRun => {
     const run = testRun(order);
     return { ...run, sql: (target, work, recorded) => run.sql(target, (s) => work(watched(s)), recorded) };

@@ -1,6 +1,7 @@
 import { PARAMETERS_SQL, returnSql, runBlock } from "./block";
 import { oidArray, quoteIdentifier, quoteLiteral } from "./names";
 import type { Session } from "./session";
+import { SqlError } from "./sqlError";
 
 /** What became of the tables that {@link changeIdentities} was given. */
 export interface IdentityChanges {
@@ -29,6 +30,9 @@ const PATIENCE = "10 s";
  */
 const SETTINGS = { lock_timeout: "100ms", synchronous_commit: "off" };
 
+/** Class of the SQLSTATEs of a statement that somebody has cancelled. */
+const OPERATOR_INTERVENTION = "57";
+
 /** What one statement came to. */
 interface Outcome extends IdentityChanges {
   /** Whether the time was up before every table had its turn. */
@@ -50,6 +54,8 @@ interface Outcome extends IdentityChanges {
  *   to FULL again which the destroy that follows has put back.
  * - Where there are publications, the server itself judges each change in the transaction that makes it: a table on
  *   which UPDATE or DELETE would now be refused is rolled back and reported. EXPLAIN runs that check, and no row.
+ * - Tables that nobody holds are tried without an exception handler, which takes a second transaction ID each. Where
+ *   that fails after all, the statement ends, and another one handles what may happen to any of the tables left.
  *
  * @param onProgress is told how many tables are left, before each statement but the first
  * @param patience an interval: for how long one statement works, and goes on trying for tables that are locked
@@ -71,19 +77,28 @@ export async function changeIdentities(
   }
 }
 
-async function changeSome(
+/** One statement, and another one where the first one has met with something. */
+async function changeSome(session: Session, order: IdentityOrder, patience: string): Promise<Outcome> {
+  if (order.restore.length > 0) return await runOnce(session, order, patience, true);
+  try {
+    return await runOnce(session, order, patience, false);
+  } catch (error) {
+    if (!(error instanceof SqlError) || error.code.startsWith(OPERATOR_INTERVENTION)) throw error;
+    return await runOnce(session, order, patience, true);
+  }
+}
+
+/** @param guarded whether whatever may happen to a table is handled, instead of ending the statement */
+async function runOnce(
   session: Session,
   { schema, full, restore }: IdentityOrder,
   patience: string,
+  guarded: boolean,
 ): Promise<Outcome> {
+  const parameters = { full: oidArray(full), restore: oidArray(restore), patience, guarded };
   try {
-    const parameters = { full: oidArray(full), restore: oidArray(restore), patience };
-    const outcome = await runBlock<Outcome>(
-      session,
-      identityBlock(schema, restore.length > 0),
-      parameters,
-      SETTINGS,
-    );
+    const block = identityBlock(schema, restore.length > 0);
+    const outcome = await runBlock<Outcome>(session, block, parameters, SETTINGS);
     return outcome ?? { locked: 0, refused: [], indexGone: [], cut: false };
   } catch (error) {
     await session.query("SELECT pg_catalog.pg_advisory_unlock_all()").catch(() => undefined);
@@ -102,14 +117,18 @@ function identityBlock(schema: string, restores: boolean): string {
                SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
                 WHERE i.indrelid = c.oid AND i.indisreplident) END
         FROM pg_class c WHERE c.oid = ANY (wanted)`;
+  const setting = `
+        SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost
+          FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'`;
+  const targets = restores ? `${setting} UNION ALL ${restoringSql(record)}` : setting;
   return `
 DECLARE
-  parameters jsonb := ${PARAMETERS_SQL};
-  wanted oid[] := parameters ->> 'full';
-  leaving oid[] := parameters ->> 'restore';
-  patience interval := parameters ->> 'patience';
-  deadline timestamptz := clock_timestamp() + patience;
-  judged boolean := EXISTS (SELECT FROM pg_publication);
+  wanted oid[];
+  leaving oid[];
+  patience interval;
+  guarded bool;
+  deadline timestamptz;
+  judged bool;
   refused jsonb := '[]';
   index_gone jsonb := '[]';
   given_up oid[] := '{}';
@@ -122,17 +141,22 @@ DECLARE
   table_oid oid;
   table_name text;
   statement text;
-  particular bool;
+  careful bool;
   judging bool;
   restoring bool;
   lost name;
 BEGIN
+  SELECT p ->> 'full', p ->> 'restore', p ->> 'patience', p ->> 'guarded',
+         clock_timestamp() + (p ->> 'patience')::interval, EXISTS (SELECT FROM pg_publication)
+    INTO wanted, leaving, patience, guarded, deadline, judged
+    FROM (SELECT ${PARAMETERS_SQL}) AS parameters (p);
   PERFORM set_config('lock_timeout', '15s', true);
   PERFORM pg_advisory_lock(${turn});
   DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid);
   BEGIN
     -- Without ON CONFLICT, which takes half as long again. Event triggers write to the record as well, but seldom.
-    ${note} AND NOT EXISTS (SELECT FROM ${record} r WHERE r.relid = c.oid);
+    ${note} AND NOT EXISTS (SELECT FROM ${record} r WHERE r.relid = c.oid)
+      ORDER BY c.oid;
   EXCEPTION WHEN unique_violation THEN
     ${note} ON CONFLICT DO NOTHING;
   END;
@@ -150,29 +174,26 @@ BEGIN
     END IF;
     -- Those that somebody holds come last, as they may cost the whole lock timeout. Partitions come in the other order than
     -- statements lock them in: side by side with one, we would hold it up at each of its partitions.
-    FOR table_oid, table_name, statement, particular, judging, restoring, lost IN
-      WITH target AS (
-        SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost
-          FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'
-        ${restores ? `UNION ALL ${restoringSql(record)}` : ""}),
-      step AS (
-        SELECT t.*, format('%I.%I', n.nspname, t.relname) AS name,
-               t.oid IN (SELECT l.relation FROM pg_locks l WHERE ${lockedByOthers}) AS busy,
-               judged AND t.relkind = 'r' AND t.clause IS NOT NULL AS judging
-          FROM target t JOIN pg_namespace n ON n.oid = t.relnamespace
-         WHERE t.oid <> ALL (given_up))
+    FOR table_oid, table_name, statement, careful, judging, restoring, lost IN
       SELECT s.oid, s.name,
              CASE WHEN s.oid = ANY (vacuumed) THEN 'SET LOCAL lock_timeout = ''1500ms''; ' ELSE '' END
                || coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT'),
-             s.judging OR s.restoring, s.judging, s.restoring, s.lost
-        FROM step s ORDER BY s.busy, s.oid DESC
+             -- Every hundredth, to look at the clock.
+             guarded OR judged OR s.busy OR s.oid::int8 % 100 = 0, s.judging, s.restoring, s.lost
+        -- No WITH: around a volatile function, it would keep all rows aside first.
+        FROM (SELECT t.*, format('%I.%I', n.nspname, t.relname) AS name,
+                     t.oid IN (SELECT l.relation FROM pg_locks l WHERE ${lockedByOthers}) AS busy,
+                     judged AND t.relkind = 'r' AND t.clause IS NOT NULL AS judging
+                FROM (${targets}) t
+                JOIN pg_namespace n ON n.oid = t.relnamespace
+               WHERE t.oid <> ALL (given_up)) s
+       ORDER BY s.busy, s.oid DESC
     LOOP
-      -- Every expression here is prepared anew after every commit: for most tables there are two.
-      BEGIN
-        EXECUTE statement;
-        -- The altered table is locked, so its name is settled. Before, somebody may have given that name to another one.
-        IF particular OR to_regclass(table_name)::oid IS DISTINCT FROM table_oid OR clock_timestamp() > deadline THEN
-          IF to_regclass(table_name)::oid IS DISTINCT FROM table_oid THEN RAISE undefined_table; END IF;
+      -- Every expression here is prepared anew after every commit: for most tables there are three.
+      IF careful THEN
+        BEGIN
+          EXECUTE statement;
+          ${CHECK_NAME}
           IF judging THEN
             ${judgeSql("table_name", "table_oid")}
           END IF;
@@ -180,19 +201,21 @@ BEGIN
           IF lost IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
             index_gone := index_gone || jsonb_build_object('oid', table_oid::int8, 'index', lost);
           END IF;
-          again := again OR clock_timestamp() > deadline;
-          EXIT WHEN clock_timestamp() > deadline;
-        END IF;
-      EXCEPTION
-        WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN
-          again := true;
-          EXIT WHEN clock_timestamp() > deadline;
-        WHEN others THEN
-          given_up := given_up || table_oid;
-          IF jsonb_array_length(refused) < 10 THEN
-            refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
-          END IF;
-      END;
+        EXCEPTION
+          WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN
+            again := true;
+          WHEN others THEN
+            given_up := given_up || table_oid;
+            IF jsonb_array_length(refused) < 10 THEN
+              refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
+            END IF;
+        END;
+        again := again OR clock_timestamp() > deadline;
+        EXIT WHEN clock_timestamp() > deadline;
+      ELSE
+        EXECUTE statement;
+        ${CHECK_NAME}
+      END IF;
       COMMIT;
     END LOOP;
     EXIT WHEN NOT again;
@@ -217,6 +240,10 @@ BEGIN
   PERFORM pg_advisory_unlock(${turn});
 END`;
 }
+
+/** The altered table is locked, so its name is settled. Before, somebody may have given that name to another one. */
+const CHECK_NAME =
+  "IF to_regclass(table_name) IS DISTINCT FROM table_oid THEN RAISE undefined_table; END IF;";
 
 /** What the tables in the record are to become again. An index of the same name serves; without one, it is the default. */
 function restoringSql(record: string): string {

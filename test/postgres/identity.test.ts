@@ -1,7 +1,8 @@
+import { withQuery } from "../../bench/plugin";
 import { changeIdentities } from "../../provider/postgres/identityStatement";
 import { replicaIdentity } from "../../provider/postgres/replicaIdentity";
 import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
-import { testRun, type TestRun } from "../support/session";
+import { testRun, withSessions, type TestRun } from "../support/session";
 import { identityInputs } from "../support/stack";
 import { BASIC_TABLES, identities } from "../support/tables";
 import { until } from "../support/until";
@@ -158,10 +159,50 @@ test("a table that is locked all the time is left pending, the others are done, 
   expect((await identities(db))["public.plain"]).toBe("d");
 });
 
+test("a table that is locked when its turn comes, and not before, is waited for", async () => {
+  // Holds up the first change, that of the table made last, until the lock is there.
+  await runSql(
+    db.superuserUri,
+    `CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() c WHERE c.objid = 'public.parted_1'::regclass) THEN
+         PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
+       END IF;
+     END $$;
+     CREATE EVENT TRIGGER hold ON ddl_command_end EXECUTE FUNCTION hold()`,
+  );
+  const reader = await db.connect();
+  await reader.query("SELECT pg_advisory_lock(1)");
+  const statements: string[] = [];
+  const watched = withSessions(run, (session) =>
+    withQuery(session, (statement, values) => {
+      statements.push(statement);
+      return session.query(statement, values);
+    }),
+  );
+  const created = replicaIdentity.create(INPUTS, watched);
+  await until(async () => {
+    const waiting = await db.sql("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    return waiting.length === 1;
+  });
+  await reader.query("BEGIN; SELECT * FROM plain; SELECT pg_advisory_unlock(1)");
+  await until(async () => (await identities(db))["public.nothing"] === "f");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await reader.query("COMMIT");
+
+  const outputs = await created;
+  await runSql(db.superuserUri, "DROP EVENT TRIGGER hold; DROP FUNCTION hold()");
+  expect(outputs).toMatchObject({ wanted: 10, done: 10, pending: [] });
+  // The second statement is one that takes a lock timeout for what it is.
+  expect(statements.filter((text) => /^DO [\s\S]*REPLICA IDENTITY/.test(text))).toHaveLength(2);
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+});
+
 test("what one statement has no time for is done in the next ones, with word of how far it is", async () => {
   const before = await identities(db);
   const plain = identityInputs({ tables: ["public.plain"] });
   await replicaIdentity.create(plain, run);
+  // Beside a publication, each change is judged, and the clock looked at after each.
+  await db.sql("CREATE PUBLICATION elsewhere");
   const left: number[] = [];
   await run.session(async (session) => {
     const full = (await session.catalog()).tables.flatMap(({ oid, schema }) =>

@@ -6,7 +6,7 @@ import { redact } from "../../provider/secrets";
 import type { Session } from "../../provider/postgres/session";
 import { removeDatabases } from "../support/catalogState";
 import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
-import { TARGET, testRun } from "../support/session";
+import { TARGET, testRun, withSessions } from "../support/session";
 import { Trail, type TrailArgs, type TrailRun } from "../support/trail";
 
 const ARGS: TrailArgs = { ...TARGET, schemas: ["public"] };
@@ -32,7 +32,6 @@ let errors: string[];
 let mishap: Mishap | undefined;
 
 function newRun(): TrailRun {
-  const run = testRun(db);
   const watched = (session: Session): Session =>
     withQuery(session, async <Row extends object>(statement: string, values?: readonly unknown[]) => {
       const { password } = parse(values?.[0]);
@@ -41,7 +40,7 @@ function newRun(): TrailRun {
       if (!statement.includes("CREATE ROLE") || mishap === undefined) return send();
       return (await mishap(send)) as Row[];
     });
-  return { ...run, sql: (target, work, recorded) => run.sql(target, (s) => work(watched(s)), recorded) };
+  return withSessions(testRun(db), watched);
 }
 
 function parse(value: unknown): { password?: string } {

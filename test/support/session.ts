@@ -76,6 +76,17 @@ export function testRun(
   };
 }
 
+/** The same process with other sessions, for whoever watches their statements or makes them fail. */
+export function withSessions<SomeRun extends Run>(
+  run: SomeRun,
+  wrap: (session: Session) => Session,
+): SomeRun {
+  return {
+    ...run,
+    sql: (target, work, recorded) => run.sql(target, (session) => work(wrap(session)), recorded),
+  };
+}
+
 const NO_NEON = new Proxy({} as NeonApi, {
   get: (_, method) => {
     throw new Error(`A SQL kind asked Neon's API: ${String(method)}.`);

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { withQuery } from "../../bench/plugin";
 import type { Session } from "../../provider/postgres/session";
-import { testRun } from "./session";
+import { testRun, withSessions } from "./session";
 import { Trail, type TrailArgs, type TrailRun, type TrailState } from "./trail";
 
 /** One command for {@link main}, in a process that can be killed. */
@@ -33,10 +33,7 @@ async function main(order: Order): Promise<number> {
       process.kill(process.pid, "SIGKILL");
       return answer;
     });
-  const newRun = (): TrailRun => {
-    const run = testRun(order);
-    return { ...run, sql: (target, work, recorded) => run.sql(target, (s) => work(watched(s)), recorded) };
-  };
+  const newRun = (): TrailRun => withSessions(testRun(order), watched);
   const state = JSON.parse(readFileSync(order.stateFile, "utf8")) as TrailState;
   const trail = new Trail(newRun, state, (now) => {
     writeFileSync(order.stateFile, JSON.stringify(now));

@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import type { BemiStatus } from "../../components";
 import type { Change, Row } from "./changes";
 import type { Difference } from "./catalogs";
 import type { Outcome } from "./stack";
@@ -135,16 +136,7 @@ export function dialog(connection: {
 }
 
 /** What the stack's output `status` says, in words. */
-export function readiness(status: {
-  readonly ready: boolean;
-  readonly walLevel: string;
-  readonly serverVersion: string;
-  readonly publishedTables: string;
-  readonly fullIdentity: string;
-  readonly slotState: string;
-  readonly newTables: string;
-  readonly degraded: readonly string[];
-}): string {
+export function readiness(status: BemiStatus): string {
   return fields([
     ["Ready", status.ready ? "yes" : "no"],
     ["PostgreSQL", `${status.serverVersion}, wal_level ${status.walLevel}`],

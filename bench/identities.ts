@@ -7,7 +7,7 @@ import { cpuOf, mostLocks } from "./server";
 import { resetTables } from "./tables";
 
 /** How the one statement that changes identities is known among the others. */
-const CHANGES = /^DO [\s\S]*REPLICA IDENTITY/;
+export const CHANGES = /^DO [\s\S]*REPLICA IDENTITY/;
 
 interface Timing {
   readonly wall: number;

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { UserError } from "../provider/errors";
 import { POSTGRES_VERSIONS, type PostgresVersion } from "../sandbox/compute";
+import { parsePostgres } from "../tools/start/options";
 
 /** The parts of the benchmark, in the order they run for each number of tables. */
 export const PARTS = ["identities", "lifecycle", "read", "new-table"] as const;
@@ -24,11 +25,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const counts = tables.split(",").map(Number);
   if (!counts.every((count) => Number.isInteger(count) && count >= 1 && count <= 99_000))
     throw new UserError(`--tables ${tables} is not a list of numbers from 1 to 99000. Usage: ${USAGE}`);
-  const version = POSTGRES_VERSIONS.find((known) => String(known) === postgres);
-  if (version === undefined)
-    throw new UserError(
-      `--postgres ${postgres} is not one of the sandbox's servers: ${POSTGRES_VERSIONS.join(", ")}. Usage: ${USAGE}`,
-    );
+  const version = parsePostgres(postgres, USAGE);
   const part = PARTS.find((known) => known === only);
   if (only !== undefined && part === undefined)
     throw new UserError(

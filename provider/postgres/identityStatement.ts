@@ -79,6 +79,7 @@ export async function changeIdentities(
 
 /** One statement, and another one where the first one has met with something. */
 async function changeSome(session: Session, order: IdentityOrder, patience: string): Promise<Outcome> {
+  // Where identities are given back, at once: a statement that ends takes along what it knew of indexes that are gone.
   if (order.restore.length > 0) return await runOnce(session, order, patience, true);
   try {
     return await runOnce(session, order, patience, false);
@@ -210,8 +211,10 @@ BEGIN
               refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
             END IF;
         END;
-        again := again OR clock_timestamp() > deadline;
-        EXIT WHEN clock_timestamp() > deadline;
+        IF clock_timestamp() > deadline THEN
+          again := true;
+          EXIT;
+        END IF;
       ELSE
         EXECUTE statement;
         ${CHECK_NAME}

@@ -2,13 +2,9 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { refusal } from "../support/run";
-import { runSql, testDatabase, type TestDatabase, type TestDatabaseOptions } from "../support/postgres";
+import { MATRIX, runSql, testDatabase, type TestDatabase } from "../support/postgres";
 import { TARGET, testRun } from "../support/session";
 import { Trail } from "../support/trail";
-
-/** `TEST_POSTGRES=14,15,16,17,18` runs the whole matrix. */
-const VERSIONS = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as Version[];
-type Version = NonNullable<TestDatabaseOptions["version"]>;
 
 const UP = { ...TARGET, schemas: ["public"] };
 
@@ -20,7 +16,7 @@ const BLOATED = `
   DELETE FROM bloated WHERE id % 2 = 0;
   CREATE TABLE calm (id int);`;
 
-describe.each(VERSIONS)("PostgreSQL %i", (version) => {
+describe.each(MATRIX)("PostgreSQL %i", (version) => {
   let db: TestDatabase;
   let trail: Trail;
 

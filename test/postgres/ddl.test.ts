@@ -2,14 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import type { RoleOutputs } from "../../provider/outputs";
 import { startConsumer, type Consumer } from "../../tools/start/consumer";
-import { runSql, testDatabase, type TestDatabase, type TestDatabaseOptions } from "../support/postgres";
+import { MATRIX, runSql, testDatabase, type TestDatabase } from "../support/postgres";
 import { refusal } from "../support/run";
 import { TARGET, testRun } from "../support/session";
 import { Trail, type TrailArgs } from "../support/trail";
-
-/** `TEST_POSTGRES=14,15,16,17,18` runs the whole matrix. */
-const VERSIONS = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as Version[];
-type Version = NonNullable<TestDatabaseOptions["version"]>;
 
 /** Every way in which a table comes to be tracked; the table is then `public.fresh` or a partition that is. */
 const WAYS: Readonly<Record<string, string>> = {
@@ -27,7 +23,7 @@ const SELECTIONS: readonly Partial<TrailArgs>[] = [
   { allTables: true },
 ];
 
-describe.each(VERSIONS)("PostgreSQL %i", (version) => {
+describe.each(MATRIX)("PostgreSQL %i", (version) => {
   let db: TestDatabase;
   let trail: Trail;
   const clients: Client[] = [];

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { runSql, testDatabase, type TestDatabase, type TestDatabaseOptions } from "../support/postgres";
+import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
 import { TARGET, testRun } from "../support/session";
 import { Trail, type TrailArgs } from "../support/trail";
 
-type Version = NonNullable<TestDatabaseOptions["version"]>;
-
-/** Tables that PostgreSQL would refuse writes on, if they were tracked as any other: `id` and `a` are written. */
+/** Tables whose writes PostgreSQL would refuse, if all of them were tracked in the same way: `id` and `a` are written. */
 const TABLES = {
   /** A foreign publication lists it with a column list. */
   partly_published: "id int PRIMARY KEY, a int",
@@ -27,7 +25,7 @@ const STEPS: readonly Partial<TrailArgs>[] = [
   { schemas: ["public"] },
 ];
 
-describe.each([17, 18] as Version[])("PostgreSQL %i: generated columns and column lists", (version) => {
+describe.each([17, 18] as const)("PostgreSQL %i: generated columns and column lists", (version) => {
   let db: TestDatabase;
   let trail: Trail;
   const names = Object.keys(TABLES).filter((name) => version >= 18 || !ONLY_18.includes(name));

@@ -4,14 +4,10 @@ import type { RoleOutputs } from "../../provider/outputs";
 import { startConsumer, type Consumer } from "../../tools/start/consumer";
 import { Audit, differences, type Audited } from "../support/audit";
 import { LockWatch } from "../support/lockWatch";
-import { runSql, testDatabase, type TestDatabase, type TestDatabaseOptions } from "../support/postgres";
+import { MATRIX, runSql, testDatabase, type TestDatabase } from "../support/postgres";
 import { TARGET, testRun } from "../support/session";
 import { Trail, type TrailArgs } from "../support/trail";
 import { SHARED, STREAMED, Workload, WORKLOAD_SQL } from "../support/workload";
-
-/** `TEST_POSTGRES=14,15,16,17,18` runs the whole matrix, about a minute each. */
-const VERSIONS = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as Version[];
-type Version = NonNullable<TestDatabaseOptions["version"]>;
 
 /** How long one transaction holds a table, in milliseconds, while something is changed about it. */
 const HELD_MS = 5_000;
@@ -55,7 +51,7 @@ const ALWAYS = new Set(
   ),
 );
 
-describe.each(VERSIONS)("PostgreSQL %i, under eight writers", (version) => {
+describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
   let db: TestDatabase;
   let workload: Workload;
   let watch: LockWatch;

@@ -3,6 +3,9 @@ import { Client } from "pg";
 import type { PostgresVersion } from "../../sandbox/compute";
 import { createCompute, type PostgresCompute } from "../../sandbox/postgres";
 
+/** The servers of the tests that are run on any: 17, or all in `TEST_POSTGRES=14,15,16,17,18`. */
+export const MATRIX = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as PostgresVersion[];
+
 export interface TestDatabaseOptions {
   /** Default 17, the version that needs no download. */
   readonly version?: PostgresVersion;

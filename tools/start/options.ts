@@ -14,13 +14,18 @@ export const USAGE = `npm start [-- [--keep] [--postgres ${POSTGRES_VERSIONS.joi
 /** Reads the command line of `npm start`. */
 export function parseOptions(args: readonly string[]): StartOptions {
   const { keep, postgres } = read(args);
-  const version = POSTGRES_VERSIONS.find((known) => String(known) === postgres);
+  return { keep, postgres: parsePostgres(postgres, USAGE) };
+}
+
+/** Reads the value of `--postgres`; `usage` is part of the error. */
+export function parsePostgres(given: string, usage: string): PostgresVersion {
+  const version = POSTGRES_VERSIONS.find((known) => String(known) === given);
   if (version === undefined) {
     throw new UserError(
-      `--postgres ${postgres} is not one of the sandbox's servers: ${POSTGRES_VERSIONS.join(", ")}. Usage: ${USAGE}`,
+      `--postgres ${given} is not one of the sandbox's servers: ${POSTGRES_VERSIONS.join(", ")}. Usage: ${usage}`,
     );
   }
-  return { keep, postgres: version };
+  return version;
 }
 
 function read(args: readonly string[]): { keep: boolean; postgres: string } {

@@ -16,6 +16,21 @@ const BLOATED = `
   DELETE FROM bloated WHERE id % 2 = 0;
   CREATE TABLE calm (id int);`;
 
+/** Ends the worker and takes its brakes away; again where the next worker is back on the table before that. */
+const SPEED_UP = `
+  DO $$ BEGIN
+    SET LOCAL lock_timeout = '200ms';
+    LOOP
+      PERFORM pg_stat_clear_snapshot();
+      PERFORM pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker';
+      BEGIN
+        ALTER TABLE bloated RESET (autovacuum_vacuum_cost_delay, autovacuum_vacuum_cost_limit);
+        EXIT;
+      EXCEPTION WHEN lock_not_available THEN
+      END;
+    END LOOP;
+  END $$`;
+
 describe.each(MATRIX)("PostgreSQL %i", (version) => {
   let db: TestDatabase;
   let trail: Trail;
@@ -70,11 +85,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
 
     // The worker gets through, at full speed.
     await owner("ALTER TABLE calm SET (autovacuum_enabled = false)");
-    await runSql(
-      db.superuserUri,
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'",
-    );
-    await owner("ALTER TABLE bloated RESET (autovacuum_vacuum_cost_delay, autovacuum_vacuum_cost_limit)");
+    await runSql(db.superuserUri, SPEED_UP);
     await owner("VACUUM (FREEZE) bloated");
     await trail.up(UP);
     expect(await identities()).toEqual({ bloated: "f", calm: "f" });

@@ -1,21 +1,6 @@
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
-
-const PACKAGE_STANDS_ALONE = {
-  rooms: ["sandbox", "tools", "test", "bench"],
-  message: "The package never depends on the sandbox, the tools or the tests.",
-};
-
-/**
- * The arrows between the rooms: what the files of a room may not import. Types are free where a room only needs to
- * name the shape of another room's data.
- */
-function closed(files, arrows) {
-  const patterns = arrows.flatMap(({ rooms, message, allowTypeImports = false }) =>
-    rooms.map((room) => ({ regex: `^(\\.\\./)+${room}(/|$)`, message, allowTypeImports })),
-  );
-  return { files, rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns }] } };
-}
+import { floors } from "./tools/rooms/rule.mjs";
 
 export default tseslint.config(
   { ignores: ["dist/", "node_modules/", "coverage/"] },
@@ -24,7 +9,9 @@ export default tseslint.config(
     files: ["**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { rooms: { rules: { floors } } },
     rules: {
+      "rooms/floors": "error",
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/switch-exhaustiveness-check": [
         "error",
@@ -45,42 +32,14 @@ export default tseslint.config(
     files: ["jest.config.js"],
     languageOptions: { sourceType: "commonjs" },
   },
-  closed(
-    ["components/**/*.ts"],
-    [
-      PACKAGE_STANDS_ALONE,
-      {
-        rooms: ["provider"],
-        message: "Components declare; they may use the provider's types only.",
-        allowTypeImports: true,
-      },
-    ],
-  ),
-  closed(
-    ["provider/*.ts", "provider/postgres/**/*.ts"],
-    [
-      PACKAGE_STANDS_ALONE,
-      { rooms: ["components"], message: "The provider does not know who declares its resources." },
-    ],
-  ),
-  closed(
-    ["provider/neon/**/*.ts"],
-    [
-      PACKAGE_STANDS_ALONE,
-      { rooms: ["components"], message: "The provider does not know who declares its resources." },
-      {
-        rooms: ["postgres"],
-        message: "provider/neon knows nothing of provider/postgres; the arrow points the other way.",
-      },
-    ],
-  ),
-  closed(
-    ["sandbox/**/*.ts"],
-    [
-      {
-        rooms: ["tools", "test", "bench", "provider", "components"],
-        message: "The sandbox plays Neon and the server; it knows neither the package nor its tests.",
-      },
-    ],
-  ),
+  {
+    files: ["components/**/*.ts"],
+    rules: {
+      // A program that declares resources must not load the provider: the provider runs in the plugin process.
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        { patterns: [{ regex: "/provider/", message: "Components declare.", allowTypeImports: true }] },
+      ],
+    },
+  },
 );

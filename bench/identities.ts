@@ -81,7 +81,7 @@ async function byResource(place: Place, trackNewTables: boolean): Promise<OurTim
   const plugin = startPlugin(place);
   try {
     const pid = await plugin.session(async (session) => {
-      const [row] = await session.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      const [row] = await session.read<{ pid: number }>("SELECT pg_backend_pid() AS pid");
       return row?.pid;
     });
     const inputs = {

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { UserError } from "../provider/errors";
+import { UserError } from "../provider/contract/errors";
 import { POSTGRES_VERSIONS, type PostgresVersion } from "../sandbox/compute";
 import { parsePostgres } from "../tools/start/options";
 

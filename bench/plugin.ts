@@ -1,9 +1,11 @@
-import { CommandMemory } from "../provider/command";
-import type { Run } from "../provider/kind";
-import type { NeonApi } from "../provider/neon/api";
-import type { Login } from "../provider/postgres/connection";
-import { Sessions, type Session } from "../provider/postgres/session";
-import type { ResolvedTarget } from "../provider/target";
+import { CommandMemory } from "../provider/plugin/commandMemory";
+import type { Run } from "../provider/contract/kind";
+import type { NeonApi } from "../provider/contract/neonApi";
+import type { Login } from "../provider/postgres/session/connection";
+import type { Session } from "../provider/contract/session";
+import { Sessions } from "../provider/postgres/session/sessions";
+import type { ResolvedTarget } from "../provider/contract/target";
+import { watchedSession } from "../test/support/watchedSession";
 import type { Place } from "./place";
 
 /** What the inputs of every SQL kind start with. */
@@ -61,28 +63,14 @@ export function startPlugin({ ownerUri, sslRootCert }: Place): Plugin {
 }
 
 function timed(session: Session, taken: { statement: string; ms: number }[]): Session {
-  return withQuery(session, async <Row extends object>(statement: string, values?: readonly unknown[]) => {
+  return watchedSession(session, async (statement, send) => {
     const started = performance.now();
     try {
-      return await session.query<Row>(statement, values);
+      return await send();
     } finally {
       taken.push({ statement, ms: performance.now() - started });
     }
   });
-}
-
-/** The session with another way to send statements, for whoever watches them or makes them fail. */
-export function withQuery(session: Session, query: Session["query"]): Session {
-  return {
-    target: session.target,
-    serverVersion: session.serverVersion,
-    address: session.address,
-    catalog: () => session.catalog(),
-    changed: () => {
-      session.changed();
-    },
-    query,
-  };
 }
 
 const NO_NEON = new Proxy({} as NeonApi, {

@@ -1,4 +1,4 @@
-import type { Drift, Kind, Run } from "../provider/kind";
+import type { Drift, Kind, Run } from "../provider/contract/kind";
 import {
   publication,
   readAccess,

@@ -1,8 +1,8 @@
-import { adapt, silenceHost } from "./adapter";
-import { assertFresh } from "./freshness";
+import { adapt, silenceHost } from "./plugin/adapter";
+import { assertFresh } from "./plugin/freshness";
 import { apiRole as apiRoleKind, ipAllow as ipAllowKind, logicalReplicationKind, systemClock } from "./neon";
 import * as sql from "./postgres";
-import { createHost } from "./run";
+import { createHost } from "./plugin/host";
 
 // Loaded by the engine's plugin process, through the one-line reference that each resource carries.
 assertFresh();

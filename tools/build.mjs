@@ -23,7 +23,7 @@ const MOST_ATTEMPTS = 3;
 
 /** Whether dist is what the sources as they are now compile to. */
 export function isBuilt(project) {
-  const compiled = path.join(project, "dist", "provider", "freshness.js");
+  const compiled = path.join(project, "dist", "provider", "plugin", "freshness.js");
   return existsSync(compiled) && load(compiled).isFresh(project, "all");
 }
 
@@ -58,12 +58,12 @@ async function compile(project) {
   const stamp = path.join(dist, "sources.sha256");
   rmSync(stamp, { force: true });
   // Without its output the compiler's memory of what it wrote last time is wrong, and it would write nothing.
-  if (!existsSync(path.join(dist, "provider", "freshness.js")))
+  if (!existsSync(path.join(dist, "provider", "plugin", "freshness.js")))
     rmSync(dist, { recursive: true, force: true });
   const tsc = require.resolve("typescript/bin/tsc");
   const code = await exitCode(process.execPath, [tsc, "-p", "tsconfig.build.json"], project);
   if (code !== 0) return "failed";
-  const freshness = load(path.join(dist, "provider", "freshness.js"));
+  const freshness = load(path.join(dist, "provider", "plugin", "freshness.js"));
   removeOrphans(project, freshness.ALL_ROOMS);
   copySql(project, freshness.ALL_ROOMS);
   const text = freshness.stampText(project);

@@ -1,11 +1,11 @@
-import { UnfinishedError, UserError } from "../errors";
-import { apiRoleInputs, type ApiRoleInputs } from "../inputs";
-import type { Kind, Run } from "../kind";
-import type { ApiRoleOutputs } from "../outputs";
-import { recorded, type ResolvedTarget, type Target } from "../target";
-import { secret } from "../secrets";
+import { isGone, UnfinishedError, UserError } from "../contract/errors";
+import { apiRoleInputs, type ApiRoleInputs } from "../contract/inputs";
+import type { Kind, Run } from "../contract/kind";
+import type { ApiRoleOutputs } from "../contract/outputs";
+import { recorded, type ResolvedTarget, type Target } from "../contract/target";
+import { secret } from "../contract/secrets";
 import { directAddress } from "./connection";
-import { isGone, NeonError, OperationError } from "./errors";
+import { NeonError, OperationError } from "./errors";
 
 /**
  * A role made through Neon's API. Neon makes every such role a member of `neon_superuser` with CREATEROLE, CREATEDB,

@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import { UserError } from "../errors";
-import { secret } from "../secrets";
-import type { NeonApi, NeonProject } from "./api";
+import { UserError } from "../contract/errors";
+import { secret } from "../contract/secrets";
+import type { NeonApi, NeonProject } from "../contract/neonApi";
 import { backoff, systemClock, type Clock } from "./clock";
 import { NeonError } from "./errors";
 import { isPending, waitForOperations } from "./operations";

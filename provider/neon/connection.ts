@@ -1,7 +1,7 @@
-import { UserError } from "../errors";
-import { secret } from "../secrets";
-import type { ResolvedTarget } from "../target";
-import type { NeonApi } from "./api";
+import { UserError } from "../contract/errors";
+import { secret } from "../contract/secrets";
+import type { ResolvedTarget } from "../contract/target";
+import type { NeonApi } from "../contract/neonApi";
 
 /** How to log in to a database as its owner. Lives in memory only. */
 export interface ConnectionDetails {

@@ -1,5 +1,5 @@
-import { UserError } from "../errors";
-import { redact } from "../secrets";
+import { UserError } from "../contract/errors";
+import { redact } from "../contract/secrets";
 import { pathOf, type NeonRequest } from "./requests";
 
 /** How a request failed. */
@@ -20,6 +20,7 @@ const NOT_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"]);
 
 /** A request that Neon refused or did not answer. Says what to do; never holds the API key. */
 export class NeonError extends UserError {
+  override readonly gone: boolean;
   readonly method: NeonRequest["method"];
   readonly path: string;
   readonly status: number | undefined;
@@ -29,6 +30,7 @@ export class NeonError extends UserError {
 
   constructor(request: NeonRequest, baseUrl: string, failure: NeonFailure) {
     super(redact(describe(request, baseUrl, failure)));
+    this.gone = failure.status === 404;
     this.method = request.method;
     this.path = pathOf(request);
     this.status = failure.status;
@@ -64,13 +66,10 @@ export class OperationError extends UserError {
   }
 }
 
-/** Whether an error says that the thing asked for, or something it is part of, does not exist (any more). */
-export function isGone(error: unknown): boolean {
-  return error instanceof TargetNotFound || (error instanceof NeonError && error.status === 404);
-}
-
 /** The project has no branch, or the branch no database, of that name. */
-export class TargetNotFound extends UserError {}
+export class TargetNotFound extends UserError {
+  override readonly gone = true;
+}
 
 function describe(request: NeonRequest, baseUrl: string, failure: NeonFailure): string {
   const call = `${request.method} ${pathOf(request)}`;

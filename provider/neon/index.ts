@@ -1,7 +1,7 @@
-export type { NeonApi } from "./api";
+export type { NeonApi } from "../contract/neonApi";
 export { createNeonApi, type NeonApiOptions } from "./client";
 export { connectTo, type ConnectionDetails } from "./connection";
-export { isGone, NeonError, OperationError, TargetNotFound } from "./errors";
+export { NeonError, OperationError, TargetNotFound } from "./errors";
 export { resolveTarget } from "./resolve";
 export { apiRole } from "./apiRole";
 export { ipAllow } from "./ipAllow";

@@ -1,10 +1,10 @@
-import { UnfinishedError, UserError } from "../errors";
-import { ipAllowInputs, type IpAllowInputs } from "../inputs";
-import type { Drift, Kind, Run } from "../kind";
-import type { IpAllowOutputs } from "../outputs";
-import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "./api";
+import { isGone, UnfinishedError, UserError } from "../contract/errors";
+import { ipAllowInputs, type IpAllowInputs } from "../contract/inputs";
+import type { Drift, Kind, Run } from "../contract/kind";
+import type { IpAllowOutputs } from "../contract/outputs";
+import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "../contract/neonApi";
 import { systemClock, type Clock } from "./clock";
-import { isGone, NeonError } from "./errors";
+import { NeonError } from "./errors";
 import {
   changedByOthers,
   coveredBy,

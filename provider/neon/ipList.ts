@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { UserError } from "../errors";
+import { UserError } from "../contract/errors";
 
 /** One entry of a project's IP Allow list: an address, a CIDR block or a range `first-last`, both ends included. */
 export interface IpEntry {

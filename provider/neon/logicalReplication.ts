@@ -1,11 +1,10 @@
-import { UserError } from "../errors";
-import { logicalReplicationInputs, type LogicalReplicationInputs } from "../inputs";
-import type { Kind, Run } from "../kind";
-import type { LogicalReplicationOutputs } from "../outputs";
-import { recorded, type RecordedTarget, type Target } from "../target";
-import type { NeonProject } from "./api";
+import { isGone, UserError } from "../contract/errors";
+import { logicalReplicationInputs, type LogicalReplicationInputs } from "../contract/inputs";
+import type { Kind, Run } from "../contract/kind";
+import type { LogicalReplicationOutputs } from "../contract/outputs";
+import { recorded, type RecordedTarget, type Target } from "../contract/target";
+import type { NeonProject } from "../contract/neonApi";
 import { backoff, systemClock, type Clock } from "./clock";
-import { isGone } from "./errors";
 
 /** How long a restarted compute may take until it says `logical`, cold start included, in milliseconds. */
 const RESTART_DEADLINE = 180_000;
@@ -145,7 +144,7 @@ function probe(
     target,
     async (session) => {
       await look?.(session);
-      const [row] = await session.query<{ wal_level: string }>("SHOW wal_level");
+      const [row] = await session.read<{ wal_level: string }>("SHOW wal_level");
       return { where: recorded(session.target), walLevel: row?.wal_level ?? "unknown" };
     },
     before,

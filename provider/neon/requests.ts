@@ -1,5 +1,5 @@
-import { UserError } from "../errors";
-import type { NeonSettingsPatch } from "./api";
+import { UserError } from "../contract/errors";
+import type { NeonSettingsPatch } from "../contract/neonApi";
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 type Project = readonly ["projects", string];

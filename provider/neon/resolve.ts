@@ -1,8 +1,8 @@
-import { UserError } from "../errors";
-import type { RecordedTarget, ResolvedTarget, Target } from "../target";
-import type { NeonApi, NeonBranch, NeonEndpoint } from "./api";
+import { isGone, UserError } from "../contract/errors";
+import type { RecordedTarget, ResolvedTarget, Target } from "../contract/target";
+import type { NeonApi, NeonBranch, NeonEndpoint } from "../contract/neonApi";
 import { connectTo, directAddress } from "./connection";
-import { isGone, TargetNotFound } from "./errors";
+import { TargetNotFound } from "./errors";
 
 /** How many existing names an error lists. */
 const LISTED = 5;

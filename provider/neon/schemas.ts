@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { NeonBranch, NeonDatabase, NeonEndpoint, NeonProject, NeonRole } from "./api";
+import type { NeonBranch, NeonDatabase, NeonEndpoint, NeonProject, NeonRole } from "../contract/neonApi";
 
 /**
  * What this module relies on in Neon's answers. Other fields are ignored, and enums are plain strings: Neon adds to

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import axios, { type AxiosInstance, type AxiosResponse } from "axios";
 import { z } from "zod";
-import { UserError } from "../errors";
-import { secret } from "../secrets";
+import { UserError } from "../contract/errors";
+import { secret } from "../contract/secrets";
 import type { Clock } from "./clock";
 import { NeonError } from "./errors";
 import { pathOf, routeOf, type NeonRequest } from "./requests";

@@ -1,9 +1,9 @@
-export { withVerifiedLogin } from "./login";
-export { inspect } from "./preflight";
-export { publication } from "./publication";
-export { readAccess } from "./readAccess";
-export { readiness } from "./readiness";
-export { replicaIdentity } from "./replicaIdentity";
-export { replicationRole } from "./replicationRole";
-export { replicationSlot } from "./replicationSlot";
-export { Sessions, type Session } from "./session";
+export { withVerifiedLogin } from "./session/login";
+export { inspect } from "./readiness/preflight";
+export { publication } from "./publication/publication";
+export { readAccess } from "./access/readAccess";
+export { readiness } from "./readiness/readiness";
+export { replicaIdentity } from "./identity/replicaIdentity";
+export { replicationRole } from "./role/replicationRole";
+export { replicationSlot } from "./slot/replicationSlot";
+export { Sessions } from "./session/sessions";

@@ -26,7 +26,7 @@ function build(): Promise<Finished> {
 
 /** What the plugin process does when it loads the compiled provider. */
 function load(folder = project): Promise<Finished> {
-  return node(folder, ["-e", 'require("./dist/provider/freshness.js").assertFresh()']);
+  return node(folder, ["-e", 'require("./dist/provider/plugin/freshness.js").assertFresh()']);
 }
 
 function dist(file: string): string {
@@ -49,7 +49,7 @@ describe("the build", () => {
     for (const file of ["provider/old.js", "provider/old.d.ts", "sandbox/roles.sql"]) {
       expect(existsSync(dist(file))).toBe(false);
     }
-    expect(existsSync(dist("provider/freshness.js"))).toBe(true);
+    expect(existsSync(dist("provider/plugin/freshness.js"))).toBe(true);
   });
 
   it("compiles everything again after dist was removed or emptied", async () => {
@@ -62,7 +62,10 @@ describe("the build", () => {
   });
 
   it("leaves dist unfit for use when the sources do not compile", async () => {
-    appendFileSync(path.join(project, "provider", "errors.ts"), "\nexport const wrong: number = 'text';\n");
+    appendFileSync(
+      path.join(project, "provider", "contract", "errors.ts"),
+      "\nexport const wrong: number = 'text';\n",
+    );
     const failed = await build();
     expect(failed).toMatchObject({ code: 1, stdout: "" });
     expect(failed.stderr).toContain("TS2322");
@@ -83,7 +86,7 @@ describe("the build", () => {
     const real = path.join(modules, "real-typescript");
     renameSync(path.join(modules, "typescript"), real);
     const bin = path.join(modules, "typescript", "bin", "tsc");
-    const source = path.join(project, "provider", "errors.ts");
+    const source = path.join(project, "provider", "contract", "errors.ts");
     write(
       bin,
       `const { spawnSync } = require("child_process");
@@ -98,18 +101,21 @@ process.exitCode = status;`,
     const built = await build();
     expect(built.stderr).toContain("compiling again");
     expect(built.code).toBe(0);
-    expect(readFileSync(dist("provider/errors.js"), "utf8")).toContain("late");
+    expect(readFileSync(dist("provider/contract/errors.js"), "utf8")).toContain("late");
     await expect(load()).resolves.toMatchObject({ code: 0 });
   });
 });
 
 describe("compiled provider code", () => {
-  it.each(["provider/errors.ts", "tsconfig.json"])("is refused once %s has changed", async (file) => {
-    appendFileSync(path.join(project, file), "\n");
-    const refused = await load();
-    expect(refused.code).not.toBe(0);
-    expect(refused.stderr).toContain("UserError: The provider's sources changed since they were built.");
-  });
+  it.each(["provider/contract/errors.ts", "tsconfig.json"])(
+    "is refused once %s has changed",
+    async (file) => {
+      appendFileSync(path.join(project, file), "\n");
+      const refused = await load();
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toContain("UserError: The provider's sources changed since they were built.");
+    },
+  );
 
   it("is refused once a source was added", async () => {
     write(path.join(project, "components", "added.ts"), "export {};");

@@ -16,7 +16,7 @@ export function smallProject(): string {
   for (const tool of ["run.mjs", "build.mjs", "lock.mjs", "child.mjs"]) {
     cpSync(path.join(PROJECT, "tools", tool), path.join(project, "tools", tool));
   }
-  for (const file of ["errors.ts", "freshness.ts"]) {
+  for (const file of ["contract/errors.ts", "plugin/freshness.ts"]) {
     cpSync(path.join(PROJECT, "provider", file), path.join(project, "provider", file));
   }
   const start =

@@ -109,7 +109,7 @@ describe("a command", () => {
 
   it("that fails by a user's mistake shows the message alone, by a bug the stack", async () => {
     const throwing = (error: string) =>
-      `import { UserError } from "../../provider/errors";
+      `import { UserError } from "../../provider/contract/errors";
        export const main = (): Promise<number> => Promise.reject(new ${error});
        void UserError;`;
     write(path.join(project, "tools", "start", "main.ts"), throwing('UserError("do this")'));

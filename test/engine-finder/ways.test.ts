@@ -1,4 +1,4 @@
-import { UserError } from "../../provider/errors";
+import { UserError } from "../../provider/contract/errors";
 import { type Engine, Unavailable } from "../../tools/engine/engine";
 import { firstEngine, type Way } from "../../tools/engine/ways";
 

@@ -1,6 +1,6 @@
-import type { ApiRoleInputs } from "../../provider/inputs";
+import type { ApiRoleInputs } from "../../provider/contract/inputs";
 import { apiRole } from "../../provider/neon";
-import { redact } from "../../provider/secrets";
+import { redact } from "../../provider/contract/secrets";
 import { connect, startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
 import { liveRun, refusal, Resource } from "../support/run";

@@ -1,7 +1,7 @@
 import { createNeonApi } from "../../provider/neon";
 import type { NeonApi } from "../../provider/neon";
 import { NeonError } from "../../provider/neon/errors";
-import { redact } from "../../provider/secrets";
+import { redact } from "../../provider/contract/secrets";
 import { virtualClock } from "./clocks";
 import { BRANCH, closeScripted, errorOf, failure, KEY, PROJECT, project, scriptedNeon } from "./scriptedNeon";
 

@@ -1,4 +1,4 @@
-import type { ApiRoleInputs, IpAllowInputs, LogicalReplicationInputs } from "../../provider/inputs";
+import type { ApiRoleInputs, IpAllowInputs, LogicalReplicationInputs } from "../../provider/contract/inputs";
 import { apiRole } from "../../provider/neon";
 import type { Clock } from "../../provider/neon/clock";
 import { ipAllowKind } from "../../provider/neon/ipAllow";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { ipAllowInputs, type IpAllowInputs } from "../../provider/inputs";
-import type { IpAllowOutputs } from "../../provider/outputs";
+import { ipAllowInputs, type IpAllowInputs } from "../../provider/contract/inputs";
+import type { IpAllowOutputs } from "../../provider/contract/outputs";
 import { systemClock } from "../../provider/neon/clock";
 import { ipAllowKind } from "../../provider/neon/ipAllow";
 import { missing, parseEntries } from "../../provider/neon/ipList";

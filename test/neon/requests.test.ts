@@ -1,7 +1,7 @@
-import type { Kind } from "../../provider/kind";
+import type { Kind } from "../../provider/contract/kind";
 import { apiRole, logicalReplication } from "../../provider/neon";
 import { ipAllowKind } from "../../provider/neon/ipAllow";
-import type { RecordedTarget } from "../../provider/target";
+import type { RecordedTarget } from "../../provider/contract/target";
 import { startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
 import { liveRun, type LiveRun } from "../support/run";
@@ -48,7 +48,7 @@ test("all of Neon's side takes at most 12 requests for a first up, 6 for a refre
   const role = { projectId, database, name: "bemi", adopt: false };
   const allow = { projectId, ips: ["127.0.0.1"], restrictOpenProject: true, openRestrictedProject: false };
   const oneQuery = (run: LiveRun, recorded?: Partial<RecordedTarget>) =>
-    run.sql({ projectId, database }, (session) => session.query("SELECT 1"), recorded);
+    run.sql({ projectId, database }, (session) => session.read("SELECT 1"), recorded);
 
   let settingState: typeof setting & Partial<RecordedTarget> = setting;
   let roleState: typeof role & object = role;

@@ -1,7 +1,7 @@
 import { resolveTarget, TargetNotFound } from "../../provider/neon";
-import type { NeonApi, NeonBranch, NeonEndpoint, NeonProject } from "../../provider/neon/api";
+import type { NeonApi, NeonBranch, NeonEndpoint, NeonProject } from "../../provider/contract/neonApi";
 import { directAddress, parseUri } from "../../provider/neon/connection";
-import type { RecordedTarget } from "../../provider/target";
+import type { RecordedTarget } from "../../provider/contract/target";
 
 const PROJECT = "cool-darkness-123456";
 

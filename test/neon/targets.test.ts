@@ -1,4 +1,4 @@
-import type { ApiRoleInputs } from "../../provider/inputs";
+import type { ApiRoleInputs } from "../../provider/contract/inputs";
 import { apiRole, logicalReplication } from "../../provider/neon";
 import { ipAllowKind } from "../../provider/neon/ipAllow";
 import { connect, control, startBench, type Bench } from "../sandbox/neon/harness";

@@ -3,8 +3,8 @@ import type { WriteStream } from "node:tty";
 import { Cleanup } from "../../tools/start/cleanup";
 import { describeFailure } from "../../tools/start/failure";
 import { Interrupted, Steps } from "../../tools/start/steps";
-import { secret } from "../../provider/secrets";
-import { UserError } from "../../provider/errors";
+import { secret } from "../../provider/contract/secrets";
+import { UserError } from "../../provider/contract/errors";
 
 function recorded(): { steps: Steps; interruption: AbortController; text: () => string } {
   const out = new PassThrough();

@@ -1,4 +1,4 @@
-import type { Catalog, PublicationFacts, RoleFacts, TableFacts } from "../../provider/postgres/catalog";
+import type { Catalog, PublicationFacts, RoleFacts, TableFacts } from "../../provider/contract/catalog";
 
 /** A catalog as plain values, for tests of what is planned from one. */
 export function catalogOf(parts: Partial<Catalog> & { version?: number } = {}): Catalog {

@@ -1,10 +1,10 @@
-import { UnfinishedError, UserError } from "../../provider/errors";
-import { CommandMemory } from "../../provider/command";
-import type { Drift, Kind, Run } from "../../provider/kind";
+import { UnfinishedError, UserError } from "../../provider/contract/errors";
+import { CommandMemory } from "../../provider/plugin/commandMemory";
+import type { Drift, Kind, Run } from "../../provider/contract/kind";
 import { connectTo, createNeonApi, resolveTarget } from "../../provider/neon";
 import type { Clock } from "../../provider/neon/clock";
-import { Sessions } from "../../provider/postgres/session";
-import type { ResolvedTarget } from "../../provider/target";
+import { Sessions } from "../../provider/postgres/session/sessions";
+import type { ResolvedTarget } from "../../provider/contract/target";
 
 export interface LiveRunOptions {
   readonly apiUrl: string;

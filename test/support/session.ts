@@ -1,9 +1,10 @@
-import { CommandMemory } from "../../provider/command";
-import type { Run } from "../../provider/kind";
-import type { NeonApi } from "../../provider/neon/api";
-import type { Login } from "../../provider/postgres/connection";
-import { Sessions, type Session } from "../../provider/postgres/session";
-import type { ResolvedTarget, Target } from "../../provider/target";
+import { CommandMemory } from "../../provider/plugin/commandMemory";
+import type { Run } from "../../provider/contract/kind";
+import type { NeonApi } from "../../provider/contract/neonApi";
+import type { Login } from "../../provider/postgres/session/connection";
+import type { Session } from "../../provider/contract/session";
+import { Sessions } from "../../provider/postgres/session/sessions";
+import type { ResolvedTarget, Target } from "../../provider/contract/target";
 import type { TestDatabase } from "./postgres";
 
 /** What the inputs of every SQL kind start with, for a {@link testRun}. */

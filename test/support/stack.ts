@@ -1,7 +1,7 @@
-import type { PublicationInputs, ReplicaIdentityInputs } from "../../provider/inputs";
-import type { PublicationOutputs, ReplicaIdentityOutputs } from "../../provider/outputs";
-import { publication } from "../../provider/postgres/publication";
-import { replicaIdentity } from "../../provider/postgres/replicaIdentity";
+import type { PublicationInputs, ReplicaIdentityInputs } from "../../provider/contract/inputs";
+import type { PublicationOutputs, ReplicaIdentityOutputs } from "../../provider/contract/outputs";
+import { publication } from "../../provider/postgres/publication/publication";
+import { replicaIdentity } from "../../provider/postgres/identity/replicaIdentity";
 import { TARGET, type TestRun } from "./session";
 
 export type Selection = Pick<PublicationInputs, "schemas" | "tables" | "allTables" | "excludeTables"> &

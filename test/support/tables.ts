@@ -1,5 +1,5 @@
-import { quoteIdentifier } from "../../provider/postgres/names";
 import type { TestDatabase } from "./postgres";
+import { quoteIdentifier } from "../../provider/postgres/sql/quote";
 
 /** Names that go wrong wherever one is not quoted, is split at a dot, or is made longer. */
 export const ODD_NAMES = [`Mixed "Case".dots and spaces 🙂`, "x".repeat(63)] as const;

@@ -1,4 +1,4 @@
-import type { Drift, Kind, Run } from "../../provider/kind";
+import type { Drift, Kind, Run } from "../../provider/contract/kind";
 import { apiRole } from "../../provider/neon";
 import {
   publication,
@@ -8,7 +8,7 @@ import {
   replicationRole,
   replicationSlot,
 } from "../../provider/postgres";
-import type { Target } from "../../provider/target";
+import type { Target } from "../../provider/contract/target";
 
 /** A plugin process: what the handlers use, and how it ends. */
 export interface TrailRun extends Run {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { withQuery } from "../../bench/plugin";
-import type { Session } from "../../provider/postgres/session";
+import type { Session } from "../../provider/contract/session";
 import { testRun, withSessions } from "./session";
+import { watchedSession } from "./watchedSession";
 import { Trail, type TrailArgs, type TrailRun, type TrailState } from "./trail";
 
 /** One command for {@link main}, in a process that can be killed. */
@@ -22,10 +22,10 @@ export interface Order {
 async function main(order: Order): Promise<number> {
   let statements = 0;
   const watched = (session: Session): Session =>
-    withQuery(session, async <Row extends object>(statement: string, values?: readonly unknown[]) => {
+    watchedSession(session, async (_, send) => {
       statements += 1;
       const number = statements;
-      const answer = session.query<Row>(statement, values);
+      const answer = send();
       if (number !== order.killAt) return answer;
       if (order.answered === true) await answer.catch(() => undefined);
       // The socket is written to in this turn of the event loop.

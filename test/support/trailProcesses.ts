@@ -9,7 +9,7 @@ import type { TrailState } from "./trail";
 
 const REPOSITORY = join(__dirname, "../..");
 /** What `trailProcess.ts` is made of. */
-const SOURCES = ["provider", "bench", "test/support"];
+const SOURCES = ["provider", "test/support"];
 
 /** How a process ended: how many statements it sent, or `killed`. */
 export type Ending = number | "killed";

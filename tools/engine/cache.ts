@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import envPaths from "env-paths";
 import { lock } from "proper-lockfile";
-import { UserError } from "../../provider/errors";
+import { UserError } from "../../provider/contract/errors";
 import { hasCode, type Progress } from "./engine";
 import { HOST, isExecutable, SHIM } from "./onPath";
 

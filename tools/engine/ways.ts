@@ -1,4 +1,4 @@
-import { UserError } from "../../provider/errors";
+import { UserError } from "../../provider/contract/errors";
 import { type Engine, Unavailable } from "./engine";
 
 /** One way to come by an engine. */

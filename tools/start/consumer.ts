@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ClientConfig } from "pg";
 import { LogicalReplicationService, PgoutputPlugin, type Pgoutput } from "pg-logical-replication";
-import { UserError } from "../../provider/errors";
+import { UserError } from "../../provider/contract/errors";
 import type { Change, Row } from "./changes";
 import { withClient } from "./client";
 import { BoundSocket } from "./loopback";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { UserError } from "../../provider/errors";
+import { UserError } from "../../provider/contract/errors";
 import { createNeonApi } from "../../provider/neon/client";
 import { startSandbox, type SandboxInfo } from "../../sandbox";
 import { findEngine, PROJECT } from "../engine";

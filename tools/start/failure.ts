@@ -1,4 +1,4 @@
-import { redact } from "../../provider/secrets";
+import { redact } from "../../provider/contract/secrets";
 
 /**
  * What a person is told of an error: the message where someone can act on it, the stack where it is a bug. Never a

@@ -10,7 +10,7 @@ import {
   type EngineEvent,
   type OpType,
 } from "@pulumi/pulumi/automation";
-import { UserError } from "../../provider/errors";
+import { UserError } from "../../provider/contract/errors";
 import type { Progress } from "./steps";
 
 export const STACK_NAME = "sandbox";

@@ -1,0 +1,28 @@
+/**
+ * Something the user can act on. The message is one to three sentences: the object, what happened, what to do.
+ * Anything else that is thrown counts as a bug and keeps its stack.
+ */
+export class UserError extends Error {
+  override readonly name = "UserError";
+
+  /** Whether the thing asked for, or something it is part of, does not exist (any more). */
+  readonly gone: boolean = false;
+}
+
+/** Whether an error says that the thing asked for, or something it is part of, does not exist (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof UserError && error.gone;
+}
+
+/**
+ * Something was made or changed, and then could not be brought to its end: nothing else remembers whose it is, so the
+ * state must keep `outputs` although the step failed. The next up calls `update`.
+ */
+export class UnfinishedError extends UserError {
+  constructor(
+    message: string,
+    readonly outputs: object,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,276 @@
+import { capabilities } from "../../contract/capabilities";
+import type { Catalog, ListedIn, OtherRelation, PublicationFacts, TableFacts } from "../../contract/catalog";
+import type { Reader } from "../../contract/session";
+
+/**
+ * Reads everything planning needs in one read-only statement. Each list is one scan of one catalog, without
+ * per-table subqueries; lists are joined here. Values that repeat for every table travel as compact arrays.
+ */
+export async function readCatalog(session: Reader): Promise<Catalog> {
+  const [row] = await session.read<{ catalog: CatalogRow }>(catalogStatement(session.serverVersion));
+  if (row === undefined) throw new Error("the catalog query returned no row");
+  return toCatalog(row.catalog);
+}
+
+/** The catalog with the replica identities that some of its tables have by now, which is little to read. */
+export async function withIdentities(
+  session: Pick<Reader, "read">,
+  catalog: Catalog,
+  oids: readonly number[],
+): Promise<Catalog> {
+  const [row] = await session.read<{
+    others: readonly (readonly [oid: number, identity: string | null, index: string | null])[];
+  }>(
+    `SELECT coalesce(json_agg(json_build_array(w.oid::int8, c.relreplident, x.relname)), '[]') AS others
+       FROM unnest($1::oid[]) AS w (oid)
+       LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid
+       LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident AND i.indisvalid
+       LEFT JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+      WHERE c.relreplident IS DISTINCT FROM 'f'`,
+    [oids],
+  );
+  const read = new Set(oids);
+  const others = new Map(row?.others.map(([oid, letter, index]) => [oid, { letter, index }]));
+  const tables = catalog.tables.flatMap((table): TableFacts[] => {
+    if (!read.has(table.oid)) return [table];
+    const { letter, index } = others.get(table.oid) ?? { letter: "f", index: null };
+    return letter === null ? [] : [{ ...table, identity: identity(letter), identityIndex: index }];
+  });
+  return { ...catalog, tables };
+}
+
+/** A table as it travels; flags are letters so that one table costs few bytes. */
+type TableRow = readonly [
+  oid: number,
+  schema: number,
+  name: string,
+  owner: number,
+  /** `relpersistence`, `relreplident`, then any of: `p`artitioned, primary `k`ey, `e`xtension member, row `s`ecurity. */
+  flags: string,
+];
+
+interface CatalogRow extends Pick<
+  Catalog,
+  "server" | "roles" | "otherRelations" | "slots" | "eventTriggers" | "schemas"
+> {
+  readonly tables: readonly TableRow[];
+  readonly owners: readonly { oid: number; name: string; mayAct: boolean }[];
+  /** Partition and the partitioned table right above it. */
+  readonly parents: readonly (readonly [child: number, parent: number])[];
+  /** Table, and the index of its identity. */
+  readonly identityIndexes: readonly (readonly [table: number, index: string])[];
+  /** Table, whether it has stored, whether it has virtual generated columns. */
+  readonly generated: readonly (readonly [table: number, stored: boolean, virtual: boolean])[];
+  readonly publications: readonly (Omit<PublicationFacts, "generatedColumns"> & {
+    readonly generatedColumns: "n" | "s" | null;
+  })[];
+  readonly members: readonly (readonly [
+    publication: number,
+    table: number,
+    columnList: boolean,
+    rowFilter: boolean,
+  ])[];
+}
+
+function toCatalog(row: CatalogRow): Catalog {
+  const schemas = new Map(row.schemas.map((schema) => [schema.oid, schema.name]));
+  const owners = new Map(row.owners.map((owner) => [owner.oid, owner]));
+  const parents = new Map(row.parents);
+  const identityIndexes = new Map(row.identityIndexes);
+  const generated = new Map(row.generated.map(([table, stored, virtual]) => [table, { stored, virtual }]));
+  const publicationNames = new Map(row.publications.map(({ oid, name }) => [oid, name]));
+  const listedIn = new Map<number, ListedIn[]>();
+  for (const [publication, table, columnList, rowFilter] of row.members) {
+    const entry = { publication: publicationNames.get(publication) ?? "", columnList, rowFilter };
+    const list = listedIn.get(table);
+    if (list === undefined) listedIn.set(table, [entry]);
+    else list.push(entry);
+  }
+  const tables = row.tables.map(([oid, schema, name, ownerOid, flags]): TableFacts => {
+    const owner = owners.get(ownerOid);
+    return {
+      oid,
+      schema: schemas.get(schema) ?? "",
+      name,
+      owner: owner?.name ?? "",
+      mayAlter: owner?.mayAct ?? false,
+      partitioned: flags.includes("p", 2),
+      ancestors: ancestors(oid, parents),
+      persistence: flags.startsWith("u") ? "unlogged" : flags.startsWith("t") ? "temporary" : "permanent",
+      identity: identity(flags.charAt(1)),
+      identityIndex: identityIndexes.get(oid) ?? null,
+      hasPrimaryKey: flags.includes("k", 2),
+      extensionMember: flags.includes("e", 2),
+      storedGenerated: generated.get(oid)?.stored ?? false,
+      virtualGenerated: generated.get(oid)?.virtual ?? false,
+      rowSecurity: flags.includes("s", 2),
+      listedIn: listedIn.get(oid) ?? [],
+    };
+  });
+  const publications = row.publications.map((publication): PublicationFacts => {
+    const { generatedColumns } = publication;
+    return {
+      ...publication,
+      generatedColumns: generatedColumns === null ? null : generatedColumns === "s" ? "stored" : "none",
+    };
+  });
+  const { server, roles, otherRelations, slots, eventTriggers } = row;
+  return {
+    server,
+    roles,
+    tables,
+    otherRelations,
+    publications,
+    slots,
+    eventTriggers,
+    schemas: row.schemas,
+  };
+}
+
+function identity(letter: string): TableFacts["identity"] {
+  return letter === "f" ? "full" : letter === "n" ? "nothing" : letter === "i" ? "index" : "default";
+}
+
+function ancestors(oid: number, parents: ReadonlyMap<number, number>): number[] {
+  const above: number[] = [];
+  for (let next = parents.get(oid); next !== undefined; next = parents.get(next)) above.push(next);
+  return above;
+}
+
+const OTHER_KINDS: Record<OtherRelation["kind"], string> = {
+  view: "v",
+  "materialized view": "m",
+  "foreign table": "f",
+};
+
+/** Exported for the tests that measure it. */
+export function catalogStatement(serverVersion: number): string {
+  // PostgreSQL 14 has neither schemas in publications nor column lists nor row filters.
+  const before15 = !capabilities(serverVersion).partialPublications;
+  const publicationSchemas = before15
+    ? "'[]'::json"
+    : `(SELECT coalesce(json_agg(n.nspname ORDER BY n.nspname COLLATE "C"), '[]')
+          FROM pg_catalog.pg_publication_namespace pn JOIN pg_catalog.pg_namespace n ON n.oid = pn.pnnspid
+         WHERE pn.pnpubid = p.oid)`;
+  const [columnList, rowFilter] = before15
+    ? ["false", "false"]
+    : ["r.prattrs IS NOT NULL", "r.prqual IS NOT NULL"];
+  const otherKinds = Object.values(OTHER_KINDS)
+    .map((letter) => `'${letter}'`)
+    .join(", ");
+  const otherKind = Object.entries(OTHER_KINDS)
+    .map(([kind, letter]) => `WHEN '${letter}' THEN '${kind}'`)
+    .join(" ");
+  return `
+WITH sch AS MATERIALIZED (
+  SELECT n.oid, n.nspname, n.nspowner, pg_catalog.obj_description(n.oid, 'pg_namespace') AS comment
+    FROM pg_catalog.pg_namespace n
+   WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'),
+rel AS MATERIALIZED (
+  SELECT c.oid, c.relnamespace, c.relname, c.relowner, c.relkind, c.relpersistence, c.relreplident,
+         c.relrowsecurity
+    FROM pg_catalog.pg_class c JOIN sch ON sch.oid = c.relnamespace
+   WHERE c.relkind IN ('r', 'p', ${otherKinds})),
+tab AS MATERIALIZED (SELECT * FROM rel WHERE relkind IN ('r', 'p')),
+key AS MATERIALIZED (
+  SELECT i.indrelid FROM pg_catalog.pg_index i
+   WHERE i.indisprimary AND i.indisvalid AND i.indimmediate),
+ext AS MATERIALIZED (
+  SELECT d.objid FROM pg_catalog.pg_depend d
+   WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+     AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass),
+own AS MATERIALIZED (SELECT DISTINCT relowner FROM tab),
+gen AS MATERIALIZED (
+  -- From the expressions, which generated columns have like those with a default: far fewer than there are columns.
+  SELECT a.attrelid, bool_or(a.attgenerated = 's') AS stored, bool_or(a.attgenerated = 'v') AS virtual
+    FROM pg_catalog.pg_attrdef x JOIN pg_catalog.pg_attribute a ON a.attrelid = x.adrelid AND a.attnum = x.adnum
+   WHERE a.attgenerated <> '' AND NOT a.attisdropped
+   GROUP BY a.attrelid)
+SELECT json_build_object(
+  'server', (
+    SELECT json_build_object(
+             'version', pg_catalog.current_setting('server_version_num')::int4,
+             'walLevel', pg_catalog.current_setting('wal_level'),
+             'inRecovery', pg_catalog.pg_is_in_recovery(),
+             'maxSlots', pg_catalog.current_setting('max_replication_slots')::int4,
+             'maxSenders', pg_catalog.current_setting('max_wal_senders')::int4,
+             'senders', (SELECT count(*) FROM pg_catalog.pg_stat_replication),
+             'databaseOid', d.oid::int8,
+             'mayCreateInDatabase', pg_catalog.has_database_privilege(d.oid, 'CREATE'),
+             'currentRole', r.rolname,
+             'currentRoleIsSuperuser', r.rolsuper,
+             'currentRoleMayReplicate', r.rolreplication,
+             'currentRoleMayCreateRoles', r.rolcreaterole)
+      FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+     WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()),
+  'roles', (
+    SELECT coalesce(json_agg(json_build_object(
+             'oid', r.oid::int8, 'name', r.rolname, 'canLogin', r.rolcanlogin, 'replication', r.rolreplication,
+             'superuser', r.rolsuper, 'createRole', r.rolcreaterole, 'createDb', r.rolcreatedb,
+             'bypassRls', r.rolbypassrls, 'inherit', r.rolinherit, 'connectionLimit', r.rolconnlimit,
+             'validUntil', r.rolvaliduntil, 'settings', coalesce(r.rolconfig, '{}'),
+             'comment', pg_catalog.shobj_description(r.oid, 'pg_authid'),
+             'memberOf', (SELECT coalesce(json_agg(DISTINCT g.rolname), '[]')
+                            FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+                           WHERE m.member = r.oid),
+             'mayConnect', pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT'))), '[]')
+      FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_'),
+  'schemas', (
+    SELECT coalesce(json_agg(json_build_object(
+             'oid', sch.oid::int8, 'name', sch.nspname, 'owner', pg_catalog.pg_get_userbyid(sch.nspowner),
+             'comment', sch.comment)), '[]')
+      FROM sch),
+  'owners', (
+    SELECT coalesce(json_agg(json_build_object(
+             'oid', relowner::int8, 'name', pg_catalog.pg_get_userbyid(relowner),
+             'mayAct', pg_catalog.pg_has_role(relowner, 'USAGE'))), '[]')
+      FROM own),
+  'tables', (
+    SELECT coalesce(json_agg(json_build_array(
+             tab.oid::int8, tab.relnamespace::int8, tab.relname, tab.relowner::int8,
+             tab.relpersistence::text || tab.relreplident::text
+               || CASE WHEN tab.relkind = 'p' THEN 'p' ELSE '' END
+               || CASE WHEN key.indrelid IS NOT NULL THEN 'k' ELSE '' END
+               || CASE WHEN ext.objid IS NOT NULL THEN 'e' ELSE '' END
+               || CASE WHEN tab.relrowsecurity THEN 's' ELSE '' END)), '[]')
+      FROM tab LEFT JOIN key ON key.indrelid = tab.oid LEFT JOIN ext ON ext.objid = tab.oid),
+  'parents', (
+    SELECT coalesce(json_agg(json_build_array(i.inhrelid::int8, i.inhparent::int8)), '[]')
+      FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+     WHERE c.relispartition AND c.relkind IN ('r', 'p')),
+  'identityIndexes', (
+    SELECT coalesce(json_agg(json_build_array(i.indrelid::int8, c.relname)), '[]')
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+     WHERE i.indisreplident AND i.indisvalid),
+  'generated', (
+    SELECT coalesce(json_agg(json_build_array(attrelid::int8, stored, virtual)), '[]') FROM gen),
+  'otherRelations', (
+    SELECT coalesce(json_agg(json_build_object(
+             'schema', sch.nspname, 'name', rel.relname, 'kind', CASE rel.relkind ${otherKind} END)), '[]')
+      FROM rel JOIN sch ON sch.oid = rel.relnamespace WHERE rel.relkind IN (${otherKinds})),
+  'publications', (
+    SELECT coalesce(json_agg(json_build_object(
+             'oid', p.oid::int8, 'name', p.pubname, 'owner', pg_catalog.pg_get_userbyid(p.pubowner),
+             'mayAlter', pg_catalog.pg_has_role(p.pubowner, 'USAGE'), 'allTables', p.puballtables,
+             'schemas', ${publicationSchemas},
+             'insert', p.pubinsert, 'update', p.pubupdate, 'delete', p.pubdelete, 'truncate', p.pubtruncate,
+             'viaRoot', p.pubviaroot, 'generatedColumns', pg_catalog.to_jsonb(p) ->> 'pubgencols',
+             'comment', pg_catalog.obj_description(p.oid, 'pg_publication'))), '[]')
+      FROM pg_catalog.pg_publication p),
+  'members', (
+    SELECT coalesce(json_agg(json_build_array(r.prpubid::int8, r.prrelid::int8, ${columnList}, ${rowFilter})), '[]')
+      FROM pg_catalog.pg_publication_rel r),
+  'slots', (
+    SELECT coalesce(json_agg(json_build_object(
+             'name', s.slot_name, 'plugin', s.plugin, 'database', s.database, 'active', s.active,
+             'activeRole', a.usename, 'walStatus', s.wal_status,
+             'retainedBytes', CASE WHEN NOT pg_catalog.pg_is_in_recovery()
+               THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)::int8 END)), '[]')
+      FROM pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid),
+  'eventTriggers', (
+    SELECT coalesce(json_agg(json_build_object(
+             'name', e.evtname, 'enabled', e.evtenabled <> 'D', 'owner', pg_catalog.pg_get_userbyid(e.evtowner),
+             'comment', pg_catalog.obj_description(e.oid, 'pg_event_trigger'))), '[]')
+      FROM pg_catalog.pg_event_trigger e)
+) AS catalog`;
+}

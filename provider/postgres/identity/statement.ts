@@ -1,0 +1,264 @@
+import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
+import { PARAMETERS_SQL, returnSql, runBlock } from "../sql/block";
+import type { Session } from "../../contract/session";
+import { SqlError } from "../sql/sqlError";
+import { oidArray, quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { judgeSql } from "../sql/judge";
+
+/** What became of the tables that {@link changeIdentities} was given. */
+export interface IdentityChanges {
+  /** Tables that are not done yet, because others held a lock on them until the time was up. */
+  readonly locked: number;
+  /** Tables whose change PostgreSQL refused, with its reason: at most ten. The tables are as they were. */
+  readonly refused: readonly { readonly oid: number; readonly reason: string }[];
+  /** Tables whose index of the recorded identity is gone: they got the default. At most ten. */
+  readonly indexGone: readonly { readonly oid: number; readonly index: string }[];
+}
+
+export interface IdentityOrder {
+  /** The module's schema, which holds the record. */
+  readonly schema: string;
+  /** Tables to set to FULL. */
+  readonly full: readonly number[];
+  /** Tables of the record that get back the identity noted there, and leave the record. */
+  readonly restore: readonly number[];
+}
+
+/**
+ * The limit for each lock, and asynchronous commits: each of them is in the write-ahead log after the record, and the
+ * last write of the block commits normally, which flushes all.
+ */
+const SETTINGS = { lock_timeout: LOCK_POLICY.attempt, synchronous_commit: "off" };
+
+/** Class of the SQLSTATEs of a statement that somebody has cancelled. */
+const OPERATOR_INTERVENTION = "57";
+
+/** What one statement came to. */
+interface Outcome extends IdentityChanges {
+  /** Whether the time was up before every table had its turn. */
+  readonly cut: boolean;
+}
+
+/**
+ * Sets and restores the replica identity of any number of tables in one statement, one transaction per table, so that
+ * no more than one table is ever locked, and that one at most 100 ms before the attempt is given up: the app queues
+ * behind it for no longer. Goes over the tables that were locked again and again, for 10 s. Where there is so much to
+ * do that 10 s do not suffice, it takes another statement, as long as there is progress.
+ *
+ * - The record comes first: every table gets its row with the identity it has, committed before any is changed. So a
+ *   kill at any point loses no previous identity, and a table that was FULL before us is known to have been.
+ * - A lock timeout below one second never cancels an autovacuum (deadlock_timeout is 1 s and not ours to change):
+ *   attempts of 1.5 s are made, but only on tables that nobody but an autovacuum worker holds. Its backend has no user,
+ *   which every role can see.
+ * - One block at a time: the server works on for up to two seconds for a process that was killed, and would set tables
+ *   to FULL again which the destroy that follows has put back.
+ * - Where there are publications, the server itself judges each change in the transaction that makes it: a table on
+ *   which UPDATE or DELETE would now be refused is rolled back and reported. EXPLAIN runs that check, and no row.
+ * - Tables that nobody holds are tried without an exception handler, which takes a second transaction ID each. Where
+ *   that fails after all, the statement ends, and another one handles what may happen to any of the tables left.
+ *
+ * @param onProgress is told how many tables are left, before each statement but the first
+ * @param patience an interval: for how long one statement works, and goes on trying for tables that are locked
+ */
+export async function changeIdentities(
+  session: Session,
+  order: IdentityOrder,
+  onProgress: (left: number) => void = () => undefined,
+  patience: string = LOCK_POLICY.patience,
+): Promise<IdentityChanges> {
+  const indexGone: IdentityChanges["indexGone"][number][] = [];
+  let left = Infinity;
+  for (;;) {
+    const outcome = await changeSome(session, order, patience);
+    indexGone.push(...outcome.indexGone);
+    if (!outcome.cut || outcome.locked >= left) return { ...outcome, indexGone };
+    left = outcome.locked;
+    onProgress(left);
+  }
+}
+
+/** One statement, and another one where the first one has met with something. */
+async function changeSome(session: Session, order: IdentityOrder, patience: string): Promise<Outcome> {
+  // Where identities are given back, at once: a statement that ends takes along what it knew of indexes that are gone.
+  if (order.restore.length > 0) return await runOnce(session, order, patience, true);
+  try {
+    return await runOnce(session, order, patience, false);
+  } catch (error) {
+    if (!(error instanceof SqlError) || error.code.startsWith(OPERATOR_INTERVENTION)) throw error;
+    return await runOnce(session, order, patience, true);
+  }
+}
+
+/** @param guarded whether whatever may happen to a table is handled, instead of ending the statement */
+async function runOnce(
+  session: Session,
+  { schema, full, restore }: IdentityOrder,
+  patience: string,
+  guarded: boolean,
+): Promise<Outcome> {
+  const parameters = { full: oidArray(full), restore: oidArray(restore), patience, guarded };
+  try {
+    const block = identityBlock(schema, restore.length > 0);
+    const outcome = await runBlock<Outcome>(session, block, parameters, SETTINGS);
+    return outcome ?? { locked: 0, refused: [], indexGone: [], cut: false };
+  } catch (error) {
+    await session.read("SELECT pg_catalog.pg_advisory_unlock_all()").catch(() => undefined);
+    throw error;
+  }
+}
+
+function identityBlock(schema: string, restores: boolean): string {
+  const record = `${quoteIdentifier(schema)}.identity`;
+  const turn = `hashtext('pulumi-neon-bemi'), hashtext(${quoteLiteral(schema)})`;
+  const lockedByOthers = `${heldHereSql("l")} AND l.pid <> pg_backend_pid()`;
+  const note = `INSERT INTO ${record} (relid, previous, index_name)
+      SELECT c.oid, c.relreplident,
+             CASE WHEN c.relreplident = 'i' THEN (
+               SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                WHERE i.indrelid = c.oid AND i.indisreplident) END
+        FROM pg_class c WHERE c.oid = ANY (wanted)`;
+  const setting = `
+        SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost
+          FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'`;
+  const targets = restores ? `${setting} UNION ALL ${restoringSql(record)}` : setting;
+  return `
+DECLARE
+  wanted oid[];
+  leaving oid[];
+  patience interval;
+  guarded bool;
+  deadline timestamptz;
+  judged bool;
+  refused jsonb := '[]';
+  index_gone jsonb := '[]';
+  given_up oid[] := '{}';
+  pass int := 0;
+  locked int := 0;
+  cut bool := false;
+  again bool;
+  vacuumed oid[];
+  -- One table's step. Variables of their own, as a field of a record takes longer to read.
+  table_oid oid;
+  table_name text;
+  statement text;
+  careful bool;
+  judging bool;
+  restoring bool;
+  lost name;
+BEGIN
+  SELECT p ->> 'full', p ->> 'restore', p ->> 'patience', p ->> 'guarded',
+         clock_timestamp() + (p ->> 'patience')::interval, EXISTS (SELECT FROM pg_publication)
+    INTO wanted, leaving, patience, guarded, deadline, judged
+    FROM (SELECT ${PARAMETERS_SQL}) AS parameters (p);
+  PERFORM set_config('lock_timeout', '${LOCK_POLICY.turn}', true);
+  PERFORM pg_advisory_lock(${turn});
+  DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid);
+  BEGIN
+    -- Without ON CONFLICT, which takes half as long again. Event triggers write to the record as well, but seldom.
+    ${note} AND NOT EXISTS (SELECT FROM ${record} r WHERE r.relid = c.oid)
+      ORDER BY c.oid;
+  EXCEPTION WHEN unique_violation THEN
+    ${note} ON CONFLICT DO NOTHING;
+  END;
+  COMMIT;
+
+  LOOP
+    pass := pass + 1;
+    again := false;
+    IF pass IN (3, 5, 7) THEN
+      vacuumed := ARRAY(SELECT l.relation FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+         WHERE ${lockedByOthers}
+         GROUP BY 1 HAVING bool_and(${heldByAutovacuumSql("l", "a")}));
+    ELSE
+      vacuumed := '{}';
+    END IF;
+    -- Those that somebody holds come last, as they may cost the whole lock timeout. Partitions come in the other order than
+    -- statements lock them in: side by side with one, we would hold it up at each of its partitions.
+    FOR table_oid, table_name, statement, careful, judging, restoring, lost IN
+      SELECT s.oid, s.name,
+             CASE WHEN s.oid = ANY (vacuumed) THEN 'SET LOCAL lock_timeout = ''${LOCK_POLICY.autovacuumAttempt}''; ' ELSE '' END
+               || coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT'),
+             -- Every hundredth, to look at the clock.
+             guarded OR judged OR s.busy OR s.oid::int8 % 100 = 0, s.judging, s.restoring, s.lost
+        -- No WITH: around a volatile function, it would keep all rows aside first.
+        FROM (SELECT t.*, format('%I.%I', n.nspname, t.relname) AS name,
+                     t.oid IN (SELECT l.relation FROM pg_locks l WHERE ${lockedByOthers}) AS busy,
+                     judged AND t.relkind = 'r' AND t.clause IS NOT NULL AS judging
+                FROM (${targets}) t
+                JOIN pg_namespace n ON n.oid = t.relnamespace
+               WHERE t.oid <> ALL (given_up)) s
+       ORDER BY s.busy, s.oid DESC
+    LOOP
+      -- Every expression here is prepared anew after every commit: for most tables there are three.
+      IF careful THEN
+        BEGIN
+          EXECUTE statement;
+          ${CHECK_NAME}
+          IF judging THEN
+            ${judgeSql("table_name", "table_oid")}
+          END IF;
+          IF restoring THEN DELETE FROM ${record} r WHERE r.relid = table_oid; END IF;
+          IF lost IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
+            index_gone := index_gone || jsonb_build_object('oid', table_oid::int8, 'index', lost);
+          END IF;
+        EXCEPTION
+          WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN
+            again := true;
+          WHEN others THEN
+            given_up := given_up || table_oid;
+            IF jsonb_array_length(refused) < 10 THEN
+              refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
+            END IF;
+        END;
+        IF clock_timestamp() > deadline THEN
+          again := true;
+          EXIT;
+        END IF;
+      ELSE
+        EXECUTE statement;
+        ${CHECK_NAME}
+      END IF;
+      COMMIT;
+    END LOOP;
+    EXIT WHEN NOT again;
+    IF clock_timestamp() > deadline THEN
+      cut := pass = 1;
+      locked := (SELECT count(*) FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f' AND c.oid <> ALL (given_up))
+        + (SELECT count(*) FROM ${record} r JOIN pg_class c ON c.oid = r.relid
+            WHERE r.relid = ANY (leaving) AND r.relid <> ALL (given_up));
+      EXIT;
+    END IF;
+    -- All have had their turn: those that were locked get as long again.
+    IF pass = 1 THEN deadline := clock_timestamp() + patience; END IF;
+    PERFORM pg_sleep(least(0.1 * pass, 1));
+    COMMIT;
+  END LOOP;
+
+  ${returnSql("jsonb_build_object('locked', locked, 'refused', refused, 'indexGone', index_gone, 'cut', cut AND locked > 0)")};
+  -- The normal commit of this write flushes all the asynchronous ones before it.
+  PERFORM set_config('synchronous_commit', 'on', true);
+  EXECUTE format('COMMENT ON SCHEMA %I IS %L', ${quoteLiteral(schema)},
+    (SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(schema)}));
+  PERFORM pg_advisory_unlock(${turn});
+END`;
+}
+
+/** The altered table is locked, so its name is settled. Before, somebody may have given that name to another one. */
+const CHECK_NAME =
+  "IF to_regclass(table_name) IS DISTINCT FROM table_oid THEN RAISE undefined_table; END IF;";
+
+/** What the tables in the record are to become again. An index of the same name serves; without one, it is the default. */
+function restoringSql(record: string): string {
+  return `
+        SELECT c.oid, c.relnamespace, c.relname, c.relkind,
+               CASE WHEN c.relreplident <> 'f' OR r.previous = 'f' THEN NULL
+                    WHEN r.previous = 'n' THEN 'NOTHING'
+                    WHEN x.oid IS NOT NULL THEN format('USING INDEX %I', x.relname)
+                    ELSE 'DEFAULT' END,
+               true, CASE WHEN r.previous = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN r.index_name END
+          FROM ${record} r
+          JOIN pg_class c ON c.oid = r.relid
+          LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
+                 ON r.previous = 'i' AND i.indrelid = r.relid AND x.relname = r.index_name
+         WHERE r.relid = ANY (leaving)`;
+}

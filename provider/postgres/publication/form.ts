@@ -1,0 +1,136 @@
+import { runTogether, waitForOlderWriters } from "../sql/block";
+import type { Catalog, PublicationFacts } from "../../contract/catalog";
+import { formatMark, madeByResource, type Mark } from "../ownership/mark";
+import { optionsSql, planPublication, type Form } from "./plan";
+import { changeMembers, dropPublication } from "./statement";
+import type { PublicationInputs } from "../../contract/inputs";
+import type { Run } from "../../contract/kind";
+import type { Session } from "../../contract/session";
+import { hasCode } from "../sql/sqlError";
+import { membersOf } from "../catalog/tableRules";
+import { ownNames } from "../ownership/ownNames";
+import { quoteIdentifier, quoteLiteral } from "../sql/quote";
+
+/**
+ * Creates a publication with its mark, without tables where it is to be a list. `false` when our role may not: all
+ * tables needs a superuser, or Neon.
+ */
+export async function createPublication(
+  session: Session,
+  name: string,
+  form: Form,
+  mark: Mark,
+): Promise<boolean> {
+  const quoted = quoteIdentifier(name);
+  const all = form === "all tables" ? "FOR ALL TABLES " : "";
+  try {
+    await runTogether(session, [
+      `CREATE PUBLICATION ${quoted} ${all}WITH ${optionsSql(session.serverVersion)}`,
+      `COMMENT ON PUBLICATION ${quoted} IS ${quoteLiteral(formatMark(mark))}`,
+    ]);
+    return true;
+  } catch (error) {
+    if (form === "all tables" && hasCode(error, "42501")) return false;
+    throw error;
+  }
+}
+
+/**
+ * Empties a publication and drops it. Emptied first, because a statement of the app that has just read that its table
+ * is a member fails when it cannot find the publication a moment later.
+ */
+export async function emptyAndDrop(
+  session: Session,
+  catalog: Catalog,
+  publication: PublicationFacts,
+): Promise<void> {
+  if (publication.allTables) {
+    const quoted = quoteIdentifier(publication.name);
+    await runTogether(session, [`ALTER PUBLICATION ${quoted} SET (publish = '')`]);
+  } else {
+    const tables = membersOf(catalog, publication.name).map(({ oid }) => oid);
+    await changeMembers(session, { publication: publication.name, action: "DROP", tables });
+  }
+  await session.read("SELECT pg_catalog.pg_sleep(0.1)");
+  await dropPublication(session, publication);
+}
+
+/** The publications that exist while the form changes, if this resource made them. */
+export function unfinished(catalog: Catalog, name: string, mark: Mark): PublicationFacts[] {
+  const { nextPublication, formerPublication } = ownNames(name);
+  return catalog.publications.filter(
+    (found) =>
+      (found.name === nextPublication || found.name === formerPublication) &&
+      madeByResource(found.comment, mark),
+  );
+}
+
+/** Removes what an interrupted change of form left behind. `false` when old writers hold that up. */
+export async function finish(session: Session, catalog: Catalog, name: string, mark: Mark): Promise<boolean> {
+  for (const publication of unfinished(catalog, name, mark)) {
+    // A transaction that wrote under the former one may still have to be decoded with it.
+    if (publication.name === ownNames(name).formerPublication && !(await waitForOlderWriters(session)))
+      return false;
+    await emptyAndDrop(session, catalog, publication);
+  }
+  return true;
+}
+
+/**
+ * Replaces the publication by one of another form under the same name. A consumer loses no change of a transaction that
+ * is open meanwhile: the new one exists before, and the old one after, every transaction that is decoded across the
+ * renaming, for which older writers are waited for on both sides.
+ *
+ * `false` when it could not be done (yet): the publication is as it was. Older writers that hold up the very end leave
+ * the former one to the next up.
+ */
+export async function changeForm(
+  session: Session,
+  inputs: PublicationInputs,
+  form: Form,
+  mark: Mark,
+  run: Run,
+): Promise<boolean> {
+  const { name } = inputs;
+  const { nextPublication: next, formerPublication: former } = ownNames(name);
+  const keeps = (because: string): false => {
+    run.log(`The publication ${name} keeps its form until the next up: ${because}.`);
+    return false;
+  };
+  if (!(await createPublication(session, next, form, mark))) return false;
+  // Again after the wait: transactions that began before it existed may have created tables, and it is only from then
+  // on that event triggers add new ones to it.
+  const tried = new Set<number>();
+  let added: number | undefined;
+  do {
+    added = form === "table list" ? await fill(session, inputs, next, tried) : 0;
+    if (added === undefined) return keeps("some tables are locked");
+    run.checkpoint();
+    if (!(await waitForOlderWriters(session))) return keeps("an older transaction is still writing");
+    run.checkpoint();
+  } while (added > 0);
+  await runTogether(session, [
+    `ALTER PUBLICATION ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(former)}`,
+    `ALTER PUBLICATION ${quoteIdentifier(next)} RENAME TO ${quoteIdentifier(name)}`,
+  ]);
+  if (!(await finish(session, await session.catalog(), name, mark)))
+    run.log(`The publication ${former} stays until the next up: an older transaction is still writing.`);
+  return true;
+}
+
+/** Lists every table that is ready in the new publication: how many; `undefined` when some could not be locked. */
+async function fill(
+  session: Session,
+  inputs: PublicationInputs,
+  next: string,
+  tried: Set<number>,
+): Promise<number | undefined> {
+  const catalog = await session.catalog();
+  const publication = catalog.publications.find(({ name }) => name === next);
+  if (publication === undefined) return undefined;
+  const { add } = planPublication(catalog, inputs, publication);
+  const tables = add.flatMap(({ oid }) => (tried.has(oid) ? [] : [oid]));
+  for (const oid of tables) tried.add(oid);
+  const { locked } = await changeMembers(session, { publication: next, action: "ADD", tables });
+  return locked === 0 ? tables.length : undefined;
+}

@@ -1,0 +1,217 @@
+import type { Catalog, PublicationFacts, RoleFacts } from "../../contract/catalog";
+import { ownerFinding, selectionFindings, serverFindings, type Finding } from "../selection/findings";
+import { formatTableName } from "../catalog/tableNames";
+import { takesNewTables, type Selection, type Wanted } from "../selection/selection";
+import { bestIdentity, covers, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
+import { tracksNewTables } from "../tracking/state";
+
+/** What is verified: the objects a trail consists of, by name. */
+export interface Trail extends Wanted {
+  readonly trackNewTables: boolean;
+  readonly role: string;
+  readonly publication: string;
+  readonly slot: string;
+}
+
+/** How much of a selection is as wanted. */
+export interface Coverage {
+  readonly selected: number;
+  readonly published: number;
+  readonly full: number;
+}
+
+/** Connections that Debezium, the engine of Bemi's worker, needs at the same time. */
+const CONNECTIONS = 3;
+
+/** Everything that keeps the stream from working, makes writes fail, or yields less than was asked for. */
+export function readinessFindings(catalog: Catalog, trail: Trail, selection: Selection): Finding[] {
+  return [
+    ...serverFindings(catalog, trail.slot),
+    ...walFindings(catalog),
+    ...selectionFindings(selection),
+    ...roleFindings(catalog, trail.role),
+    ...publicationFindings(catalog, trail.publication),
+    ...coverageFindings(catalog, trail.publication, selection),
+    ...newTableFindings(catalog, trail),
+    ...slotFindings(catalog, trail.slot),
+  ];
+}
+
+export function coverage(catalog: Catalog, name: string, selection: Selection): Coverage {
+  const publication = findPublication(catalog, name);
+  const byOid = tablesByOid(catalog);
+  return {
+    selected: selection.tables.length,
+    published:
+      publication === undefined
+        ? 0
+        : selection.tables.filter((table) => covers(publication, table, byOid)).length,
+    full: selection.tables.filter(({ identity }) => identity === "full").length,
+  };
+}
+
+function walFindings({ server }: Catalog): Finding[] {
+  if (server.walLevel === "logical") return [];
+  return [
+    blocking(
+      "Logical replication",
+      `is off: wal_level is ${server.walLevel}.`,
+      'Enable it in the project\'s settings (logicalReplication: "enable").',
+    ),
+  ];
+}
+
+function roleFindings(catalog: Catalog, name: string): Finding[] {
+  const role = catalog.roles.find((facts) => facts.name === name);
+  const subject = `Role ${name}`;
+  if (role === undefined)
+    return [blocking(subject, "does not exist.", "Run pulumi up again to make the role.")];
+  const findings: Finding[] = [];
+  const lacks = missingRights(role);
+  if (lacks.length > 0)
+    findings.push(
+      blocking(subject, `lacks ${lacks.join(" and ")}.`, "Give it back, or run pulumi up --refresh."),
+    );
+  if (role.validUntil !== null && Date.parse(role.validUntil) < Date.now())
+    findings.push(
+      blocking(
+        subject,
+        `has a password that expired at ${role.validUntil}.`,
+        "Run ALTER ROLE ... VALID UNTIL 'infinity'.",
+      ),
+    );
+  if (role.connectionLimit >= 0 && role.connectionLimit < CONNECTIONS)
+    findings.push({
+      severity: "degraded",
+      subject,
+      message: `may have ${role.connectionLimit} connections; a consumer needs ${CONNECTIONS}.`,
+      remedy: "Run ALTER ROLE ... CONNECTION LIMIT -1.",
+    });
+  return findings;
+}
+
+/** What a role needs to stream changes of this database, and does not have. */
+function missingRights(role: RoleFacts): string[] {
+  return [
+    ...(role.canLogin ? [] : ["LOGIN"]),
+    ...(role.replication || role.superuser ? [] : ["REPLICATION"]),
+    ...(role.mayConnect ? [] : ["CONNECT on the database"]),
+  ];
+}
+
+function publicationFindings(catalog: Catalog, name: string): Finding[] {
+  const publication = findPublication(catalog, name);
+  const subject = `Publication ${name}`;
+  if (publication === undefined)
+    return [blocking(subject, "does not exist.", "Run pulumi up again to make the publication.")];
+  const operations = ["insert", "update", "delete", "truncate"] as const;
+  const silent = operations.filter((operation) => !publication[operation]);
+  if (silent.length === 0) return [];
+  return [
+    {
+      severity: "degraded",
+      subject,
+      message: `leaves out ${silent.join(" and ")}.`,
+      remedy: `Run ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate').`,
+    },
+  ];
+}
+
+function coverageFindings(catalog: Catalog, name: string, selection: Selection): Finding[] {
+  const publication = findPublication(catalog, name);
+  if (publication === undefined) return [];
+  const byOid = tablesByOid(catalog);
+  return selection.tables.flatMap((table): Finding[] => {
+    const subject = formatTableName(table);
+    const best = bestIdentity(table, catalog);
+    const published = covers(publication, table, byOid);
+    if (!table.mayAlter && !(published && table.identity === "full")) return [ownerFinding(table, catalog)];
+    if (!published)
+      return [
+        best.identity === "none"
+          ? degraded(
+              subject,
+              `is not published: it ${best.because ?? ""}, and it has no key either.`,
+              "Give it a primary key, or put it in excludeTables.",
+            )
+          : blocking(
+              subject,
+              `is not in publication ${name}, so its changes are not captured.`,
+              "Run pulumi up again: a table that was locked is added then.",
+            ),
+      ];
+    if (publishingBreaksWrites(table))
+      return [
+        blocking(
+          subject,
+          "is published without a usable identity: its UPDATEs and DELETEs fail.",
+          "Run pulumi up again, or run ALTER TABLE ... REPLICA IDENTITY FULL.",
+        ),
+      ];
+    if (table.identity === "full" && best.because !== undefined)
+      return [
+        blocking(
+          subject,
+          `has FULL identity and ${best.because}: its UPDATEs and DELETEs fail.`,
+          "Remove the cause, or put the table in excludeTables.",
+        ),
+      ];
+    if (table.identity === "full") return [];
+    return [
+      best.identity === "full"
+        ? blocking(
+            subject,
+            "does not have FULL identity yet, so the row before a change is not captured.",
+            "Run pulumi up again: a table that was locked gets it then.",
+          )
+        : degraded(
+            subject,
+            `is captured without the row before a change: it ${best.because ?? ""}.`,
+            "Remove the cause to get whole rows.",
+          ),
+    ];
+  });
+}
+
+function newTableFindings(catalog: Catalog, trail: Trail): Finding[] {
+  if (!trail.trackNewTables || !takesNewTables(trail) || tracksNewTables(catalog, trail.publication))
+    return [];
+  return [
+    degraded(
+      "New tables",
+      `are tracked from the next up on, not from their first row: ${catalog.server.currentRole} may not create event triggers here, or they were disabled.`,
+      "Run pulumi up after each migration that creates tables.",
+    ),
+  ];
+}
+
+function slotFindings(catalog: Catalog, name: string): Finding[] {
+  const slot = catalog.slots.find((facts) => facts.name === name);
+  const subject = `Replication slot ${name}`;
+  if (slot === undefined) return [];
+  if (slot.walStatus === "lost")
+    return [
+      degraded(
+        subject,
+        "is lost: the log it needs was removed, so changes are missing.",
+        "Drop it; the consumer makes a new one and starts from there.",
+      ),
+    ];
+  if (slot.walStatus === "unreserved")
+    return [
+      degraded(subject, "is about to lose the log it needs.", "Start its consumer, or see why it lags."),
+    ];
+  return [];
+}
+
+function findPublication(catalog: Catalog, name: string): PublicationFacts | undefined {
+  return catalog.publications.find((publication) => publication.name === name);
+}
+
+function blocking(subject: string, message: string, remedy: string): Finding {
+  return { severity: "blocking", subject, message, remedy };
+}
+
+function degraded(subject: string, message: string, remedy: string): Finding {
+  return { severity: "degraded", subject, message, remedy };
+}

@@ -1,0 +1,225 @@
+import { UserError } from "../../contract/errors";
+import type { Catalog, TableFacts } from "../../contract/catalog";
+import { compareNames, formatTableName, parseTableName, type TableName } from "../catalog/tableNames";
+import { ownSchemas } from "../ownership/ownObjects";
+
+/** Which tables are wanted, as the inputs of every kind that has a selection say it: one of the first three. */
+export interface Wanted {
+  readonly schemas?: readonly string[];
+  readonly tables?: readonly string[];
+  readonly allTables?: true;
+  readonly excludeTables?: readonly string[];
+}
+
+/** What a {@link Wanted} means in one database. */
+export interface Selection {
+  /**
+   * The tracked tables, by name: ordinary tables, partitioned tables and all their partitions wherever those live.
+   * Without extension members, unlogged tables, the module's own, and the excluded.
+   */
+  readonly tables: readonly TableFacts[];
+  /** Names in the inputs that cannot be honoured. */
+  readonly rejected: readonly Rejected[];
+  /** Excluded names that no table has. */
+  readonly missingExclusions: readonly string[];
+  /** Tables of selected schemas that cannot be tracked; nobody asked for them by name. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+export interface Rejected {
+  /** As the user wrote it. */
+  readonly subject: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface LeftOut {
+  readonly table: TableFacts;
+  readonly because: "unlogged" | "extension member";
+}
+
+/** Applies the selection to the tables there are. Throws a {@link UserError} for text that is not a table name. */
+export function select(catalog: Catalog, wanted: Wanted): Selection {
+  const own = ownSchemas(catalog);
+  const index = new Map(catalog.tables.map((table) => [key(table), table]));
+  const rejected: Rejected[] = [];
+  const missingExclusions: string[] = [];
+
+  const excluded = new Set<number>();
+  for (const text of wanted.excludeTables ?? []) {
+    const name = parse(text, rejected);
+    if (name === undefined) continue;
+    const table = index.get(key(name));
+    if (table !== undefined) excluded.add(table.oid);
+    else if (sameButCase(suggest(catalog, name), name)) rejected.push(unknownTable(catalog, text, name, own));
+    else missingExclusions.push(text);
+  }
+
+  const asked = askedTables(catalog, wanted, index, own, rejected);
+  const askedOids = new Set(asked.map((table) => table.oid));
+  const belongs = (table: TableFacts): boolean =>
+    askedOids.has(table.oid) || table.ancestors.some((oid) => askedOids.has(oid));
+  const isExcluded = (table: TableFacts): boolean =>
+    excluded.has(table.oid) || table.ancestors.some((oid) => excluded.has(oid));
+
+  const tables: TableFacts[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const table of catalog.tables) {
+    if (!belongs(table) || own.has(table.schema) || isExcluded(table)) continue;
+    if (table.extensionMember) leftOut.push({ table, because: "extension member" });
+    else if (table.persistence !== "permanent") leftOut.push({ table, because: "unlogged" });
+    else tables.push(table);
+  }
+  rejected.push(...excludedPartitions(catalog, excluded, new Map(tables.map((table) => [table.oid, table]))));
+  return { tables: tables.sort(compareNames), rejected, missingExclusions, leftOut };
+}
+
+/** Whether the selection names schemas (or everything), so that tables created later belong to it. */
+export function takesNewTables(wanted: Wanted): boolean {
+  return wanted.tables === undefined;
+}
+
+function askedTables(
+  catalog: Catalog,
+  wanted: Wanted,
+  index: ReadonlyMap<string, TableFacts>,
+  own: ReadonlySet<string>,
+  rejected: Rejected[],
+): readonly TableFacts[] {
+  if (wanted.tables !== undefined) {
+    const asked: TableFacts[] = [];
+    for (const text of wanted.tables) {
+      const name = parse(text, rejected);
+      if (name === undefined) continue;
+      const table = index.get(key(name));
+      const problem =
+        table === undefined ? unknownTable(catalog, text, name, own) : unsuitable(text, table, own);
+      if (problem !== undefined) rejected.push(problem);
+      else if (table !== undefined) asked.push(table);
+    }
+    return asked;
+  }
+  if (wanted.schemas === undefined) return catalog.tables;
+  for (const schema of wanted.schemas) {
+    if (!catalog.schemas.some(({ name }) => name === schema)) rejected.push(unknownSchema(catalog, schema));
+    else if (own.has(schema)) rejected.push(ownSchema(schema));
+  }
+  const schemas = new Set(wanted.schemas);
+  return catalog.tables.filter(({ schema }) => schemas.has(schema));
+}
+
+function parse(text: string, rejected: Rejected[]): TableName | undefined {
+  try {
+    return parseTableName(text);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    rejected.push({
+      subject: `"${text}"`,
+      message: "is not a table name.",
+      remedy:
+        'Write schema.table, and put a part that has a dot or a quote in it in double quotes, as in public."my.table".',
+    });
+    return undefined;
+  }
+}
+
+function unsuitable(text: string, table: TableFacts, own: ReadonlySet<string>): Rejected | undefined {
+  if (own.has(table.schema)) return ownSchema(table.schema);
+  if (table.extensionMember)
+    return {
+      subject: text,
+      message: "belongs to an extension, which manages it.",
+      remedy: "Take it out of tables.",
+    };
+  if (table.persistence !== "permanent")
+    return {
+      subject: text,
+      message: `is ${table.persistence}: its changes are not in the write-ahead log, so nobody can capture them.`,
+      remedy: `Take it out of tables, or run ALTER TABLE ${text} SET LOGGED.`,
+    };
+  return undefined;
+}
+
+function ownSchema(schema: string): Rejected {
+  return {
+    subject: schema,
+    message: "holds this module's own records.",
+    remedy: "Take it out of the selection.",
+  };
+}
+
+function unknownSchema(catalog: Catalog, schema: string): Rejected {
+  const system = /^(pg_|information_schema$)/.test(schema);
+  const near = catalog.schemas.find(({ name }) => name.toLowerCase() === schema.toLowerCase());
+  return {
+    subject: schema,
+    message: system ? "is a schema of PostgreSQL itself." : "is not a schema of this database.",
+    remedy:
+      near === undefined
+        ? system
+          ? "Take it out of schemas."
+          : "Create it first, or take it out of schemas."
+        : `Did you mean ${near.name}? Names are case-sensitive.`,
+  };
+}
+
+function unknownTable(catalog: Catalog, text: string, name: TableName, own: ReadonlySet<string>): Rejected {
+  const other = catalog.otherRelations.find((relation) => key(relation) === key(name));
+  if (other !== undefined)
+    return {
+      subject: text,
+      message: `is a ${other.kind}: it has no changes of its own.`,
+      remedy:
+        other.kind === "foreign table" ? "Take it out of tables." : "Name the tables it reads from instead.",
+    };
+  const suggestion = suggest(catalog, name);
+  return {
+    subject: text,
+    message: "is not a table of this database.",
+    remedy:
+      suggestion === undefined || own.has(suggestion.schema)
+        ? "Create it first, or take it out of the list."
+        : `Did you mean ${formatTableName(suggestion)}? Names are literal and case-sensitive.`,
+  };
+}
+
+/** The table that was probably meant: the same name in another case, else the same name in another schema. */
+function suggest(catalog: Catalog, wanted: TableName): TableName | undefined {
+  const alike = [...catalog.tables, ...catalog.otherRelations].filter(
+    ({ name }) => name.toLowerCase() === wanted.name.toLowerCase(),
+  );
+  return (
+    alike.find((name) => sameButCase(name, wanted)) ??
+    alike.find(({ name }) => name === wanted.name) ??
+    alike[0]
+  );
+}
+
+/** An exclusion with a slip in its case would track a table against the user's will; a table that is gone would not. */
+function sameButCase(found: TableName | undefined, wanted: TableName): boolean {
+  return found !== undefined && key(found).toLowerCase() === key(wanted).toLowerCase();
+}
+
+/** A publication of a partitioned table carries all its partitions: one of them cannot be kept out. */
+function excludedPartitions(
+  catalog: Catalog,
+  excluded: ReadonlySet<number>,
+  tracked: ReadonlyMap<number, TableFacts>,
+): Rejected[] {
+  return catalog.tables.flatMap((table) => {
+    const above = excluded.has(table.oid) ? table.ancestors.find((oid) => tracked.has(oid)) : undefined;
+    const parent = above === undefined ? undefined : tracked.get(above);
+    if (parent === undefined) return [];
+    return [
+      {
+        subject: formatTableName(table),
+        message: `cannot be excluded: it is a partition of ${formatTableName(parent)}, which is tracked with all its partitions.`,
+        remedy: `Exclude ${formatTableName(parent)} as a whole, or keep the partition.`,
+      },
+    ];
+  });
+}
+
+function key({ schema, name }: TableName): string {
+  return `${schema}\0${name}`;
+}

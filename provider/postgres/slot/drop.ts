@@ -1,0 +1,35 @@
+import { LOCK_POLICY } from "../sql/lockPolicy";
+import type { Session } from "../../contract/session";
+import { explainConnections } from "../role/consumer";
+import { quoteLiteral } from "../sql/quote";
+
+/**
+ * Drops the slot. A consumer that holds it is disconnected, if it is the given role's: again and again for at most
+ * 10 s where it reconnects. Gone is fine.
+ */
+export async function dropSlot(session: Session, slot: string, role: string): Promise<void> {
+  await explainConnections(
+    role,
+    session.write(`
+DO $block$
+DECLARE
+  deadline CONSTANT timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';
+BEGIN
+  LOOP
+    EXIT WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = ${quoteLiteral(slot)});
+    PERFORM pg_stat_clear_snapshot();
+    PERFORM pg_terminate_backend(a.pid, 5000)
+       FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid
+      WHERE s.slot_name = ${quoteLiteral(slot)} AND a.usename = ${quoteLiteral(role)};
+    BEGIN
+      PERFORM pg_drop_replication_slot(${quoteLiteral(slot)});
+      EXIT;
+    EXCEPTION WHEN object_in_use THEN
+      IF clock_timestamp() > deadline THEN RAISE; END IF;
+    END;
+    PERFORM pg_sleep(0.02);
+  END LOOP;
+END
+$block$`),
+  );
+}

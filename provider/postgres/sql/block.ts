@@ -1,0 +1,122 @@
+import { LOCK_POLICY } from "./lockPolicy";
+import type { Session } from "../../contract/session";
+import { hasCode } from "./sqlError";
+
+/**
+ * A setting of the session that carries a block's parameters in, and one that carries its result out: DO takes no
+ * parameters and returns nothing, and this way its text stays constant whatever it works on.
+ */
+const PARAMETERS = "pulumi_neon_bemi.parameters";
+const RESULT = "pulumi_neon_bemi.result";
+
+/** Inside a block: its parameters as jsonb. */
+export const PARAMETERS_SQL = `pg_catalog.current_setting('${PARAMETERS}')::pg_catalog.jsonb`;
+
+/** Inside a function: whether a block of this module calls it, in whatever way. */
+export const IN_BLOCK_SQL = `coalesce(pg_catalog.current_setting('${PARAMETERS}', true), '') <> ''`;
+
+/** Inside a block: a statement that hands a jsonb value back. Must be followed by a commit or the end of the block. */
+export function returnSql(value: string): string {
+  return `PERFORM pg_catalog.set_config('${RESULT}', (${value})::text, false)`;
+}
+
+/**
+ * Runs a PL/pgSQL block, declarations and all, as one statement outside any transaction, so that it may commit. The
+ * answer is what it handed to {@link returnSql}, `undefined` if nothing. Three round trips, whatever the block does.
+ *
+ * @param settings what the session has set while the block runs; a block cannot set much in every one of thousands of
+ *   transactions without taking longer for it
+ */
+export async function runBlock<Result>(
+  session: Session,
+  block: string,
+  parameters: object,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Result | undefined> {
+  const [before] = await session.read<{ settings: Record<string, string> | null }>(
+    `SELECT pg_catalog.set_config('${PARAMETERS}', $1, false), pg_catalog.set_config('${RESULT}', '', false),
+            (SELECT json_object_agg(key, pg_catalog.current_setting(key)) FROM json_each_text($2)) AS settings,
+            (SELECT count(pg_catalog.set_config(key, value, false)) FROM json_each_text($2))`,
+    [JSON.stringify(parameters), JSON.stringify(settings)],
+  );
+  const end = () =>
+    session.read<{ result: Result | null }>(
+      `SELECT nullif(pg_catalog.current_setting('${RESULT}'), '')::pg_catalog.jsonb AS result,
+              pg_catalog.set_config('${PARAMETERS}', '', false),
+              (SELECT count(pg_catalog.set_config(key, value, false)) FROM json_each_text($1))`,
+      [JSON.stringify(before?.settings ?? {})],
+    );
+  try {
+    await session.write(`DO $block$ ${block} $block$`);
+  } catch (error) {
+    // A connection that broke has nothing to put back.
+    await end().catch(() => undefined);
+    throw error;
+  }
+  const [row] = await end();
+  return row?.result ?? undefined;
+}
+
+/**
+ * Statements in one transaction: all of them or none. Waits at most 100 ms for each lock, so that nobody queues behind
+ * it for longer, and tries again for up to 10 s.
+ */
+const TOGETHER = `
+DECLARE
+  statement text;
+  deadline timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';
+BEGIN
+  LOOP
+    BEGIN
+      PERFORM set_config('lock_timeout', '${LOCK_POLICY.attempt}', true);
+      FOR statement IN SELECT value FROM jsonb_array_elements_text(${PARAMETERS_SQL} -> 'statements') LOOP
+        EXECUTE statement;
+      END LOOP;
+      RETURN;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF clock_timestamp() > deadline THEN RAISE; END IF;
+    END;
+    PERFORM pg_sleep(0.2);
+  END LOOP;
+END`;
+
+/** Runs statements that return nothing as one transaction, in one go. See {@link TOGETHER} for its patience. */
+export async function runTogether(session: Session, statements: readonly string[]): Promise<void> {
+  await runBlock(session, TOGETHER, { statements });
+}
+
+/** SQLSTATE of {@link waitForOlderWriters} running out of time. */
+const TOO_LONG = "NB001";
+
+const WAIT = `
+DECLARE
+  here xid8 := pg_current_xact_id();
+  deadline timestamptz := clock_timestamp() + (${PARAMETERS_SQL} ->> 'patience')::interval;
+BEGIN
+  COMMIT;
+  WHILE pg_snapshot_xmin(pg_current_snapshot()) <= here LOOP
+    IF clock_timestamp() > deadline THEN
+      RAISE EXCEPTION 'an older transaction is still writing' USING ERRCODE = '${TOO_LONG}';
+    END IF;
+    PERFORM pg_sleep(0.02);
+    COMMIT;
+  END LOOP;
+END`;
+
+/**
+ * Waits until every transaction that has written something anywhere in the cluster before now is over: a consumer that
+ * decodes one of them later would otherwise judge its changes by the new membership. At most for `patience`; `false`
+ * when one of them is still open then.
+ */
+export async function waitForOlderWriters(
+  session: Session,
+  patience: string = LOCK_POLICY.patience,
+): Promise<boolean> {
+  try {
+    await runBlock(session, WAIT, { patience });
+    return true;
+  } catch (error) {
+    if (hasCode(error, TOO_LONG)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,272 @@
+import { watchedSession } from "../../support/watchedSession";
+import type { ReadAccessInputs } from "../../../provider/contract/inputs";
+import type { ReadAccessOutputs } from "../../../provider/contract/outputs";
+import { readAccess } from "../../../provider/postgres/access/readAccess";
+import { replicationRole } from "../../../provider/postgres/role/replicationRole";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/session";
+
+let db: TestDatabase;
+const runs: TestRun[] = [];
+
+const SCHEMA = `
+  CREATE SCHEMA shop; CREATE SCHEMA "Odd.Schema";
+  CREATE TABLE public.orders (id int PRIMARY KEY);
+  CREATE TABLE public."Mixed ""case"" ☂" (id int);
+  CREATE TABLE shop.items (id int PRIMARY KEY, k int) ;
+  CREATE TABLE shop.secret (id int);
+  CREATE TABLE shop.parts (id int, k int) PARTITION BY RANGE (k);
+  CREATE TABLE "Odd.Schema".parts_1 PARTITION OF shop.parts FOR VALUES FROM (0) TO (9);
+  CREATE UNLOGGED TABLE shop.cache (id int);
+  CREATE VIEW shop.seen AS SELECT 1 AS one;
+  CREATE ROLE app LOGIN; GRANT app TO neondb_owner WITH INHERIT TRUE; GRANT CREATE, USAGE ON SCHEMA shop TO app`;
+
+beforeAll(async () => {
+  db = await testDatabase({ sql: SCHEMA });
+  await runSql(
+    db.ownerUri,
+    "SET ROLE app; CREATE TABLE shop.apps (id int); RESET ROLE; CREATE ROLE keeper NOLOGIN; CREATE ROLE other NOLOGIN",
+  );
+  await runSql(db.superuserUri, "CREATE TABLE shop.admins (id int)");
+});
+
+afterEach(async () => {
+  await Promise.all(runs.splice(0).map((run) => run.end()));
+});
+
+afterAll(async () => {
+  await db.close();
+});
+
+/** Every call is another plugin process. */
+function newProcess(options?: TestRunOptions): TestRun {
+  const run = testRun(db, options);
+  runs.push(run);
+  return run;
+}
+
+function inputs(more: Partial<ReadAccessInputs>): ReadAccessInputs {
+  return { ...TARGET, role: "bemi", ...more };
+}
+
+type State = ReadAccessInputs & ReadAccessOutputs;
+
+async function make(wanted: ReadAccessInputs, run = newProcess()): Promise<State> {
+  return { ...wanted, ...(await readAccess.create(wanted, run)) };
+}
+
+/** Effective ACLs, as a REVOKE does not bring back NULL but an equal list. */
+async function privileges(): Promise<string[]> {
+  const rows = await runSql<{ line: string }>(
+    db.superuserUri,
+    `SELECT format('%s %s %s', o, coalesce(grantee::regrole::text, '?'), privilege_type) AS line FROM (
+       SELECT c.oid::regclass::text AS o, (aclexplode(coalesce(relacl, acldefault('r', relowner)))).* FROM pg_class c
+        WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text !~ '^(pg_|information)'
+       UNION ALL SELECT 'schema ' || nspname, (aclexplode(coalesce(nspacl, acldefault('n', nspowner)))).* FROM pg_namespace
+       UNION ALL SELECT 'default ' || defaclrole::regrole || defaclnamespace::text || defaclobjtype::text, (aclexplode(defaclacl)).*
+         FROM pg_default_acl
+       UNION ALL SELECT 'database', (aclexplode(datacl)).* FROM pg_database WHERE datname = 'neondb') x ORDER BY 1`,
+  );
+  return rows.map(({ line }) => line);
+}
+
+async function readable(role: string): Promise<string[]> {
+  const rows = await runSql<{ name: string }>(
+    db.superuserUri,
+    `SELECT c.oid::regclass::text AS name FROM pg_class c
+      WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text !~ '^(pg_|information)'
+        AND has_table_privilege($1, c.oid, 'SELECT') AND has_schema_privilege($1, relnamespace, 'USAGE') ORDER BY 1`,
+    [role],
+  );
+  return rows.map(({ name }) => name);
+}
+
+describe("with a role of our own", () => {
+  beforeAll(async () => {
+    const run = newProcess();
+    await replicationRole.create(
+      { ...TARGET, name: "bemi", adopt: false, managedBy: "shop/dev/orders" },
+      run,
+    );
+  });
+
+  test("exactly the selection becomes readable, with its future tables, and nothing is left after destroy", async () => {
+    const before = await privileges();
+    const run = newProcess();
+    const state = await make(inputs({ schemas: ["shop"], excludeTables: ["shop.secret"] }), run);
+    expect(await readable("bemi")).toEqual(['"Odd.Schema".parts_1', "shop.apps", "shop.items", "shop.parts"]);
+    // The superuser's table: said, and counted.
+    expect(state).toMatchObject({ readable: 4, wanted: 5 });
+    expect(run.lines.join()).toMatch(/SELECT on "shop"."admins"/);
+
+    await runSql(
+      db.ownerUri,
+      "CREATE TABLE shop.mine (id int); SET ROLE app; CREATE TABLE shop.theirs (id int)",
+    );
+    expect(await readable("bemi")).toEqual(expect.arrayContaining(["shop.mine", "shop.theirs"]));
+    expect((await readAccess.read(state, newProcess()))?.drift).toBeUndefined();
+
+    await readAccess.delete(state, newProcess());
+    await readAccess.delete(state, newProcess());
+    await runSql(db.ownerUri, "DROP TABLE shop.mine, shop.theirs");
+    expect(await privileges()).toEqual(before);
+  });
+
+  test("a lost grant is drift, and only that one is given again", async () => {
+    const state = await make(inputs({ tables: ["shop.items", 'public."Mixed ""case"" ☂"'] }));
+    expect(await readable("bemi")).toEqual(['"Mixed ""case"" ☂"', "shop.items"]);
+    await runSql(db.ownerUri, "REVOKE SELECT ON shop.items FROM bemi");
+    const observed = await readAccess.read(state, newProcess());
+    expect(observed).toMatchObject({
+      drift: { missing: ['SELECT on "shop"."items"'] },
+      outputs: { readable: 1, wanted: 2 },
+    });
+    const [untouched] = await xmin();
+    await readAccess.update(state, state, newProcess());
+    expect(await readable("bemi")).toEqual(['"Mixed ""case"" ☂"', "shop.items"]);
+    expect((await xmin())[0]).toEqual(untouched);
+    await readAccess.delete(state, newProcess());
+  });
+
+  function xmin() {
+    return runSql(
+      db.superuserUri,
+      `SELECT xmin::text FROM pg_class WHERE relname LIKE 'Mixed%' AND relkind = 'r'`,
+    );
+  }
+
+  test("what leaves the selection is revoked, what stays is not touched", async () => {
+    const before = await privileges();
+    const state = await make(inputs({ schemas: ["shop", "public"] }));
+    const narrowed = inputs({ schemas: ["public"] });
+    const outputs = await readAccess.update(state, narrowed, newProcess());
+    expect(await readable("bemi")).toEqual(['"Mixed ""case"" ☂"', "orders"]);
+    expect(outputs).toMatchObject({ readable: 2, wanted: 2 });
+    await readAccess.delete({ ...narrowed, ...outputs }, newProcess());
+    expect(await privileges()).toEqual(before);
+  });
+
+  test("all tables: by default privileges of the whole database", async () => {
+    const before = await privileges();
+    const state = await make(inputs({ allTables: true }));
+    await runSql(db.ownerUri, "CREATE SCHEMA fresh; CREATE TABLE fresh.t (id int)");
+    expect(await readable("bemi")).toContain("fresh.t");
+    await runSql(db.ownerUri, "DROP SCHEMA fresh CASCADE");
+    await readAccess.delete(state, newProcess());
+    expect(await privileges()).toEqual(before);
+  });
+
+  test("names that cannot be honoured are refused before anything is granted", async () => {
+    const before = await privileges();
+    const wanted = inputs({ tables: ["shop.items", "shop.Orders", "shop.seen", "shop.cache", "nodot"] });
+    await expect(make(wanted)).rejects.toThrow(
+      /Nothing was changed[^]*shop.Orders is not a table[^]*public.orders[^]*shop.seen is a view[^]*shop.cache is unlogged[^]*"nodot" is not a table name/,
+    );
+    expect(await privileges()).toEqual(before);
+  });
+
+  test("a thousand tables take as many statements as one", async () => {
+    await runSql(
+      db.ownerUri,
+      `CREATE SCHEMA many; DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE many.t%s (id int)', i); END LOOP; END $$`,
+    );
+    const counted = async (wanted: ReadAccessInputs) => {
+      const run = newProcess();
+      let statements = 0;
+      const counting: TestRun = {
+        ...run,
+        sql: (target, work) =>
+          run.sql(target, (session) =>
+            work(
+              watchedSession(session, (_, send) => {
+                statements += 1;
+                return send();
+              }),
+            ),
+          ),
+      };
+      const state = await make(wanted, counting);
+      await readAccess.delete(state, counting);
+      return statements;
+    };
+    expect(await counted(inputs({ schemas: ["many"] }))).toBe(await counted(inputs({ schemas: ["public"] })));
+    await runSql(db.ownerUri, "DROP SCHEMA many CASCADE");
+  });
+});
+
+describe("with a role that was there before", () => {
+  const wanted = () => inputs({ role: "keeper", schemas: ["shop"] });
+
+  beforeAll(async () => {
+    await runSql(
+      db.ownerUri,
+      `GRANT USAGE ON SCHEMA shop TO keeper; GRANT SELECT ON shop.items TO keeper;
+       ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO keeper`,
+    );
+  });
+
+  test("it keeps what it had, and loses the rest", async () => {
+    const before = await privileges();
+    const state = await make(wanted());
+    expect(await readable("keeper")).toContain("shop.parts");
+    await runSql(db.ownerUri, "SET ROLE app; CREATE TABLE shop.since (id int)");
+    await readAccess.delete(state, newProcess());
+    await runSql(db.ownerUri, "SET ROLE app; DROP TABLE shop.since");
+    expect(await privileges()).toEqual(before);
+    expect(await readable("keeper")).toEqual(["shop.items"]);
+  });
+
+  test("also when the create was killed after its grants, and repeated", async () => {
+    const before = await privileges();
+    await make(wanted());
+    const state = await make(wanted());
+    await readAccess.delete(state, newProcess());
+    await readAccess.delete(state, newProcess());
+    expect(await privileges()).toEqual(before);
+  });
+
+  test("also on a copy of the branch, which comes with the record and the grants of its origin", async () => {
+    const origin = await make(wanted());
+    const held = await privileges();
+    const copy = { branchId: "br-other-lake-123456" };
+    const state = { ...wanted(), ...(await readAccess.create(wanted(), newProcess(copy))) };
+    await runSql(db.ownerUri, "REVOKE SELECT ON shop.secret FROM keeper");
+    await readAccess.update(state, wanted(), newProcess(copy));
+    expect(await readable("keeper")).toContain("shop.secret");
+    await readAccess.delete(state, newProcess(copy));
+    expect(held).toEqual(expect.arrayContaining(await privileges()));
+    expect(await readable("keeper")).toContain("shop.parts");
+    await runSql(
+      db.ownerUri,
+      'REVOKE SELECT ON shop.parts, shop.secret, shop.apps, "Odd.Schema".parts_1 FROM keeper',
+    );
+    await readAccess.delete(origin, newProcess());
+  });
+
+  test("a role that needs nothing gets nothing, not even a record", async () => {
+    await runSql(db.superuserUri, "GRANT pg_read_all_data TO other");
+    const before = await privileges();
+    const state = await make(inputs({ role: "other", schemas: ["shop"] }));
+    expect(state).toMatchObject({ readable: 6, wanted: 6 });
+    expect(await privileges()).toEqual(before);
+    await readAccess.delete(state, newProcess());
+    expect(await privileges()).toEqual(before);
+  });
+});
+
+test("a role that is gone: nothing to read or to revoke", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE brief");
+  const state = await make(inputs({ role: "brief", tables: ["public.orders"] }));
+  await runSql(
+    db.ownerUri,
+    "REVOKE SELECT ON orders FROM brief; REVOKE USAGE ON SCHEMA public FROM brief; DROP ROLE brief",
+  );
+  expect(await readAccess.read(state, newProcess())).toBeUndefined();
+  await readAccess.delete(state, newProcess());
+  const [left] = await runSql<{ n: number }>(
+    db.superuserUri,
+    "SELECT count(*)::int AS n FROM pg_namespace WHERE nspname LIKE '%\\_access'",
+  );
+  expect(left?.n).toBe(0);
+  await expect(make(inputs({ role: "brief", tables: ["public.orders"] }))).rejects.toThrow(/no role "brief"/);
+});

@@ -1,0 +1,203 @@
+import type { Catalog } from "../../../provider/contract/catalog";
+import { readCatalog } from "../../../provider/postgres/catalog/query";
+import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
+import { listed, table } from "../../support/catalog";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { testRun, type TestRun } from "../../support/session";
+
+let db: TestDatabase;
+let run: TestRun;
+let catalog: Catalog;
+
+const SCHEMA = `
+  CREATE SCHEMA "Odd.Schema"; COMMENT ON SCHEMA "Odd.Schema" IS 'a comment';
+  CREATE TABLE plain (id int PRIMARY KEY);
+  CREATE TABLE "Odd.Schema"."say ""hi"" ☂" (v text);
+  CREATE TABLE late (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED);
+  CREATE TABLE indexed (id int NOT NULL); CREATE UNIQUE INDEX by_id ON indexed (id);
+  ALTER TABLE indexed REPLICA IDENTITY USING INDEX by_id;
+  CREATE TABLE unindexed (id int NOT NULL); CREATE UNIQUE INDEX dropped ON unindexed (id);
+  ALTER TABLE unindexed REPLICA IDENTITY USING INDEX dropped; DROP INDEX dropped;
+  CREATE TABLE silent (id int); ALTER TABLE silent REPLICA IDENTITY NOTHING;
+  CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL;
+  CREATE UNLOGGED TABLE cache (id int);
+  CREATE TABLE sums (a int, b int GENERATED ALWAYS AS (a + 1) STORED);
+  CREATE TABLE guarded (id int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+  CREATE TABLE root (k int, l int) PARTITION BY RANGE (k);
+  CREATE TABLE middle PARTITION OF root FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (l);
+  CREATE TABLE "Odd.Schema".leaf PARTITION OF middle FOR VALUES FROM (0) TO (10);
+  CREATE TABLE heir () INHERITS (plain);
+  CREATE VIEW seen AS SELECT 1 AS one; CREATE MATERIALIZED VIEW kept AS SELECT 1 AS one;
+  CREATE ROLE app; GRANT app TO neondb_owner WITH INHERIT TRUE; GRANT CREATE ON SCHEMA public TO app;
+  SET ROLE app; CREATE TABLE apps (id int); RESET ROLE;
+  CREATE ROLE stranger NOLOGIN CONNECTION LIMIT 2; COMMENT ON ROLE stranger IS 'who';
+  ALTER ROLE stranger SET work_mem = '8MB'; GRANT app TO stranger;
+  CREATE PUBLICATION listed FOR TABLE plain, sums (a), guarded WHERE (id > 1) WITH (publish = 'insert');
+  CREATE TEMP TABLE mine (id int);`;
+
+beforeAll(async () => {
+  db = await testDatabase({ sql: SCHEMA });
+  run = testRun(db);
+  await runSql(
+    db.superuserUri,
+    `CREATE TABLE admins (id int);
+     CREATE TABLE membered (id int); ALTER EXTENSION plpgsql ADD TABLE membered;
+     CREATE PUBLICATION by_schema FOR TABLES IN SCHEMA "Odd.Schema";
+     CREATE FUNCTION nothing() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+     CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION nothing(); ALTER EVENT TRIGGER watch DISABLE;
+     COMMENT ON EVENT TRIGGER watch IS 'mark';`,
+  );
+  await runSql(db.superuserUri, "SELECT pg_create_logical_replication_slot('waiting', 'pgoutput')");
+  catalog = await run.session((session) => session.catalog());
+});
+
+afterAll(async () => {
+  await run.end();
+  await db.close();
+});
+
+function find(name: string) {
+  const found = catalog.tables.find((candidate) => formatTableName(candidate) === name);
+  if (found === undefined) throw new Error(`no table ${name}`);
+  return found;
+}
+
+test("every table of a non-system schema is there, and no other", () => {
+  expect(catalog.tables.map(formatTableName).sort()).toEqual(
+    [
+      '"Odd.Schema"."say ""hi"" ☂"',
+      '"Odd.Schema".leaf',
+      ...[
+        "admins",
+        "apps",
+        "cache",
+        "guarded",
+        "heir",
+        "indexed",
+        "late",
+        "membered",
+        "middle",
+        "plain",
+        "root",
+      ].map((name) => `public.${name}`),
+      ...["silent", "sums", "unindexed", "whole"].map((name) => `public.${name}`),
+    ].sort(),
+  );
+  expect(catalog.otherRelations).toEqual([
+    { schema: "public", name: "seen", kind: "view" },
+    { schema: "public", name: "kept", kind: "materialized view" },
+  ]);
+  expect(catalog.schemas.map(({ name, owner, comment }) => [name, owner, comment]).sort()).toEqual([
+    ["Odd.Schema", "neondb_owner", "a comment"],
+    ["public", "pg_database_owner", "standard public schema"],
+  ]);
+});
+
+test("what a table is", () => {
+  // What other tests plan from is what a server says.
+  const plain = find("public.plain");
+  expect(plain).toEqual(table("public.plain", { oid: plain.oid, listedIn: listed("listed") }));
+  expect(find("public.late").hasPrimaryKey).toBe(false);
+  expect(find("public.indexed")).toMatchObject({ identity: "index", identityIndex: "by_id" });
+  expect(find("public.unindexed")).toMatchObject({ identity: "index", identityIndex: null });
+  expect(find("public.silent").identity).toBe("nothing");
+  expect(find("public.whole").identity).toBe("full");
+  expect(find("public.cache").persistence).toBe("unlogged");
+  expect(find("public.membered").extensionMember).toBe(true);
+  expect(find("public.sums")).toMatchObject({
+    storedGenerated: true,
+    virtualGenerated: false,
+    listedIn: listed("listed", true),
+  });
+  expect(find("public.guarded")).toMatchObject({
+    rowSecurity: true,
+    listedIn: [{ publication: "listed", columnList: false, rowFilter: true }],
+  });
+  expect(find("public.apps")).toMatchObject({ owner: "app", mayAlter: true });
+  expect(find("public.admins")).toMatchObject({ owner: "cloud_admin", mayAlter: false });
+});
+
+test("partitions know the tables above them; children by inheritance are tables of their own", () => {
+  const [root, middle] = [find("public.root"), find("public.middle")];
+  expect(root).toMatchObject({ partitioned: true, ancestors: [] });
+  expect(middle).toMatchObject({ partitioned: true, ancestors: [root.oid] });
+  expect(find('"Odd.Schema".leaf')).toMatchObject({ partitioned: false, ancestors: [middle.oid, root.oid] });
+  expect(find("public.heir").ancestors).toEqual([]);
+});
+
+test("server, roles, publications, slots, event triggers", () => {
+  expect(catalog.server).toMatchObject({
+    walLevel: "logical",
+    inRecovery: false,
+    currentRole: "neondb_owner",
+    currentRoleIsSuperuser: false,
+    currentRoleMayReplicate: true,
+    currentRoleMayCreateRoles: true,
+    mayCreateInDatabase: true,
+  });
+  expect(catalog.roles.find(({ name }) => name === "stranger")).toMatchObject({
+    canLogin: false,
+    replication: false,
+    connectionLimit: 2,
+    comment: "who",
+    settings: ["work_mem=8MB"],
+    memberOf: ["app"],
+    mayConnect: true,
+  });
+  expect(catalog.roles.some(({ name }) => name.startsWith("pg_"))).toBe(false);
+  const byName = new Map(catalog.publications.map((publication) => [publication.name, publication]));
+  expect(byName.get("listed")).toMatchObject({ mayAlter: true, insert: true, update: false, schemas: [] });
+  expect(byName.get("by_schema")).toMatchObject({ mayAlter: false, schemas: ["Odd.Schema"], update: true });
+  expect(byName.get("listed")?.generatedColumns).toBeNull();
+  expect(catalog.slots).toEqual([
+    expect.objectContaining({
+      name: "waiting",
+      database: "neondb",
+      active: false,
+      walStatus: "reserved",
+    }) as object,
+  ]);
+  expect(catalog.slots[0]?.retainedBytes).toEqual(expect.any(Number));
+  expect(catalog.eventTriggers).toEqual([
+    { name: "watch", enabled: false, owner: "cloud_admin", comment: "mark" },
+  ]);
+});
+
+test("the least privileged role reads the same tables", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE least LOGIN PASSWORD 'least-password-1'");
+  const ownerUri = new URL(db.ownerUri);
+  ownerUri.username = "least";
+  ownerUri.password = "least-password-1";
+  const other = testRun({ ...db, ownerUri: ownerUri.href });
+  const seen = await other.session((session) => session.catalog());
+  await other.end();
+  expect(seen.tables.map(({ oid }) => oid).sort()).toEqual(catalog.tables.map(({ oid }) => oid).sort());
+  expect(seen.tables.every(({ mayAlter }) => !mayAlter)).toBe(true);
+});
+
+test("the read takes no lock on tables beyond AccessShare, and none on those it describes", async () => {
+  const locks = await run.session(async (session) => {
+    await session.read("BEGIN");
+    await session.freshCatalog();
+    const rows = await session.read<{ name: string; mode: string }>(
+      `SELECT relation::regclass::text AS name, mode FROM pg_locks
+        WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation >= 16384`,
+    );
+    const modes = await session.read<{ mode: string }>(
+      "SELECT DISTINCT mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation'",
+    );
+    await session.write("ROLLBACK");
+    return { rows, modes };
+  });
+  expect(locks).toEqual({ rows: [], modes: [{ mode: "AccessShareLock" }] });
+});
+
+test("the form of the statement for PostgreSQL 14 gives the same, but for what 14 does not have", async () => {
+  const old = await run.session((session) =>
+    readCatalog({ read: (statement) => session.read(statement), serverVersion: 140000 }),
+  );
+  expect(old.tables.map(({ listedIn, ...rest }) => ({ ...rest, listedIn: listedIn.length }))).toEqual(
+    catalog.tables.map(({ listedIn, ...rest }) => ({ ...rest, listedIn: listedIn.length })),
+  );
+  expect(old.publications.flatMap(({ schemas }) => schemas)).toEqual([]);
+});

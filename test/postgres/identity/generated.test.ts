@@ -1,0 +1,104 @@
+import { publication } from "../../../provider/postgres/publication/publication";
+import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
+import { testDatabase, type TestDatabase } from "../../support/postgres";
+import { testRun, type TestRun } from "../../support/session";
+import { change, publicationInputs, up } from "../../support/stack";
+import { identities, members } from "../../support/tables";
+
+const PUBLIC = { schemas: ["public"] };
+
+let db: TestDatabase;
+let run: TestRun;
+
+beforeAll(async () => {
+  db = await testDatabase({ version: 18, profile: "neon" });
+});
+afterAll(async () => {
+  await db.close();
+});
+beforeEach(() => {
+  run = testRun(db);
+});
+afterEach(async () => {
+  await run.end();
+  await db.clear();
+});
+
+test("PostgreSQL 18: generated columns never cost the app a write", async () => {
+  await db.sql(`
+    CREATE TABLE stored (a int, b int GENERATED ALWAYS AS (a + 1) STORED);
+    CREATE TABLE virtual_key (id int PRIMARY KEY, b int GENERATED ALWAYS AS (id + 1) VIRTUAL);
+    CREATE TABLE virtual_only (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL);
+    CREATE TABLE stored_elsewhere (id int PRIMARY KEY, b int GENERATED ALWAYS AS (id + 1) STORED);
+    CREATE PUBLICATION theirs FOR TABLE stored_elsewhere`);
+  const stack = await up(run, PUBLIC);
+
+  expect(await identities(db)).toEqual({
+    "public.stored": "f",
+    "public.virtual_key": "d",
+    "public.virtual_only": "d",
+    "public.stored_elsewhere": "d",
+  });
+  expect(stack.publication).toMatchObject({ wanted: 4, done: 3 });
+  expect(stack.publication.pending).toEqual([
+    expect.stringMatching(/^public\.stored_elsewhere: .*theirs/),
+    expect.stringMatching(/^public\.virtual_key: .*virtual/),
+    expect.stringMatching(/^public\.virtual_only: not published: .*virtual/),
+  ]);
+  await writeAll();
+  await run.end();
+  expect((await replicaIdentity.read(stack.identity, run))?.drift).toEqual({});
+  expect((await publication.read(stack.publication, run))?.drift).toEqual({});
+});
+
+test("PostgreSQL 18: a migration that adds a virtual column to a tracked table keeps its writes", async () => {
+  await db.sql("CREATE TABLE with_key (id int PRIMARY KEY, a int); CREATE TABLE without_key (a int)");
+  await up(run, PUBLIC);
+  await db.sql(`
+    ALTER TABLE with_key ADD COLUMN b int GENERATED ALWAYS AS (a + 1) VIRTUAL;
+    ALTER TABLE without_key ADD COLUMN b int GENERATED ALWAYS AS (a + 1) VIRTUAL;
+    CREATE TABLE born_with_it (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL);
+    CREATE TABLE born_stored (a int, b int GENERATED ALWAYS AS (a + 1) STORED)`);
+  await writeAll();
+  expect(await identities(db)).toEqual({
+    "public.with_key": "d",
+    "public.without_key": "d",
+    "public.born_with_it": "d",
+    "public.born_stored": "f",
+  });
+  expect(await members(db)).toEqual(["public.born_stored", "public.with_key"]);
+});
+
+test("PostgreSQL 18: without event triggers, the next up mends a table that got a virtual column", async () => {
+  const selection = { ...PUBLIC, trackNewTables: false };
+  await db.sql("CREATE TABLE with_key (id int PRIMARY KEY, a int); CREATE TABLE without_key (a int)");
+  const stack = await up(run, selection);
+  await db.sql(`
+    ALTER TABLE with_key ADD COLUMN b int GENERATED ALWAYS AS (a + 1) VIRTUAL;
+    ALTER TABLE without_key ADD COLUMN b int GENERATED ALWAYS AS (a + 1) VIRTUAL`);
+  await run.end();
+  const observed = await replicaIdentity.read(stack.identity, run);
+  expect(observed?.drift).toEqual({ "writes refused": "public.with_key, public.without_key" });
+  await change(run, stack, selection);
+  await writeAll();
+  expect(await members(db)).toEqual(["public.with_key"]);
+  expect(await identities(db)).toEqual({ "public.with_key": "d", "public.without_key": "d" });
+});
+
+test("PostgreSQL 18: the option for stored generated columns is read back", async () => {
+  await db.sql("CREATE TABLE stored (a int, b int GENERATED ALWAYS AS (a + 1) STORED)");
+  const stack = await up(run, PUBLIC);
+  await db.sql("ALTER PUBLICATION bemi SET (publish_generated_columns = none)");
+  await run.end();
+  expect((await publication.read(stack.publication, run))?.drift).toMatchObject({
+    options: "publish_generated_columns",
+  });
+  await publication.update(stack.publication, publicationInputs(PUBLIC), run);
+  await writeAll();
+  expect(await members(db)).toEqual(["public.stored"]);
+});
+
+async function writeAll(): Promise<void> {
+  for (const name of Object.keys(await identities(db)))
+    await db.sql(`INSERT INTO ${name} VALUES (1); DELETE FROM ${name}`);
+}

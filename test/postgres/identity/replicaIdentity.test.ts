@@ -1,0 +1,298 @@
+import { CHANGES } from "../../../bench/identities";
+import { watchedSession } from "../../support/watchedSession";
+import { changeIdentities } from "../../../provider/postgres/identity/statement";
+import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { testRun, withSessions, type TestRun } from "../../support/session";
+import { identityInputs } from "../../support/stack";
+import { BASIC_TABLES, identities } from "../../support/tables";
+import { until } from "../../support/until";
+
+const INPUTS = identityInputs({ schemas: ["public"] });
+
+let db: TestDatabase;
+let run: TestRun;
+
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(async () => {
+  await db.close();
+});
+beforeEach(async () => {
+  run = testRun(db);
+  await db.sql(`${BASIC_TABLES}
+    CREATE TABLE nothing (note text);
+    ALTER TABLE nothing REPLICA IDENTITY NOTHING;
+    CREATE TABLE indexed (id int NOT NULL, note text);
+    CREATE UNIQUE INDEX "Indexed by.id" ON indexed (id);
+    ALTER TABLE indexed REPLICA IDENTITY USING INDEX "Indexed by.id";
+    CREATE TABLE whole (note text);
+    ALTER TABLE whole REPLICA IDENTITY FULL;
+    CREATE TABLE parted (id int) PARTITION BY LIST (id);
+    CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+    CREATE SCHEMA "far Away";
+    CREATE TABLE "far Away".parted_2 PARTITION OF public.parted FOR VALUES IN (2);
+    CREATE TABLE "far Away".bystander (note text);`);
+});
+afterEach(async () => {
+  await run.end();
+  await db.clear();
+});
+
+test("sets what is tracked, leaves by leaf, and puts back exactly what was there", async () => {
+  const before = await identities(db);
+  const outputs = await replicaIdentity.create(INPUTS, run);
+
+  expect(outputs).toMatchObject({ wanted: 10, done: 10, pending: [], newTables: "next up" });
+  expect(await identities(db)).toEqual({
+    ...before,
+    ...Object.fromEntries(tracked(before).map((name) => [name, "f"])),
+  });
+  expect((await identities(db))["far Away.bystander"]).toBe("d");
+  expect(run.lines).toContainEqual(expect.stringMatching(/event triggers/));
+
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+  expect(await identities(db)).toEqual(before);
+  expect(await ownSchemas()).toEqual([]);
+
+  // Twice is fine.
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+});
+
+test("a second run changes nothing, and reads without drift", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  const rows = await db.sql<{ xmin: string }>("SELECT max(xmin::text::bigint) AS xmin FROM pg_class");
+  const again = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);
+  expect(again).toEqual(outputs);
+  expect(await db.sql("SELECT max(xmin::text::bigint) AS xmin FROM pg_class")).toEqual(rows);
+  const observed = await replicaIdentity.read({ ...INPUTS, ...outputs }, run);
+  expect(observed).toEqual({ outputs, drift: {} });
+});
+
+test("names what is not FULL any more, and mends it", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql(`ALTER TABLE plain REPLICA IDENTITY DEFAULT; CREATE TABLE newcomer (note text)`);
+  await run.end();
+  const observed = await replicaIdentity.read({ ...INPUTS, ...outputs }, run);
+  expect(observed?.drift).toEqual({ "replica identity not full": "public.newcomer, public.plain" });
+  expect(observed?.outputs.fingerprint).not.toBe(outputs.fingerprint);
+
+  const mended = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);
+  expect(mended).toMatchObject({ wanted: 11, done: 11 });
+  await replicaIdentity.delete({ ...INPUTS, ...mended }, run);
+  expect(await identities(db)).toMatchObject({ "public.plain": "d", "public.newcomer": "d" });
+});
+
+test("a table that leaves the selection gets back what it had, at once if nobody publishes it", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  const narrower = { ...INPUTS, excludeTables: ["public.indexed", "public.nothing", "public.whole"] };
+  await replicaIdentity.update({ ...INPUTS, ...outputs }, narrower, run);
+  expect(await identities(db)).toMatchObject({
+    "public.indexed": "i",
+    "public.nothing": "n",
+    "public.whole": "f",
+    "public.plain": "f",
+  });
+});
+
+test("indexes and tables that have gone meanwhile are no obstacle", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql(`DROP INDEX "Indexed by.id"; DROP TABLE keyless; ALTER TABLE plain RENAME TO "Other"`);
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+  expect(await identities(db)).toMatchObject({ "public.indexed": "d", "public.Other": "d" });
+  expect(run.lines).toContainEqual(expect.stringMatching(/public\.indexed .*Indexed by\.id.* gone/));
+});
+
+test("a table that somebody publishes stays FULL where its writes would fail otherwise", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql("CREATE PUBLICATION theirs FOR TABLE keyless, plain, parted");
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+  expect(await identities(db)).toMatchObject({
+    "public.keyless": "f",
+    "public.plain": "d",
+    "public.parted": "d",
+    "public.parted_1": "f",
+    "far Away.parted_2": "f",
+    "public.whole": "f",
+  });
+  expect(run.lines.join("\n")).toMatch(/public\.keyless stays as it is: .*replica identity/);
+  expect(await ownSchemas()).toEqual([]);
+  await db.sql("INSERT INTO keyless VALUES ('x'); UPDATE keyless SET note = 'y'; DELETE FROM parted");
+});
+
+test("a table that somebody publishes with a column list keeps its identity, with the reason", async () => {
+  await db.sql("CREATE PUBLICATION theirs FOR TABLE plain (id)");
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  expect(outputs).toMatchObject({ wanted: 10, done: 9 });
+  expect(outputs.pending).toEqual([expect.stringMatching(/^public\.plain: .*column list.*theirs/)]);
+  expect((await identities(db))["public.plain"]).toBe("d");
+  expect((await replicaIdentity.read({ ...INPUTS, ...outputs }, run))?.drift).toEqual({});
+});
+
+test("tables of other owners are left alone and named", async () => {
+  await runSql(db.superuserUri, "CREATE TABLE public.theirs (note text)");
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  expect(outputs.pending).toEqual([expect.stringMatching(/^public\.theirs: belongs to cloud_admin/)]);
+});
+
+test("a table that is locked all the time is left pending, the others are done, and the next run finishes", async () => {
+  const reader = await db.connect();
+  await reader.query("BEGIN");
+  await reader.query("SELECT * FROM plain");
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  expect(outputs).toMatchObject({
+    wanted: 10,
+    done: 9,
+    pending: ["public.plain: replica identity is not full yet"],
+  });
+  await reader.query("COMMIT");
+  const finished = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);
+  expect(finished).toMatchObject({ wanted: 10, done: 10, pending: [] });
+
+  await reader.query("BEGIN");
+  await reader.query("SELECT * FROM plain");
+  await expect(replicaIdentity.delete({ ...INPUTS, ...finished }, run)).rejects.toThrow(
+    /1 table.*Run destroy again/s,
+  );
+  await reader.query("COMMIT");
+  await replicaIdentity.delete({ ...INPUTS, ...finished }, run);
+  expect((await identities(db))["public.plain"]).toBe("d");
+});
+
+test("a table that is locked when its turn comes, and not before, is waited for", async () => {
+  // Holds up one of the first changes, as tables made last come first, until there is a lock on one of the last.
+  await runSql(
+    db.superuserUri,
+    `CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$ BEGIN
+       IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() c WHERE c.objid = 'public.parted_1'::regclass) THEN
+         PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
+       END IF;
+     END $$;
+     CREATE EVENT TRIGGER hold ON ddl_command_end EXECUTE FUNCTION hold()`,
+  );
+  const reader = await db.connect();
+  await reader.query("SELECT pg_advisory_lock(1)");
+  const statements: string[] = [];
+  const watched = withSessions(run, (session) =>
+    watchedSession(session, (statement, send) => {
+      statements.push(statement);
+      return send();
+    }),
+  );
+  const created = replicaIdentity.create(INPUTS, watched);
+  await until(async () => {
+    const waiting = await db.sql("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    return waiting.length === 1;
+  });
+  await reader.query("BEGIN; SELECT * FROM plain; SELECT pg_advisory_unlock(1)");
+  // The second statement is one that takes a lock timeout for what it is.
+  const changing = (): number => statements.filter((text) => CHANGES.test(text)).length;
+  await until(() => changing() === 2);
+  await reader.query("COMMIT");
+
+  const outputs = await created;
+  await runSql(db.superuserUri, "DROP EVENT TRIGGER hold; DROP FUNCTION hold()");
+  expect(changing()).toBe(2);
+  expect(outputs).toMatchObject({ wanted: 10, done: 10, pending: [] });
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+});
+
+test("what one statement has no time for is done in the next ones, with word of how far it is", async () => {
+  const before = await identities(db);
+  const plain = identityInputs({ tables: ["public.plain"] });
+  await replicaIdentity.create(plain, run);
+  // Beside a publication, each change is judged, and the clock looked at after each.
+  await db.sql("CREATE PUBLICATION elsewhere");
+  const left: number[] = [];
+  await run.session(async (session) => {
+    const full = (await session.catalog()).tables.flatMap(({ oid, schema }) =>
+      schema === "public" ? [oid] : [],
+    );
+    const order = { schema: "_bemi", full, restore: [] };
+    const changes = await changeIdentities(session, order, (open) => left.push(open), "0 s");
+    expect(changes).toMatchObject({ locked: 0, refused: [] });
+    const settings =
+      "SELECT current_setting('lock_timeout') AS lock, current_setting('synchronous_commit') AS commit";
+    expect(await session.read(settings)).toEqual([{ lock: "2s", commit: "on" }]);
+  });
+  // Each had the time for one: plain and whole are FULL already.
+  expect(left).toEqual([6, 5, 4, 3, 2, 1]);
+  expect(Object.values(await identities(db)).filter((identity) => identity !== "f")).toHaveLength(2);
+
+  const all = await replicaIdentity.create(INPUTS, run);
+  await replicaIdentity.delete({ ...INPUTS, ...all }, run);
+  expect(await identities(db)).toEqual(before);
+});
+
+test("killed in the middle, it loses no previous identity", async () => {
+  const before = await identities(db);
+  const reader = await db.connect();
+  await reader.query("BEGIN");
+  await reader.query("SELECT * FROM whole, indexed, plain");
+  const interrupted = replicaIdentity.create(INPUTS, run);
+  const killed = expect(interrupted).rejects.toThrow(/Run again/);
+  await until(async () => (await identities(db))["public.nothing"] === "f");
+  await db.sql(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi'`,
+  );
+  await killed;
+  await reader.query("COMMIT");
+
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  expect(outputs).toMatchObject({ wanted: 10, done: 10 });
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+  expect(await identities(db)).toEqual(before);
+});
+
+test("somebody else's schema of that name is not touched", async () => {
+  await db.sql("CREATE SCHEMA _bemi; CREATE TABLE _bemi.mine (note text)");
+  await expect(replicaIdentity.create(INPUTS, run)).rejects.toThrow(/"_bemi" exists already.*another name/s);
+  expect(await db.sql("SELECT relreplident FROM pg_class WHERE oid = 'plain'::regclass")).toEqual([
+    { relreplident: "d" },
+  ]);
+});
+
+test("what somebody put into our schema stays", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql("CREATE TABLE _bemi.mine (note text)");
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+  expect(await db.sql("SELECT relname FROM pg_class WHERE relnamespace = '_bemi'::regnamespace")).toEqual([
+    { relname: "mine" },
+  ]);
+});
+
+test("two trails share a table: it stays FULL until the last has gone, and then gets back what it had", async () => {
+  const before = await identities(db);
+  const other = { ...INPUTS, publication: "other" };
+  const first = await replicaIdentity.create(INPUTS, run);
+  const second = await replicaIdentity.create(other, run);
+  await replicaIdentity.delete({ ...INPUTS, ...first }, run);
+  expect((await identities(db))["public.indexed"]).toBe("f");
+  await replicaIdentity.delete({ ...other, ...second }, run);
+  expect(await identities(db)).toEqual(before);
+});
+
+test("a copied branch takes the record along", async () => {
+  const before = await identities(db);
+  await replicaIdentity.create(INPUTS, run);
+  const copy = testRun(db, { branchId: "br-copied-sky-654321" });
+  const outputs = await replicaIdentity.create(INPUTS, copy);
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, copy);
+  await copy.end();
+  expect(await identities(db)).toEqual(before);
+});
+
+test("a name in the selection that does not exist is refused before anything is changed", async () => {
+  const wrong = { ...INPUTS, schemas: undefined, tables: ["public.plain", "public.nowhere"] };
+  await expect(replicaIdentity.create(wrong, run)).rejects.toThrow(/public\.nowhere/);
+  expect(await ownSchemas()).toEqual([]);
+});
+
+function tracked(all: Record<string, string>): string[] {
+  return Object.keys(all).filter((name) => name !== "far Away.bystander");
+}
+
+async function ownSchemas(): Promise<object[]> {
+  return db.sql("SELECT nspname FROM pg_namespace WHERE nspname ~ '^_'");
+}

@@ -1,0 +1,105 @@
+import { publication } from "../../../provider/postgres/publication/publication";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { testRun, type TestRun } from "../../support/session";
+import { down, publicationInputs, up } from "../../support/stack";
+import { BASIC_TABLES, FAMILIES, identities, LISTED, members } from "../../support/tables";
+
+const PUBLIC = { schemas: ["public"] };
+const INPUTS = publicationInputs(PUBLIC);
+
+let db: TestDatabase;
+let run: TestRun;
+
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(async () => {
+  await db.close();
+});
+beforeEach(async () => {
+  run = testRun(db);
+  await db.sql(BASIC_TABLES + FAMILIES);
+});
+afterEach(async () => {
+  await run.end();
+  await db.clear();
+});
+
+test("names and mends what somebody changed", async () => {
+  const stack = await up(run, PUBLIC);
+  await db.sql(`
+    ALTER PUBLICATION bemi SET (publish = 'insert', publish_via_partition_root = true);
+    ALTER PUBLICATION bemi DROP TABLE plain, keyless;
+    ALTER PUBLICATION bemi ADD TABLE ONLY far.child;
+    ALTER PUBLICATION bemi ADD TABLE keyless WHERE (note = 'x')`);
+  await run.end();
+  expect((await publication.read(stack.publication, run))?.drift).toEqual({
+    "not published": "public.plain",
+    "published but not tracked": "far.child",
+    "published in part": "public.keyless",
+    options: "publish, publish_via_partition_root",
+  });
+  await publication.update(stack.publication, INPUTS, run);
+  await run.end();
+  expect((await publication.read(stack.publication, run))?.drift).toEqual({});
+  expect(await members(db)).toEqual(LISTED);
+});
+
+test("a dropped publication is gone, and is made again", async () => {
+  const stack = await up(run, PUBLIC);
+  await db.sql("DROP PUBLICATION bemi");
+  await run.end();
+  expect(await publication.read(stack.publication, run)).toBeUndefined();
+  await publication.delete(stack.publication, run);
+  expect((await publication.create(INPUTS, run)).done).toBe(8);
+});
+
+test("somebody else's publication is an error, unless it is to be adopted: then it is given back as it was", async () => {
+  await db.sql(`ALTER TABLE keyless REPLICA IDENTITY FULL; CREATE SCHEMA apart; CREATE TABLE apart.theirs (id int PRIMARY KEY);
+    CREATE PUBLICATION bemi FOR TABLE keyless, apart.theirs WITH (publish = 'insert, update');
+    COMMENT ON PUBLICATION bemi IS 'made by hand'`);
+  const before = await describePublication();
+  await expect(publication.create(INPUTS, run)).rejects.toThrow(/"bemi" exists already.*Set adopt/s);
+  expect(await describePublication()).toEqual(before);
+
+  const stack = await up(run, PUBLIC, true);
+  expect(stack.publication).toMatchObject({ created: false, done: 8 });
+  expect(await members(db)).toEqual(LISTED);
+  await run.end();
+  const again = await publication.update(stack.publication, publicationInputs(PUBLIC, true), run);
+  expect(again.created).toBe(false);
+
+  await down(run, stack);
+  expect(await describePublication()).toEqual(before);
+  expect(await identities(db)).toMatchObject({ "public.keyless": "f", "public.plain": "d" });
+  expect(run.lines.join("\n")).toMatch(/bemi stays, as it was/);
+});
+
+test.each([
+  ["FOR ALL TABLES", /publishes all tables/],
+  ["FOR TABLES IN SCHEMA public", /publishes schemas/],
+  ["FOR TABLE plain (id)", /only some columns or rows of public\.plain/],
+])("refuses to adopt a publication %s", async (form, reason) => {
+  await runSql(db.superuserUri, "ALTER ROLE neondb_owner SUPERUSER");
+  await db.sql(`CREATE PUBLICATION bemi ${form}`);
+  await runSql(db.superuserUri, "ALTER ROLE neondb_owner NOSUPERUSER");
+  await expect(publication.create(publicationInputs(PUBLIC, true), run)).rejects.toThrow(reason);
+});
+
+test("a publication that somebody made anew under the name survives a destroy", async () => {
+  const stack = await up(run, PUBLIC);
+  await db.sql("DROP PUBLICATION bemi; CREATE PUBLICATION bemi FOR TABLE plain");
+  await run.end();
+  expect((await publication.read(stack.publication, run))?.drift).toMatchObject({
+    owner: "made again by somebody else",
+  });
+  await publication.delete(stack.publication, run);
+  expect(await members(db)).toEqual(["public.plain"]);
+});
+
+async function describePublication(): Promise<object> {
+  const options = await db.sql(
+    `SELECT to_jsonb(p) AS p, obj_description(p.oid, 'pg_publication') AS comment FROM pg_publication p WHERE pubname = 'bemi'`,
+  );
+  return { options, members: await members(db) };
+}

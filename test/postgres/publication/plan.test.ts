@@ -1,0 +1,128 @@
+import type { Catalog, TableFacts } from "../../../provider/contract/catalog";
+import { planIdentities, planRestore } from "../../../provider/postgres/identity/plan";
+import { coverage, planPublication, wantedForm } from "../../../provider/postgres/publication/plan";
+import { catalogOf, listed, publication, table } from "../../support/catalog";
+
+const PUBLIC = { schemas: ["public"], name: "bemi", trackNewTables: true };
+const BEMI = publication("bemi", { generatedColumns: "stored" });
+const LISTED = { listedIn: listed("bemi") };
+const BOTH_TRIGGERS = ["_bemi_identity", "_bemi_publish"];
+
+/** With the publication; of version 18, which has virtual generated columns. */
+function database(
+  tables: readonly TableFacts[],
+  eventTriggers: readonly string[] = [],
+  version = 180004,
+): Catalog {
+  return catalogOf({
+    version,
+    tables,
+    publications: [BEMI],
+    eventTriggers: eventTriggers.map((name) => ({
+      name,
+      enabled: true,
+      owner: "neondb_owner",
+      comment: null,
+    })),
+  });
+}
+
+test("a table is FULL where it can be, keeps its key where something rules that out, and else stays unpublished", () => {
+  const catalog = database([
+    table("public.full", { identity: "full" }),
+    table("public.keyed"),
+    table("public.others", { mayAlter: false, owner: "other" }),
+    table("public.unlogged", { persistence: "unlogged" }),
+    table("public.virtual", { virtualGenerated: true }),
+    table("public.virtual_keyless", { virtualGenerated: true, hasPrimaryKey: false }),
+    table("public.virtual_nothing", { virtualGenerated: true, identity: "nothing" }),
+  ]);
+  expect(
+    planIdentities(catalog, PUBLIC).map(({ table: { name }, full, ready, safe }) => [
+      name,
+      full,
+      ready,
+      safe,
+    ]),
+  ).toEqual([
+    ["full", true, true, true],
+    ["keyed", true, false, true],
+    ["others", false, true, true],
+    ["virtual", false, true, true],
+    ["virtual_keyless", false, false, false],
+    ["virtual_nothing", false, false, false],
+  ]);
+});
+
+test("a partitioned table is listed when all of its partitions are ready, and only it", () => {
+  const root = table("public.root", { partitioned: true, identity: "full" });
+  const leaf = table("public.leaf", { ancestors: [root.oid], identity: "full" });
+  const other = table("public.other", { ancestors: [root.oid], hasPrimaryKey: false });
+  const ready = { ...other, identity: "full" as const };
+  const waiting = planPublication(database([root, leaf, other]), PUBLIC, BEMI);
+  expect([waiting.add, waiting.waiting]).toEqual([[], [root]]);
+  expect(planPublication(database([root, leaf, ready]), PUBLIC, BEMI).add).toEqual([root]);
+  expect(coverage(database([root, leaf, other]), PUBLIC, BEMI)[0]?.because).toMatch(
+    /its partition other: .*not full yet/,
+  );
+});
+
+test("a table that would refuse its writes is taken out; one that is merely not FULL stays", () => {
+  const broken = table("public.broken", { hasPrimaryKey: false, ...LISTED });
+  const keyed = table("public.keyed", LISTED);
+  const stranger = table("elsewhere.stranger", LISTED);
+  const plan = planPublication(database([broken, keyed, stranger]), PUBLIC, BEMI);
+  expect(plan.remove).toEqual([broken, stranger]);
+  expect(plan.waiting).toEqual([]);
+});
+
+test("a table gets its identity back when it has left the publication, or can stay in it with its key", () => {
+  const full = { identity: "full" } as const;
+  const still = table("elsewhere.still", { ...full, ...LISTED });
+  const left = table("elsewhere.left", full);
+  const unfit = table("public.unfit", { ...full, virtualGenerated: true, ...LISTED });
+  const keyless = table("public.keyless", {
+    ...full,
+    virtualGenerated: true,
+    hasPrimaryKey: false,
+    ...LISTED,
+  });
+  const tracked = table("public.tracked", { ...full, ...LISTED });
+  const tables = [still, left, unfit, keyless, tracked];
+  const catalog = database(tables);
+  const dropped = 99;
+  const recorded = [...tables.map(({ oid }) => oid), dropped];
+  const restore = planRestore(catalog, planIdentities(catalog, PUBLIC), recorded, "bemi");
+  expect(restore).toEqual([left.oid, unfit.oid, dropped]);
+});
+
+test("all tables needs both event triggers, every table safe, and nothing excluded", () => {
+  const wanted = { name: "bemi", allTables: true as const, trackNewTables: true };
+  const safe = [table("public.keyed"), table("public.full", { hasPrimaryKey: false, identity: "full" })];
+  const form = (tables: TableFacts[], triggers: string[], asked: object = {}, version = 170010): string =>
+    wantedForm(database(tables, triggers, version), { ...wanted, ...asked });
+  expect(form(safe, BOTH_TRIGGERS)).toBe("all tables");
+  expect(form(safe, ["_bemi_identity"])).toBe("table list");
+  expect(form(safe, BOTH_TRIGGERS, { trackNewTables: false })).toBe("table list");
+  expect(form(safe, BOTH_TRIGGERS, { excludeTables: ["public.keyed"] })).toBe("table list");
+  const unsafe = table("public.extension", { hasPrimaryKey: false, extensionMember: true });
+  expect(form([...safe, unsafe], BOTH_TRIGGERS)).toBe("table list");
+  // A virtual generated column that a migration adds to a table without key would leave no way out.
+  expect(form(safe, BOTH_TRIGGERS, {}, 180004)).toBe("table list");
+});
+
+test("a partitioned table without key is listed by its partitions where no event trigger sees to those to come", () => {
+  const keyless = { hasPrimaryKey: false, identity: "full" } as const;
+  const root = table("public.root", { partitioned: true, ...keyless });
+  const leaf = table("public.leaf", { ancestors: [root.oid], ...keyless });
+  expect(planPublication(database([root, leaf]), PUBLIC, BEMI).add).toEqual([leaf]);
+  expect(planPublication(database([root, leaf], BOTH_TRIGGERS), PUBLIC, BEMI).add).toEqual([root]);
+  // The way from one to the other: first in, then out, and not before all of them are in.
+  const asRoot = { ...root, ...LISTED };
+  const over = planPublication(database([asRoot, leaf]), PUBLIC, BEMI);
+  expect([over.add, over.remove]).toEqual([[leaf], [asRoot]]);
+  const late = table("public.late", { ancestors: [root.oid] });
+  expect(planPublication(database([asRoot, leaf, late]), PUBLIC, BEMI).remove).toEqual([]);
+  // One that holds no rows yet is as good as published.
+  expect(coverage(database([root]), PUBLIC, BEMI)).toMatchObject([{ published: true }]);
+});

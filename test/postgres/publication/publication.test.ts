@@ -1,0 +1,151 @@
+import { publication } from "../../../provider/postgres/publication/publication";
+import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
+import { testDatabase, type TestDatabase } from "../../support/postgres";
+import { testRun, type TestRun } from "../../support/session";
+import { change, down, identityInputs, publicationInputs, up } from "../../support/stack";
+import { BASIC_TABLES, FAMILIES, identities, LISTED, members } from "../../support/tables";
+
+const PUBLIC = { schemas: ["public"] };
+const INPUTS = publicationInputs(PUBLIC);
+/** A partition by itself, and the whole that it is a part of. */
+const ALONE = { tables: ["public.parted_1", "public.plain"] };
+const THROUGH_PARENT = { tables: ["public.parted", "public.plain"] };
+
+let db: TestDatabase;
+let run: TestRun;
+
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(async () => {
+  await db.close();
+});
+beforeEach(async () => {
+  run = testRun(db);
+  await db.sql(BASIC_TABLES + FAMILIES);
+});
+afterEach(async () => {
+  await run.end();
+  await db.clear();
+});
+
+test("lists the tracked tables, partitions through their parent, and goes without a trace", async () => {
+  const stack = await up(run, PUBLIC);
+  expect(stack.publication).toMatchObject({
+    wanted: 8,
+    done: 8,
+    pending: [],
+    form: "table list",
+    created: true,
+  });
+  expect(await members(db)).toEqual(LISTED);
+  await run.end();
+  const observed = await publication.read(stack.publication, run);
+  expect(observed?.drift).toEqual({});
+  expect({ ...INPUTS, ...observed?.outputs }).toEqual(stack.publication);
+
+  await down(run, stack);
+  expect(await db.sql("SELECT FROM pg_publication")).toEqual([]);
+  expect(
+    await db.sql("SELECT FROM pg_class WHERE relkind IN ('r','p') AND relreplident <> 'd' AND oid >= 16384"),
+  ).toEqual([]);
+  // Twice is fine.
+  await publication.delete(stack.publication, run);
+});
+
+test("without identities it publishes only what does not break, and names the rest", async () => {
+  const selection = { tables: ["public.keyless", "public.plain"] };
+  const outputs = await publication.create(publicationInputs(selection), run);
+  expect(await members(db)).toEqual([]);
+  expect(outputs.pending).toEqual([
+    "public.keyless: not published: replica identity is not full yet",
+    "public.plain: not published: replica identity is not full yet",
+  ]);
+  await db.sql("INSERT INTO keyless VALUES ('a'); UPDATE keyless SET note = 'b'");
+});
+
+test("sends the difference only, and restores a table only after it has left", async () => {
+  const stack = await up(run, PUBLIC);
+  const before = await rows();
+  await db.sql("ALTER TABLE plain RENAME TO renamed; CREATE TABLE added (note text)");
+  await run.end();
+  await change(run, stack, { ...PUBLIC, excludeTables: ["public.keyless", "public.parted"] });
+  const after = await rows();
+  const listed = (await members(db)).join(" ");
+  expect(listed).toContain("public.added");
+  expect(listed).toContain("public.renamed");
+  expect(listed).not.toMatch(/keyless|parted/);
+  // Rows of tables that stayed have not been touched.
+  const kept = before.filter(({ oid }) => after.some((row) => row.oid === oid));
+  expect(kept).toHaveLength(4);
+  expect(await identities(db)).toMatchObject({
+    "public.keyless": "d",
+    "public.parted": "d",
+    "public.parted_1": "d",
+    "far.parted_2": "d",
+    "public.renamed": "f",
+    "public.added": "f",
+  });
+});
+
+test("a partition that is tracked by itself goes over to its parent and back", async () => {
+  const alone = await up(run, ALONE);
+  expect(await members(db)).toEqual(ALONE.tables);
+  const through = await change(run, alone, THROUGH_PARENT);
+  expect(await members(db)).toEqual(THROUGH_PARENT.tables);
+  expect(await identities(db)).toMatchObject({ "public.parted_1": "f" });
+  await change(run, through, ALONE);
+  expect(await members(db)).toEqual(ALONE.tables);
+  expect(await identities(db)).toMatchObject({ "public.parted": "d", "public.parted_1": "f" });
+});
+
+test("what leaves waits for older writers, and what has to wait too long is finished by the next up", async () => {
+  const alone = await up(run, ALONE);
+  const writer = await db.connect();
+  await writer.query("BEGIN; INSERT INTO keyless VALUES ('x')");
+  const both = await change(run, alone, THROUGH_PARENT);
+  expect(await members(db)).toEqual(["public.parted", "public.parted_1", "public.plain"]);
+  expect(run.lines.join("\n")).toMatch(/older transaction/);
+  await writer.query("COMMIT");
+  await run.end();
+  expect((await publication.read(both.publication, run))?.drift).toEqual({
+    "published but not tracked": "public.parted_1",
+  });
+  await publication.update(both.publication, publicationInputs(THROUGH_PARENT), run);
+  expect(await members(db)).toEqual(THROUGH_PARENT.tables);
+});
+
+test("an interrupted create is continued", async () => {
+  await replicaIdentity.create(identityInputs(PUBLIC), run);
+  const once = testRun(db, {
+    checkpoint: () => {
+      throw new Error("the engine is gone");
+    },
+  });
+  await expect(publication.create(INPUTS, once)).rejects.toThrow("the engine is gone");
+  await Promise.all([once.end(), run.end()]);
+  expect(await members(db)).toEqual([]);
+  expect(await publication.create(INPUTS, run)).toMatchObject({ done: 8, created: true });
+});
+
+test("one table under VACUUM does not keep the others out", async () => {
+  await replicaIdentity.create(identityInputs(PUBLIC), run);
+  const holder = await db.connect();
+  await holder.query("BEGIN; LOCK TABLE keyless IN SHARE UPDATE EXCLUSIVE MODE");
+  const outputs = await publication.create(INPUTS, run);
+  expect(outputs).toMatchObject({ wanted: 8, done: 7 });
+  expect(outputs.pending).toEqual([expect.stringMatching(/^public\.keyless: not published: .*locked/)]);
+  await holder.query("COMMIT");
+  const finished = await publication.update({ ...INPUTS, ...outputs }, INPUTS, run);
+  expect(finished).toMatchObject({ done: 8, pending: [] });
+});
+
+test("all tables becomes a list where the role may not have more", async () => {
+  const stack = await up(run, { allTables: true });
+  expect(stack.publication).toMatchObject({ form: "table list", wanted: 9, done: 9 });
+  expect(await members(db)).toEqual([...LISTED, "far.child"].sort());
+});
+
+async function rows(): Promise<{ oid: number }[]> {
+  return db.sql("SELECT oid FROM pg_publication_rel");
+}

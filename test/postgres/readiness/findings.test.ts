@@ -1,0 +1,277 @@
+import { UserError } from "../../../provider/contract/errors";
+import { describeFindings, preflight, serverFindings } from "../../../provider/postgres/selection/findings";
+import type { Catalog } from "../../../provider/contract/catalog";
+import type { PreflightInputs } from "../../../provider/contract/inputs";
+import { formatMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { readinessFindings } from "../../../provider/postgres/readiness/findings";
+import { select } from "../../../provider/postgres/selection/selection";
+import {
+  bestIdentity,
+  publishes,
+  publishingBreaksWrites,
+  tablesByOid,
+} from "../../../provider/postgres/catalog/tableRules";
+import { obstacles } from "../../../provider/postgres/readiness/preflight";
+import { catalogOf, listed, publication, role, table } from "../../support/catalog";
+
+const plan: PreflightInputs = {
+  role: "bemi",
+  roleCreatedBy: "sql",
+  roleManagedBy: "shop/production/trail-role",
+  publication: "bemi",
+  publicationManagedBy: "shop/production/trail-publication",
+  slot: "bemi",
+  adopt: false,
+};
+
+const made = (managedBy: string): Mark => ({
+  projectId: "cool-darkness-123456",
+  branchId: "br-a-b-c",
+  database: "neondb",
+  managedBy,
+});
+
+describe("the best identity of a table", () => {
+  test("is full, unless something rules it out", () => {
+    const orders = table("public.orders");
+    expect(bestIdentity(orders, catalogOf({ tables: [orders] }))).toEqual({ identity: "full" });
+  });
+
+  test("is the key under a column list of any publication, also through a partitioned parent", () => {
+    const root = table("public.root", { partitioned: true, listedIn: listed("theirs", true) });
+    const leaf = table("public.leaf", { ancestors: [root.oid] });
+    const bare = table("public.bare", { hasPrimaryKey: false, listedIn: listed("theirs", true) });
+    const catalog = catalogOf({ tables: [root, leaf, bare], publications: [publication("theirs")] });
+    expect(bestIdentity(leaf, catalog)).toMatchObject({
+      identity: "key",
+      because: expect.stringContaining("theirs") as string,
+    });
+    expect(bestIdentity(bare, catalog)).toMatchObject({ identity: "none" });
+    const insertsOnly = publication("theirs", { update: false, delete: false });
+    expect(bestIdentity(bare, catalogOf({ tables: [bare], publications: [insertsOnly] }))).toEqual({
+      identity: "full",
+    });
+  });
+
+  test("is the key with generated columns that PostgreSQL 18 would leave out", () => {
+    const stored = table("public.stored", { storedGenerated: true });
+    const virtual = table("public.virtual", { virtualGenerated: true });
+    const tables = [stored, virtual];
+    const all = (generatedColumns: "none" | "stored" | null) =>
+      [publication("theirs", { allTables: true, generatedColumns })] as const;
+    const on18 = catalogOf({ version: 180004, tables, publications: all("none") });
+    expect(bestIdentity(stored, on18)).toMatchObject({ identity: "key" });
+    expect(bestIdentity(virtual, on18)).toMatchObject({ identity: "key" });
+    const published = catalogOf({ version: 180004, tables, publications: all("stored") });
+    expect(bestIdentity(stored, published)).toEqual({ identity: "full" });
+    const on17 = catalogOf({ tables, publications: all(null) });
+    expect(bestIdentity(stored, on17)).toEqual({ identity: "full" });
+  });
+});
+
+test("writes break on published tables without a usable identity", () => {
+  const breaks = (facts: Parameters<typeof table>[1]) => publishingBreaksWrites(table("public.t", facts));
+  expect(breaks({})).toBe(false);
+  expect(breaks({ hasPrimaryKey: false })).toBe(true);
+  expect(breaks({ identity: "nothing" })).toBe(true);
+  expect(breaks({ identity: "index", identityIndex: null })).toBe(true);
+  expect(breaks({ identity: "index", identityIndex: "i" })).toBe(false);
+  expect(breaks({ identity: "full", hasPrimaryKey: false })).toBe(false);
+  expect(breaks({ partitioned: true, hasPrimaryKey: false })).toBe(false);
+});
+
+test("a publication publishes what it lists, its schemas, partitions of those, or everything", () => {
+  const root = table("public.root", { partitioned: true, listedIn: listed("p") });
+  const leaf = table("shop.leaf", { ancestors: [root.oid] });
+  const other = table("shop.other");
+  const byOid = tablesByOid(catalogOf({ tables: [root, leaf, other] }));
+  expect(publishes(publication("p"), leaf, byOid)).toBe(true);
+  expect(publishes(publication("p"), other, byOid)).toBe(false);
+  expect(publishes(publication("p", { schemas: ["shop"] }), other, byOid)).toBe(true);
+  expect(publishes(publication("p", { allTables: true }), other, byOid)).toBe(true);
+});
+
+test("the server: too old, in recovery, nothing free", () => {
+  const { server } = catalogOf();
+  const slots = Array.from({ length: 10 }, (_, index) => slot(`s${index}`));
+  const catalog = catalogOf({
+    server: { ...server, version: 130001, inRecovery: true, senders: 10 },
+    slots,
+  });
+  expect(serverFindings(catalog, "bemi").map(({ message }) => message)).toEqual([
+    "is too old.",
+    "is a read-only replica.",
+    expect.stringContaining("no free replication slot") as string,
+    expect.stringContaining("no free WAL sender") as string,
+  ]);
+  const ours = catalogOf({
+    server: { ...server, senders: 10 },
+    slots: [...slots.slice(1), slot("bemi", true)],
+  });
+  expect(serverFindings(ours, "bemi")).toEqual([]);
+});
+
+function slot(name: string, active = false) {
+  return {
+    name,
+    plugin: "pgoutput",
+    database: "neondb",
+    active,
+    activeRole: null,
+    walStatus: "reserved",
+    retainedBytes: 0,
+  };
+}
+
+test("preflight lists everything that blocks at once, tables with the same problem in one line", () => {
+  const tables = [
+    ...Array.from({ length: 12 }, (_, index) =>
+      table(`public.t${String(index + 10)}`, { owner: "boss", mayAlter: false }),
+    ),
+    table("public.bare", { hasPrimaryKey: false, listedIn: listed("theirs", true) }),
+    table("public.keyed", { listedIn: listed("theirs", true) }),
+  ];
+  const catalog = catalogOf({ tables, publications: [publication("theirs")] });
+  const findings = obstacles(catalog, { ...plan, schemas: ["public", "Shop"] }, made);
+  expect(() => {
+    preflight(findings);
+  }).toThrow(UserError);
+  expect(describeFindings(findings, "blocking")).toEqual([
+    "Shop is not a schema of this database. Did you mean shop? Names are case-sensitive.",
+    expect.stringMatching(/^public.t10, .* and 2 more: each is owned by boss/) as string,
+  ]);
+  expect(() => {
+    preflight(findings.filter(({ severity }) => severity !== "blocking"));
+  }).not.toThrow();
+});
+
+describe("the preflight", () => {
+  const lines = (catalog: Catalog, changes: Partial<PreflightInputs> = {}) =>
+    describeFindings(
+      obstacles(catalog, { ...plan, ...(changes.tables ? {} : { schemas: ["public"] }), ...changes }, made),
+      "blocking",
+    );
+
+  test("finds nothing in a database that is ready for a trail", () => {
+    expect(lines(catalogOf({ tables: [table("public.orders", { hasPrimaryKey: false })] }))).toEqual([]);
+  });
+
+  test("blocks on a table that cannot be published where it is named; in a schema it is left out", () => {
+    const bare = table("public.bare", { hasPrimaryKey: false, listedIn: listed("theirs", true) });
+    const catalog = catalogOf({ tables: [bare], publications: [publication("theirs")] });
+    expect(lines(catalog)).toEqual([]);
+    expect(lines(catalog, { tables: ["public.bare"] })).toEqual([
+      expect.stringMatching(/^public.bare cannot be published: it is published with a column list/) as string,
+    ]);
+  });
+
+  test("lists everything at once: server, role, publication, names", () => {
+    const catalog = catalogOf({
+      version: 150018,
+      publications: [publication("bemi")],
+      slots: Array.from({ length: 10 }, (_, index) => slot(`s${index}`)),
+    });
+    expect(lines(catalog, { tables: ["public.nowhere"] })).toEqual([
+      expect.stringMatching(/^The server has no free replication slot/) as string,
+      expect.stringMatching(
+        /^Role "bemi" cannot be made in SQL: before PostgreSQL 16.*createdBy to "api"/,
+      ) as string,
+      expect.stringMatching(/^Publication "bemi" exists already and was not made by this module/) as string,
+      expect.stringMatching(/^public.nowhere is not a table of this database/) as string,
+    ]);
+  });
+
+  test("takes what this stack has made for its own, and what exists where it is to be adopted", () => {
+    const ours = (managedBy: string) => formatMark(made(managedBy));
+    const mine = catalogOf({
+      roles: [role("bemi", { comment: ours(plan.roleManagedBy) })],
+      publications: [publication("bemi", { comment: ours(plan.publicationManagedBy) })],
+    });
+    expect(lines(mine)).toEqual([]);
+    const theirs = catalogOf({ roles: [role("bemi")], publications: [publication("bemi")] });
+    expect(lines(theirs)).toHaveLength(2);
+    expect(lines(theirs, { adopt: true })).toEqual([]);
+    expect(lines(theirs, { roleCreatedBy: "api" })).toHaveLength(1);
+  });
+});
+
+describe("readiness", () => {
+  const trail = {
+    schemas: ["public"],
+    role: "bemi",
+    publication: "bemi",
+    slot: "bemi",
+    trackNewTables: false,
+  };
+
+  function findings(parts: Parameters<typeof catalogOf>[0]): string[] {
+    const catalog = catalogOf({
+      roles: [role("bemi")],
+      publications: [publication("bemi")],
+      tables: [table("public.orders", { identity: "full", listedIn: listed("bemi") })],
+      ...parts,
+    });
+    return readinessFindings(catalog, trail, select(catalog, trail)).map(
+      ({ severity, subject, message }) => `${severity}: ${subject} ${message}`,
+    );
+  }
+
+  test("has nothing to say when all is well", () => {
+    expect(findings({})).toEqual([]);
+  });
+
+  const { server } = catalogOf();
+  test.each([
+    [{ server: { ...server, walLevel: "replica" } }, /^blocking: Logical replication is off/],
+    [{ roles: [] }, /^blocking: Role bemi does not exist/],
+    [
+      { roles: [role("bemi", { canLogin: false, mayConnect: false })] },
+      /^blocking: .*lacks LOGIN and CONNECT/,
+    ],
+    [{ roles: [role("bemi", { replication: false })] }, /^blocking: .*lacks REPLICATION/],
+    [{ roles: [role("bemi", { validUntil: "2020-01-01T00:00:00Z" })] }, /^blocking: .*expired/],
+    [{ roles: [role("bemi", { connectionLimit: 1 })] }, /^degraded: .*may have 1 connections/],
+    [{ publications: [] }, /^blocking: Publication bemi does not exist/],
+    [{ publications: [publication("bemi", { truncate: false })] }, /^degraded: .*leaves out truncate/],
+    [
+      { tables: [table("public.orders", { identity: "full" })] },
+      /^blocking: public.orders is not in publication/,
+    ],
+    [
+      { tables: [table("public.orders", { hasPrimaryKey: false, listedIn: listed("bemi") })] },
+      /^blocking: .*UPDATEs and DELETEs fail/,
+    ],
+    [
+      { tables: [table("public.orders", { listedIn: listed("bemi") })] },
+      /^blocking: .*does not have FULL identity yet/,
+    ],
+    [
+      { tables: [table("public.orders", { mayAlter: false, owner: "boss", listedIn: listed("bemi") })] },
+      /^blocking: public.orders is owned by boss/,
+    ],
+    [
+      {
+        publications: [publication("bemi"), publication("theirs")],
+        tables: [table("public.orders", { listedIn: [...listed("bemi"), ...listed("theirs", true)] })],
+      },
+      /^degraded: .*without the row before/,
+    ],
+    [
+      {
+        publications: [publication("bemi"), publication("theirs")],
+        tables: [
+          table("public.orders", {
+            identity: "full",
+            listedIn: [...listed("bemi"), ...listed("theirs", true)],
+          }),
+        ],
+      },
+      /^blocking: .*has FULL identity and is published with a column list.*fail/,
+    ],
+    [{ slots: [{ ...slot("bemi"), walStatus: "lost" }] }, /^degraded: Replication slot bemi is lost/],
+  ] as [Parameters<typeof catalogOf>[0], RegExp][])("%#: %s", (parts, text) => {
+    const lines = findings(parts);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(text);
+  });
+});

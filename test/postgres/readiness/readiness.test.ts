@@ -1,0 +1,188 @@
+import { readFileSync } from "node:fs";
+import type { Kind } from "../../../provider/contract/kind";
+import {
+  publication,
+  readAccess,
+  readiness,
+  replicaIdentity,
+  replicationRole,
+  replicationSlot,
+} from "../../../provider/postgres";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun, type TestRun } from "../../support/session";
+
+let db: TestDatabase;
+const runs: TestRun[] = [];
+
+beforeAll(async () => {
+  db = await testDatabase({
+    settings: { log_statement: "all", log_connections: "on" },
+    sql: `CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE lines (v text); CREATE SCHEMA other;
+          CREATE TABLE other.t (id int)`,
+  });
+});
+
+afterEach(async () => {
+  await Promise.all(runs.splice(0).map((run) => run.end()));
+});
+
+afterAll(async () => {
+  await db.close();
+});
+
+/** Every call is another plugin process. */
+function newProcess(): TestRun {
+  const run = testRun(db);
+  runs.push(run);
+  return run;
+}
+
+const managedBy = "shop/dev/orders";
+const schemas = ["public"];
+
+const role = { ...TARGET, name: "bemi", adopt: false, managedBy };
+const access = { ...TARGET, role: "bemi", schemas };
+const identity = { ...TARGET, schemas, trackNewTables: true, publication: "bemi", managedBy };
+const pub = { ...TARGET, name: "bemi", schemas, trackNewTables: true, adopt: false, managedBy };
+const slot = { ...TARGET, name: "bemi", role: "bemi", dropOnDestroy: false };
+const ready = {
+  ...TARGET,
+  schemas,
+  role: "bemi",
+  publication: "bemi",
+  slot: "bemi",
+  trackNewTables: true,
+  after: [],
+};
+
+/** One resource of the trail, with its type put away so that all six fit in one list. */
+interface Resource {
+  up(run: TestRun): Promise<void>;
+  read(run: TestRun): Promise<unknown>;
+  destroy(run: TestRun): Promise<void>;
+}
+
+function resource<Inputs extends object, Outputs extends object>(
+  kind: Kind<Inputs, Outputs>,
+  inputs: Inputs,
+): Resource {
+  let state: (Inputs & Partial<Outputs>) | undefined;
+  const made = () => state ?? inputs;
+  return {
+    up: async (run) => {
+      state = { ...inputs, ...(await kind.create(inputs, run)) };
+    },
+    read: async (run) => (await kind.read(made(), run))?.drift ?? {},
+    destroy: (run) => kind.delete(made(), run),
+  };
+}
+
+const trail = [
+  resource(replicationRole, role),
+  resource(readAccess, access),
+  resource(replicaIdentity, identity),
+  resource(publication, pub),
+  resource(replicationSlot, slot),
+  resource(readiness, ready),
+];
+
+async function up(): Promise<void> {
+  const run = newProcess();
+  for (const each of trail) await each.up(run);
+}
+
+async function down(): Promise<void> {
+  const run = newProcess();
+  for (const each of [...trail].reverse()) await each.destroy(run);
+}
+
+/** What the owner's sessions did in the server while `work` ran. */
+async function cost(work: () => Promise<void>): Promise<{ logins: number; statements: number }> {
+  const before = readFileSync(db.serverLog, "utf8").length;
+  await work();
+  const lines = readFileSync(db.serverLog, "utf8").slice(before).split("\n");
+  const owner = lines.filter((line) => line.includes("neondb_owner"));
+  return {
+    logins: owner.filter((line) => line.includes("connection authorized")).length,
+    statements: owner.filter((line) => /LOG: {2}(statement|execute)/.test(line)).length,
+  };
+}
+
+test("nothing there: one error names everything that is missing", async () => {
+  await expect(readiness.create(ready, newProcess())).rejects.toThrow(
+    /database "neondb" is not ready:\n {2}- Role bemi does not exist[^]*\n {2}- Publication bemi does not exist/,
+  );
+});
+
+test("after up it is ready, and says what it saw", async () => {
+  await up();
+  const outputs = await readiness.create(ready, newProcess());
+  expect(outputs).toMatchObject({
+    ready: true,
+    walLevel: "logical",
+    serverVersion: expect.stringMatching(/^17\.\d+$/) as string,
+    publishedTables: "2 of 2",
+    fullIdentity: "2 of 2",
+    slotState: "not created yet",
+    newTables: "next up",
+  });
+  expect(outputs.degraded).toEqual([
+    expect.stringMatching(/^New tables are tracked from the next up on/) as string,
+  ]);
+  await down();
+});
+
+test("refresh without a change: no drift, one login, at most five statements, however many tables", async () => {
+  const refresh = () =>
+    cost(async () => {
+      const run = newProcess();
+      for (const each of trail) expect(await each.read(run)).toEqual({});
+    });
+  await up();
+  const few = await refresh();
+  await down();
+  await runSql(
+    db.ownerUri,
+    "DO $$ BEGIN FOR i IN 1..500 LOOP EXECUTE format('CREATE TABLE many_%s (id int)', i); END LOOP; END $$",
+  );
+  await up();
+  const many = await refresh();
+  await down();
+  await runSql(
+    db.ownerUri,
+    "DO $$ BEGIN FOR i IN 1..500 LOOP EXECUTE format('DROP TABLE many_%s', i); END LOOP; END $$",
+  );
+  expect(few.logins).toBe(1);
+  expect(few.statements).toBeLessThanOrEqual(5);
+  expect(many).toEqual(few);
+});
+
+test("what is no longer ready is drift, by name, and fails the next up", async () => {
+  await up();
+  const state = { ...ready, ...(await readiness.create(ready, newProcess())) };
+  await runSql(db.ownerUri, "ALTER TABLE orders REPLICA IDENTITY DEFAULT; ALTER ROLE bemi NOLOGIN");
+  const observed = await readiness.read(state, newProcess());
+  expect(observed?.outputs).toMatchObject({ ready: false, fullIdentity: "1 of 2" });
+  expect(observed?.drift).toEqual({
+    notReady: [
+      expect.stringMatching(/^Role bemi lacks LOGIN/) as string,
+      expect.stringMatching(/^public.orders does not have FULL identity/) as string,
+    ],
+  });
+  await expect(readiness.update(state, ready, newProcess())).rejects.toThrow(
+    /public.orders does not have FULL/,
+  );
+  await runSql(db.ownerUri, "ALTER TABLE orders REPLICA IDENTITY FULL; ALTER ROLE bemi LOGIN");
+  await expect(readiness.update(state, ready, newProcess())).resolves.toMatchObject({ ready: true });
+  await down();
+});
+
+test("a new limit is drift too", async () => {
+  await up();
+  const state = { ...ready, ...(await readiness.create(ready, newProcess())) };
+  await runSql(db.ownerUri, "ALTER ROLE bemi CONNECTION LIMIT 1");
+  expect((await readiness.read(state, newProcess()))?.drift).toHaveProperty("degraded");
+  await runSql(db.ownerUri, "ALTER ROLE bemi CONNECTION LIMIT -1");
+  expect((await readiness.read(state, newProcess()))?.drift).toEqual({});
+  await down();
+});

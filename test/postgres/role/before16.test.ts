@@ -1,0 +1,39 @@
+import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
+import { replicationRole } from "../../../provider/postgres/role/replicationRole";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun, type TestRun } from "../../support/session";
+
+describe.each([14, 15] as const)("PostgreSQL %i", (version) => {
+  let db: TestDatabase;
+  let run: TestRun;
+
+  beforeAll(async () => {
+    db = await testDatabase({ version });
+  });
+
+  beforeEach(() => {
+    run = testRun(db);
+  });
+
+  afterEach(() => run.end());
+
+  afterAll(() => db.close());
+
+  test("the owner cannot make the role: the error names the way out", async () => {
+    await expect(replicationRole.create(inputs("bemi", false), run)).rejects.toThrow(
+      /before PostgreSQL 16 only a superuser.*role.createdBy to "api"/,
+    );
+    expect(await runSql(db.superuserUri, "SELECT 1 FROM pg_roles WHERE rolname = 'bemi'")).toEqual([]);
+  });
+
+  test("nor take one over", async () => {
+    await runSql(db.superuserUri, "CREATE ROLE given LOGIN REPLICATION");
+    await expect(replicationRole.create(inputs("given", true), run)).rejects.toThrow(
+      /Role "given" cannot be changed by neondb_owner.*role.createdBy to "api"/,
+    );
+  });
+});
+
+function inputs(name: string, adopt: boolean): ReplicationRoleInputs {
+  return { ...TARGET, name, adopt, managedBy: "shop/dev/orders" };
+}

@@ -1,0 +1,274 @@
+import { readFileSync } from "node:fs";
+import { Client } from "pg";
+import { UserError } from "../../../provider/contract/errors";
+import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
+import type { ReplicationRoleOutputs } from "../../../provider/contract/outputs";
+import { formatMark } from "../../../provider/postgres/ownership/mark";
+import { replicationRole } from "../../../provider/postgres/role/replicationRole";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/session";
+
+let db: TestDatabase;
+const runs: TestRun[] = [];
+
+beforeAll(async () => {
+  db = await testDatabase({
+    settings: { log_statement: "ddl", log_connections: "on" },
+    sql: "CREATE TABLE orders (id int PRIMARY KEY)",
+  });
+});
+
+afterEach(async () => {
+  await Promise.all(runs.splice(0).map((run) => run.end()));
+});
+
+afterAll(async () => {
+  await db.close();
+});
+
+/** Every call is another plugin process. */
+function newProcess(options?: TestRunOptions): TestRun {
+  const run = testRun(db, options);
+  runs.push(run);
+  return run;
+}
+
+function inputs(name: string, more: Partial<ReplicationRoleInputs> = {}): ReplicationRoleInputs {
+  return { ...TARGET, name, adopt: false, managedBy: "shop/dev/orders", ...more };
+}
+
+async function make(wanted: ReplicationRoleInputs): Promise<ReplicationRoleInputs & ReplicationRoleOutputs> {
+  return { ...wanted, ...(await replicationRole.create(wanted, newProcess())) };
+}
+
+async function gets(state: ReplicationRoleOutputs): Promise<boolean> {
+  const uri = new URL(db.ownerUri);
+  uri.username = state.username;
+  uri.password = state.password;
+  const client = new Client({ connectionString: uri.href });
+  try {
+    await client.connect();
+    await client.query("SELECT 1");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end();
+  }
+}
+
+async function roleRow(name: string) {
+  const [row] = await runSql<Record<string, unknown>>(
+    db.superuserUri,
+    `SELECT rolcanlogin, rolreplication, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls, rolconfig,
+            shobj_description(oid, 'pg_authid') AS mark,
+            (SELECT count(*)::int FROM pg_auth_members WHERE member = r.oid) AS memberships,
+            (SELECT count(*)::int FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.member
+              WHERE m.roleid = r.oid AND m.grantor = m.member) AS self_grants
+       FROM pg_roles r WHERE rolname = $1`,
+    [name],
+  );
+  return row;
+}
+
+const EXACT = {
+  rolcanlogin: true,
+  rolreplication: true,
+  rolsuper: false,
+  rolcreatedb: false,
+  rolcreaterole: false,
+  rolbypassrls: false,
+  rolconfig: ["default_transaction_read_only=on"],
+  memberships: 0,
+};
+
+const MARK = { ...TARGET, branchId: "br-cool-sea-123456", managedBy: "shop/dev/orders" };
+
+test("a new role has exactly its attributes, gets in, and is gone after destroy", async () => {
+  const state = await make(inputs("bemi"));
+  expect(await roleRow("bemi")).toMatchObject({ ...EXACT, mark: formatMark(MARK) });
+  expect(state).toMatchObject({ username: "bemi", created: true, branchId: "br-cool-sea-123456" });
+  expect(state.password.length).toBeGreaterThanOrEqual(24);
+  expect(await gets(state)).toBe(true);
+
+  const observed = await replicationRole.read(state, newProcess());
+  expect(observed?.drift).toEqual({});
+  expect(observed?.outputs.password).toBe(state.password);
+
+  await replicationRole.delete(state, newProcess());
+  await replicationRole.delete(state, newProcess());
+  expect(await roleRow("bemi")).toBeUndefined();
+  expect(await replicationRole.read(state, newProcess())).toBeUndefined();
+});
+
+test("an interrupted create is continued with a new password", async () => {
+  const first = await make(inputs("again"));
+  const second = await make(inputs("again"));
+  expect(second.password).not.toBe(first.password);
+  expect([await gets(first), await gets(second)]).toEqual([false, true]);
+  await replicationRole.delete(second, newProcess());
+});
+
+test("a role of another resource, of a copied branch or of nobody is not taken without adopt", async () => {
+  await make(inputs("shared"));
+  const elsewhere = inputs("shared", { managedBy: "shop/prod/orders" });
+  await expect(replicationRole.create(elsewhere, newProcess())).rejects.toThrow(
+    /exists already.*shop\/dev\/orders.*adopt: true/,
+  );
+  const copied = newProcess({ branchId: "br-other-lake-123456" });
+  await expect(replicationRole.create(inputs("shared"), copied)).rejects.toThrow(/came with the branch/);
+  await runSql(db.ownerUri, "CREATE ROLE foreigner LOGIN REPLICATION");
+  await expect(replicationRole.create(inputs("foreigner"), newProcess())).rejects.toThrow(UserError);
+  expect(await roleRow("foreigner")).toMatchObject({ mark: null });
+});
+
+test("an adopted role keeps all but its password and survives destroy", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE given LOGIN REPLICATION CREATEDB");
+  const before = await roleRow("given");
+  const state = await make(inputs("given", { adopt: true }));
+  expect(state.created).toBe(false);
+  expect(await gets(state)).toBe(true);
+  expect((await replicationRole.read(state, newProcess()))?.drift).toEqual({});
+  await replicationRole.delete(state, newProcess());
+  expect(await roleRow("given")).toEqual(before);
+});
+
+test("rights of an adopted role that a killed destroy has left us are drift, and given back by up", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE lent LOGIN REPLICATION");
+  const state = await make(inputs("lent", { adopt: true }));
+  const before = await roleRow("lent");
+  await runSql(db.ownerUri, "GRANT lent TO neondb_owner WITH INHERIT TRUE, SET FALSE");
+  expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("rights");
+  expect((await replicationRole.update(state, state, newProcess())).password).toBe(state.password);
+  expect(await roleRow("lent")).toEqual(before);
+});
+
+test("a role that cannot do the work, or that another role made, is not adopted", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE weak LOGIN");
+  await expect(replicationRole.create(inputs("weak", { adopt: true }), newProcess())).rejects.toThrow(
+    /lacks REPLICATION/,
+  );
+  await runSql(db.superuserUri, "CREATE ROLE theirs LOGIN REPLICATION");
+  await expect(replicationRole.create(inputs("theirs", { adopt: true }), newProcess())).rejects.toThrow(
+    /WITH ADMIN OPTION/,
+  );
+});
+
+test("drift is named and only what differs is repaired", async () => {
+  const state = await make(inputs("drifter"));
+  await runSql(
+    db.superuserUri,
+    `ALTER ROLE drifter NOREPLICATION CREATEDB; ALTER ROLE drifter RESET default_transaction_read_only;
+     CREATE ROLE team; GRANT team TO drifter`,
+  );
+  const observed = await replicationRole.read(state, newProcess());
+  expect(observed?.drift).toEqual({
+    attributes: "to be restored: REPLICATION, NOCREATEDB",
+    readOnly: expect.any(String) as string,
+    memberOf: ["team"],
+  });
+  await runSql(db.superuserUri, "REVOKE team FROM drifter; DROP ROLE team");
+  const repaired = await replicationRole.update(state, state, newProcess());
+  expect(repaired.password).toBe(state.password);
+  expect(await roleRow("drifter")).toMatchObject(EXACT);
+  await replicationRole.delete(state, newProcess());
+});
+
+test("a wrong password is found by a login and replaced; passwordVersion replaces a right one", async () => {
+  const state = await make(inputs("locked"));
+  await runSql(db.ownerUri, "ALTER ROLE locked PASSWORD 'changed-behind-its-back-1'");
+  expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("password");
+  const mended = await replicationRole.update(state, state, newProcess());
+  expect(mended.password).not.toBe(state.password);
+  expect(await gets(mended)).toBe(true);
+
+  const wanted = inputs("locked", { passwordVersion: 2 });
+  const rotated = await replicationRole.update({ ...state, ...mended }, wanted, newProcess());
+  expect(rotated.password).not.toBe(mended.password);
+  expect([await gets(mended), await gets(rotated)]).toEqual([false, true]);
+  await replicationRole.delete({ ...state, ...rotated }, newProcess());
+});
+
+test("a role that disappeared is made again by update", async () => {
+  const state = await make(inputs("lost"));
+  await runSql(db.ownerUri, "DROP ROLE lost");
+  const made = await replicationRole.update(state, state, newProcess());
+  expect(made.created).toBe(true);
+  expect(await gets(made)).toBe(true);
+  await replicationRole.delete({ ...state, ...made }, newProcess());
+});
+
+test("destroy ends connections, revokes privileges in every database and leaves no membership", async () => {
+  const state = await make(inputs("busy"));
+  await runSql(db.ownerUri, "CREATE DATABASE second");
+  const second = db.ownerUri.replace("/neondb?", "/second?");
+  await runSql(second, "CREATE TABLE t (id int); GRANT SELECT ON t TO busy");
+  await runSql(
+    db.ownerUri,
+    "GRANT SELECT ON orders TO busy; GRANT CREATE ON DATABASE neondb TO busy; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO busy",
+  );
+  const uri = new URL(db.ownerUri);
+  uri.username = "busy";
+  uri.password = state.password;
+  const client = new Client({ connectionString: uri.href });
+  await client.connect();
+  const ended = new Promise<void>((resolve) => {
+    client.on("error", () => {
+      resolve();
+    });
+  });
+
+  await replicationRole.delete(state, newProcess());
+  await ended;
+  expect(await roleRow("busy")).toBeUndefined();
+  await runSql(db.superuserUri, "DROP DATABASE second");
+});
+
+test("destroy refuses to take along what the role owns, and continues once it is gone", async () => {
+  const state = await make(inputs("owner"));
+  await runSql(db.superuserUri, "CREATE TABLE theirs (id int); ALTER TABLE theirs OWNER TO owner");
+  await expect(replicationRole.delete(state, newProcess())).rejects.toThrow(
+    /owns 1 object in database "neondb"/,
+  );
+  expect(await roleRow("owner")).toMatchObject({ self_grants: 0 });
+  await runSql(db.superuserUri, "DROP TABLE theirs");
+  await replicationRole.delete(state, newProcess());
+  expect(await roleRow("owner")).toBeUndefined();
+});
+
+test("grants by owners out of reach are named", async () => {
+  const state = await make(inputs("granted"));
+  await runSql(db.superuserUri, "CREATE TABLE admins (id int); GRANT SELECT ON admins TO granted");
+  await expect(replicationRole.delete(state, newProcess())).rejects.toThrow(/1 object in database "neondb"/);
+  await runSql(db.superuserUri, "DROP TABLE admins");
+  await replicationRole.delete(state, newProcess());
+});
+
+test("no password in the server's log, nor in the error of a statement that fails with one in it", async () => {
+  const state = await make(inputs("hidden"));
+  await runSql(db.superuserUri, "CREATE ROLE untouchable LOGIN REPLICATION");
+  const error: unknown = await replicationRole
+    .create(inputs("untouchable", { adopt: true }), newProcess())
+    .catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(UserError);
+  expect(JSON.stringify(error) + String(error)).not.toMatch(/PASSWORD/);
+  const log = readFileSync(db.serverLog, "utf8");
+  expect(log).toContain("permission denied to alter role");
+  expect(log).not.toContain(state.password);
+  expect(log).not.toMatch(/(hidden|untouchable)"? [^\n]*PASSWORD '/i);
+  await replicationRole.delete(state, newProcess());
+});
+
+test("the role logs in once per create and once per refresh", async () => {
+  const logins = () =>
+    readFileSync(db.serverLog, "utf8")
+      .split("\n")
+      .filter((line) => line.includes("connection authorized: user=counted ")).length;
+  const state = await make(inputs("counted"));
+  expect(logins()).toBe(1);
+  const refresh = newProcess();
+  await replicationRole.read(state, refresh);
+  await replicationRole.read(state, refresh);
+  expect(logins()).toBe(2);
+  await replicationRole.delete(state, newProcess());
+});

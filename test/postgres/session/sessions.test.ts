@@ -1,0 +1,264 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../../provider/contract/errors";
+import { openConnection, type Login } from "../../../provider/postgres/session/connection";
+import { transaction } from "../../../provider/postgres/session/sessions";
+import { SqlError } from "../../../provider/postgres/sql/sqlError";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { testRun, type TestRun } from "../../support/session";
+
+let db: TestDatabase;
+let run: TestRun;
+let admitted = true;
+
+beforeAll(async () => {
+  db = await testDatabase({
+    settings: { log_statement: "all", log_connections: "on" },
+    admits: () => admitted,
+    sql: "CREATE TABLE t (id int PRIMARY KEY)",
+  });
+  run = testRun(db);
+});
+
+afterEach(async () => {
+  admitted = true;
+  process.env["PGSSLROOTCERT"] = db.sslRootCert;
+  await run.end();
+});
+
+afterAll(async () => {
+  await db.close();
+});
+
+/** What the server wrote to its log while `work` ran. */
+async function logged(work: () => Promise<unknown>): Promise<string> {
+  const before = readFileSync(db.serverLog, "utf8").length;
+  await work();
+  return readFileSync(db.serverLog, "utf8").slice(before);
+}
+
+function count(text: string, pattern: RegExp): number {
+  return text.split("\n").filter((line) => pattern.test(line)).length;
+}
+
+function ownerLogin(change: Partial<Login> = {}): Login {
+  const uri = new URL(db.ownerUri);
+  const { hostname: host, username: user, password } = uri;
+  return { host, port: Number(uri.port), database: "neondb", user, password, ...change };
+}
+
+const quiet = () => undefined;
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof Error)) throw new Error("nothing was thrown");
+  return error;
+}
+
+test("callers share one login and one read of the catalog, and have the session in turn", async () => {
+  const order: string[] = [];
+  const log = await logged(async () => {
+    const first = run.session(async (session) => {
+      order.push("first in");
+      await session.catalog();
+      order.push("first out");
+    });
+    const second = run.session(async (session) => {
+      order.push("second in");
+      await session.catalog();
+    });
+    await Promise.all([first, second]);
+    await run.end();
+  });
+  expect(order).toEqual(["first in", "first out", "second in"]);
+  expect(count(log, /connection authorized: user=neondb_owner/)).toBe(1);
+  expect(count(log, /neondb_owner@.*LOG: {2}(statement|execute)/)).toBe(2);
+});
+
+test("the catalog is read again after a change", async () => {
+  await run.session(async (session) => {
+    const before = await session.catalog();
+    expect(await session.catalog()).toBe(before);
+    await session.write("CREATE TABLE public.later (id int)");
+    expect((await session.catalog()).tables.map(({ name }) => name)).toEqual(["t", "later"]);
+    await session.write("DROP TABLE public.later");
+  });
+});
+
+test("the search path is fixed and limits are set", async () => {
+  const [row] = await run.session((session) =>
+    session.read<Record<string, string>>(
+      `SELECT current_setting('search_path') AS path, current_setting('lock_timeout') AS lock,
+              current_setting('statement_timeout') AS statement, current_setting('application_name') AS name`,
+    ),
+  );
+  expect(row).toEqual({
+    path: "pg_catalog, pg_temp",
+    lock: "2s",
+    statement: "1min",
+    name: "pulumi-neon-bemi",
+  });
+});
+
+test("an error carries message, SQLSTATE, detail and hint, and nothing of the statement", async () => {
+  const error = await failure(
+    run.session((session) =>
+      session.write("DO $$ BEGIN EXECUTE 'CREATE TABLE public.t (hidden_word int)'; END $$"),
+    ),
+  );
+  expect(error).toBeInstanceOf(SqlError);
+  expect(error).toMatchObject({ code: "42P07", reason: 'relation "t" already exists' });
+  expect(JSON.stringify(error) + error.message).not.toContain("hidden_word");
+  expect(error.cause).toBeUndefined();
+});
+
+test("a transaction rolls back as a whole, and none is left to the next borrower", async () => {
+  await failure(
+    run.session((session) =>
+      transaction(session, async () => {
+        await session.write("INSERT INTO public.t VALUES (1)");
+        throw new Error("stop");
+      }),
+    ),
+  );
+  await run.session(async (session) => {
+    await session.write("BEGIN");
+    await session.write("INSERT INTO public.t VALUES (2)");
+  });
+  const rows = await run.session((session) => session.read("SELECT id FROM public.t"));
+  expect(rows).toEqual([]);
+});
+
+test("a connection that broke fails its borrower in words and is opened anew for the next", async () => {
+  const error = await failure(
+    run.session(async (session) => {
+      await runSql(
+        db.superuserUri,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi'",
+      );
+      await session.read("SELECT 1");
+    }),
+  );
+  expect(error).toBeInstanceOf(UserError);
+  expect(error.message).toMatch(/connection to database "neondb" .* broke/);
+  expect(await run.session((session) => session.read("SELECT 1 AS one"))).toEqual([{ one: 1 }]);
+});
+
+test("a restart of the compute between two uses goes unnoticed", async () => {
+  await run.session((session) => session.read("SELECT 1"));
+  await db.compute.stop(db.branchId);
+  await db.compute.start(db.branchId);
+  expect(await run.session((session) => session.read("SELECT 2 AS two"))).toEqual([{ two: 2 }]);
+});
+
+test("close ends the session; the next use opens another", async () => {
+  const log = await logged(async () => {
+    await run.session((session) => session.read("SELECT 1"));
+    await run.closeSql({ projectId: "cool-darkness-123456" });
+    await run.session((session) => session.read("SELECT 1"));
+  });
+  expect(count(log, /connection authorized: user=neondb_owner/)).toBe(2);
+});
+
+test("what keeps a connection from being made is said in words", async () => {
+  const noDatabase = await failure(openConnection(ownerLogin({ database: "nodb" }), quiet));
+  expect(noDatabase.message).toMatch(/no database "nodb" on localhost:\d+/);
+
+  const noPassword = await failure(openConnection(ownerLogin({ password: "wrong" }), quiet));
+  expect(noPassword.message).toMatch(/refused the password of role "neondb_owner"/);
+
+  admitted = false;
+  const refused = await failure(openConnection(ownerLogin(), quiet));
+  expect(refused.message).toMatch(/Add the address of the machine that runs Pulumi to .* IP Allow/);
+  admitted = true;
+
+  delete process.env["PGSSLROOTCERT"];
+  const untrusted = await failure(openConnection(ownerLogin(), quiet));
+  expect(untrusted.message).toMatch(/cannot be trusted: .*PGSSLROOTCERT/);
+
+  process.env["PGSSLROOTCERT"] = "/nowhere/ca.pem";
+  const noFile = await failure(openConnection(ownerLogin(), quiet));
+  expect(noFile.message).toMatch(/PGSSLROOTCERT .* cannot be read/);
+
+  for (const error of [noDatabase, noPassword, refused, untrusted, noFile])
+    expect(error).toBeInstanceOf(UserError);
+});
+
+test("a certificate for another name is refused", async () => {
+  const relay = createServer((client) => {
+    client.pipe(connect(ownerLogin().port, "localhost")).pipe(client);
+  }).listen(0, "127.0.0.2");
+  await once(relay, "listening");
+  const { port } = relay.address() as AddressInfo;
+  const error = await failure(openConnection(ownerLogin({ host: "127.0.0.2", port }), quiet));
+  relay.close();
+  expect(error.message).toMatch(/cannot be trusted/);
+});
+
+test("a port where nothing listens is named", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  const error = await failure(openConnection(ownerLogin({ host: "127.0.0.1", port }), quiet));
+  expect(error).toBeInstanceOf(UserError);
+  expect(error.message).toBe(
+    `Nothing accepts connections at 127.0.0.1:${port}. Check that the branch's compute exists and is enabled, and run again.`,
+  );
+});
+
+describe("in a process of its own", () => {
+  const children: ChildProcess[] = [];
+
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill("SIGKILL");
+  });
+
+  function start(work: string): ChildProcess {
+    const sessions = path.join(__dirname, "../../../provider/postgres/session/sessions.ts");
+    const target = {
+      projectId: "cool-darkness-123456",
+      branchId: "br-cool-sea-123456",
+      database: { name: "neondb", owner: "neondb_owner" },
+    };
+    const script = `
+      const { Sessions } = require(${JSON.stringify(sessions)});
+      const sessions = new Sessions(async () => (${JSON.stringify(ownerLogin())}), () => {});
+      sessions.use(${JSON.stringify(target)}, async (session) => { ${work} })
+        .then(() => console.log("done"));`;
+    const child = spawn(process.execPath, ["-r", "ts-node/register/transpile-only", "-e", script], {
+      env: { ...process.env, PGSSLROOTCERT: db.sslRootCert },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    children.push(child);
+    return child;
+  }
+
+  test("an idle session does not keep the process alive", async () => {
+    const child = start("await session.read('SELECT 1')");
+    const [code] = (await once(child, "exit")) as [number | null];
+    expect(code).toBe(0);
+  });
+
+  test("a statement whose process was killed is ended by the server", async () => {
+    const child = start("await session.read('SELECT pg_sleep(3600)')");
+    const running = async () => {
+      const [row] = await runSql<{ n: number }>(
+        db.superuserUri,
+        "SELECT count(*)::int AS n FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3600)'",
+      );
+      return row?.n;
+    };
+    while ((await running()) === 0) await sleep(50);
+    child.kill("SIGKILL");
+    while ((await running()) === 1) await sleep(50);
+    expect(await running()).toBe(0);
+  });
+});

@@ -1,0 +1,208 @@
+import { readFileSync } from "node:fs";
+import { LogicalReplicationService, PgoutputPlugin } from "pg-logical-replication";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
+import type { ReplicationSlotInputs } from "../../../provider/contract/inputs";
+import type { ReplicationRoleOutputs } from "../../../provider/contract/outputs";
+import { replicationRole } from "../../../provider/postgres/role/replicationRole";
+import { replicationSlot } from "../../../provider/postgres/slot/replicationSlot";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun, type TestRun } from "../../support/session";
+import { until } from "../../support/until";
+
+let db: TestDatabase;
+let bemi: ReplicationRoleOutputs;
+const runs: TestRun[] = [];
+const consumers: { stop(): Promise<void> }[] = [];
+
+const ROLE = { ...TARGET, name: "bemi", adopt: false, managedBy: "shop/dev/orders" };
+
+beforeAll(async () => {
+  db = await testDatabase({
+    sql: "CREATE TABLE orders (id int PRIMARY KEY); CREATE PUBLICATION bemi FOR TABLE orders",
+  });
+});
+
+beforeEach(async () => {
+  bemi = await replicationRole.create(ROLE, newProcess());
+});
+
+afterEach(async () => {
+  await Promise.all(consumers.splice(0).map((consumer) => consumer.stop()));
+  await Promise.all(runs.splice(0).map((run) => run.end()));
+  // The server may take a moment to notice that a consumer has gone.
+  await until(async () => {
+    await runSql(
+      db.superuserUri,
+      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active",
+    );
+    return (await slot()) === undefined;
+  });
+});
+
+afterAll(async () => {
+  await db.close();
+});
+
+/** Every call is another plugin process. */
+function newProcess(): TestRun {
+  const run = testRun(db);
+  runs.push(run);
+  return run;
+}
+
+function inputs(more: Partial<ReplicationSlotInputs> = {}): ReplicationSlotInputs {
+  return { ...TARGET, name: "bemi", role: "bemi", dropOnDestroy: true, ...more };
+}
+
+/** A consumer that never gives up: it connects again 100 ms after every failure. */
+function consume(user: string, password: string): void {
+  const uri = new URL(db.ownerUri);
+  let stopped = false;
+  let ended = false;
+  let service: LogicalReplicationService | undefined;
+  const loop = async () => {
+    while (!stopped) {
+      const config = {
+        host: uri.hostname,
+        port: Number(uri.port),
+        database: "neondb",
+        user,
+        password,
+        ssl: { ca: readFileSync(db.sslRootCert, "utf8") },
+      };
+      // Without timed acknowledgements: their timer outlives a connection that somebody else has ended.
+      service = new LogicalReplicationService(config, { acknowledge: { auto: true, timeoutSeconds: 0 } });
+      service.on("error", () => undefined);
+      const plugin = new PgoutputPlugin({ protoVersion: 1, publicationNames: ["bemi"] });
+      await service.subscribe(plugin, "bemi").catch(() => undefined);
+      // A connection whose request to stream was refused stays open otherwise.
+      await service.stop();
+      await sleep(100);
+    }
+    ended = true;
+  };
+  const running = loop();
+  consumers.push({
+    stop: async () => {
+      stopped = true;
+      // An attempt to connect has to come to its end by itself: one that is stopped halfway never returns.
+      await until(async () => {
+        if (service?.isStop() === false) await service.stop();
+        return ended;
+      });
+      await running;
+    },
+  });
+}
+
+async function slot(): Promise<{ active: boolean } | undefined> {
+  const [row] = await runSql<{ active: boolean }>(
+    db.superuserUri,
+    "SELECT active FROM pg_replication_slots WHERE slot_name = 'bemi'",
+  );
+  return row;
+}
+
+async function makeSlot(): Promise<void> {
+  await runSql(db.superuserUri, "SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')");
+}
+
+async function streaming(): Promise<void> {
+  while ((await slot())?.active !== true) await sleep(20);
+}
+
+test("it watches: not created yet, inactive, active", async () => {
+  const outputs = await replicationSlot.create(inputs(), newProcess());
+  expect(outputs.state).toBe("not created yet");
+  const state = { ...inputs(), ...outputs };
+  await makeSlot();
+  expect((await replicationSlot.read(state, newProcess()))?.outputs.state).toBe("inactive");
+  consume("bemi", bemi.password);
+  await streaming();
+  expect(await replicationSlot.read(state, newProcess())).toMatchObject({ outputs: { state: "active" } });
+});
+
+test("destroy stops a consumer that keeps reconnecting, for good, and drops its slot", async () => {
+  await makeSlot();
+  consume("bemi", bemi.password);
+  await streaming();
+  await replicationSlot.delete(inputs(), newProcess());
+  expect(await slot()).toBeUndefined();
+  await sleep(500);
+  const [connected] = await runSql<{ n: number }>(
+    db.superuserUri,
+    "SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = 'bemi'",
+  );
+  expect(connected?.n).toBe(0);
+  await replicationSlot.delete(inputs(), newProcess());
+  await replicationRole.delete({ ...ROLE, ...bemi }, newProcess());
+  const [left] = await runSql<{ n: number }>(
+    db.superuserUri,
+    "SELECT count(*)::int AS n FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = 'neondb_owner'",
+  );
+  expect(left?.n).toBe(0);
+});
+
+test("destroy ends a connection that does not hold the slot yet, and could make it anew", async () => {
+  await makeSlot();
+  const uri = new URL(db.ownerUri);
+  uri.username = "bemi";
+  uri.password = bemi.password;
+  const early = new Client({ connectionString: uri.href });
+  early.on("error", () => undefined);
+  await early.connect();
+  await replicationSlot.delete(inputs(), newProcess());
+  await early.query("SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')").catch(() => undefined);
+  await early.end();
+  expect(await slot()).toBeUndefined();
+});
+
+test("only the slot goes, not the role: its login is drift, and up repairs it", async () => {
+  await makeSlot();
+  await replicationSlot.delete(inputs(), newProcess());
+  const state = { ...ROLE, ...bemi };
+  expect((await replicationRole.read(state, newProcess()))?.drift).toEqual({
+    attributes: "to be restored: LOGIN",
+  });
+  expect((await replicationRole.update(state, ROLE, newProcess())).password).toBe(bemi.password);
+});
+
+test("a slot that stays is named, with what it holds back", async () => {
+  await makeSlot();
+  const run = newProcess();
+  await replicationSlot.delete(inputs({ dropOnDestroy: false }), run);
+  expect(await slot()).toEqual({ active: false });
+  expect(run.lines.join()).toMatch(/slot bemi stays.*holds back.*pg_drop_replication_slot\('bemi'\)/);
+});
+
+test("a slot that another role uses, or of another database, is left alone", async () => {
+  await makeSlot();
+  const owner = new URL(db.ownerUri);
+  consume(owner.username, owner.password);
+  await streaming();
+  const run = newProcess();
+  await replicationSlot.delete(inputs(), run);
+  expect(await slot()).toEqual({ active: true });
+  expect(run.lines.join()).toMatch(/role neondb_owner uses it, not bemi/);
+});
+
+test("an adopted role's consumer is disconnected, the role stays as it is", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE theirs LOGIN REPLICATION PASSWORD 'theirs-password-1'");
+  await makeSlot();
+  consume("theirs", "theirs-password-1");
+  await streaming();
+  await replicationSlot.delete(inputs({ role: "theirs" }), newProcess());
+  const [role] = await runSql<{ rolcanlogin: boolean }>(
+    db.superuserUri,
+    "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'theirs'",
+  );
+  expect(role?.rolcanlogin).toBe(true);
+  const [left] = await runSql<{ n: number }>(
+    db.superuserUri,
+    `SELECT count(*)::int AS n FROM pg_auth_members
+      WHERE roleid = 'theirs'::regrole AND member = 'neondb_owner'::regrole AND grantor = member`,
+  );
+  expect(left?.n).toBe(0);
+  expect(await slot()).toBeUndefined();
+});

@@ -1,0 +1,174 @@
+import { startSandbox, type Sandbox } from "../../../sandbox";
+import { catalogState, differences, newDatabase, removeDatabases, uriTo } from "../../support/catalogState";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { roundTrip, type Start } from "../../support/roundTrip";
+import { liveRun } from "../../support/run";
+import { TARGET, testRun } from "../../support/session";
+import { Trail, type TrailState } from "../../support/trail";
+import { logicalReplication } from "../../../provider/neon";
+
+const SHOP = {
+  sql: `CREATE SCHEMA sales;
+        CREATE TABLE orders (id int); ALTER TABLE orders REPLICA IDENTITY NOTHING;
+        CREATE TABLE customers (id int PRIMARY KEY);
+        CREATE TABLE sales.deals (id int); CREATE TABLE sales.leads (id int PRIMARY KEY);`,
+  ups: [{ schemas: ["public", "sales"] }],
+  tracked: 4,
+} satisfies Start;
+
+const DROP_ROLE = "DROP OWNED BY bemi; DROP ROLE bemi;";
+
+/** What somebody does by hand while the trail is there, and what that alone makes different. */
+const BY_HAND: Record<string, Pick<Start, "meanwhile" | "differs">> = {
+  "the role": { meanwhile: DROP_ROLE },
+  "the publication": { meanwhile: "DROP PUBLICATION bemi" },
+  "role and publication": { meanwhile: `${DROP_ROLE} DROP PUBLICATION bemi` },
+  "a tracked table": {
+    meanwhile: "DROP TABLE public.orders",
+    differs: [/^(relation|privilege|replica identity) .*public\.orders/],
+  },
+  "a tracked schema": {
+    meanwhile: "DROP SCHEMA sales CASCADE",
+    differs: [/^(schema|relation|privilege|replica identity|constraint) .*sales/],
+  },
+  "all tracked tables": {
+    meanwhile: "DROP TABLE orders, customers; DROP SCHEMA sales CASCADE",
+    differs: [/^(schema|relation|privilege|replica identity|constraint) /],
+  },
+  "the record of identities": {
+    // Nobody knows any more what they were. FULL makes no write fail.
+    meanwhile: "DROP TABLE _bemi.identity",
+    differs: [/^replica identity .* => full$/],
+  },
+  "the schema with the record and the functions": {
+    meanwhile: "DROP SCHEMA _bemi CASCADE",
+    differs: [/^replica identity .* => full$/],
+  },
+  "the grants": {
+    meanwhile: `REVOKE ALL ON ALL TABLES IN SCHEMA public, sales FROM bemi; REVOKE ALL ON SCHEMA public, sales FROM bemi;
+                ALTER DEFAULT PRIVILEGES FOR ROLE neondb_owner IN SCHEMA public REVOKE ALL ON TABLES FROM bemi;`,
+  },
+  "the role's right to log in": { meanwhile: "ALTER ROLE bemi NOLOGIN" },
+  "nothing, but restored the identities themselves": {
+    meanwhile: `ALTER TABLE orders REPLICA IDENTITY NOTHING; ALTER TABLE sales.deals REPLICA IDENTITY DEFAULT;`,
+  },
+  "nothing, but renamed and moved tables": {
+    meanwhile: `ALTER TABLE orders RENAME TO purchases; ALTER TABLE sales.deals SET SCHEMA public;
+                ALTER SCHEMA sales RENAME TO "Sales"`,
+    differs: [
+      /^(schema|relation|constraint|privilege) /,
+      "replica identity public.orders: nothing => -",
+      "replica identity public.purchases: - => nothing",
+      "replica identity sales.deals: default => -",
+      "replica identity public.deals: - => default",
+      "replica identity sales.leads: default => -",
+      `replica identity "Sales".leads: - => default`,
+    ],
+  },
+};
+
+describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
+  let db: TestDatabase;
+  beforeAll(async () => {
+    db = await testDatabase({ profile });
+  });
+  afterEach(() => removeDatabases(db));
+  afterAll(() => db.close());
+
+  test.each(Object.keys(BY_HAND))("destroy after somebody dropped %s", (what) =>
+    roundTrip(db, { ...SHOP, ...BY_HAND[what] }),
+  );
+
+  test("what somebody made again under our names stays", async () => {
+    const database = await newDatabase(db, SHOP);
+    const trail = new Trail(() => testRun(db));
+    await trail.up({ ...TARGET, database, schemas: ["public"] });
+    await runSql(
+      uriTo(db.superuserUri, database),
+      `DROP PUBLICATION bemi; CREATE PUBLICATION bemi FOR TABLE sales.leads; ${DROP_ROLE}
+       CREATE ROLE bemi LOGIN PASSWORD 'of-another-team';
+       DROP SCHEMA _bemi CASCADE; CREATE SCHEMA _bemi; CREATE TABLE _bemi.identity (theirs int)`,
+    );
+    const before = await catalogState(db, database);
+    await trail.destroy();
+    expect(differences(before, await catalogState(db, database))).toEqual([]);
+    expect(trail.lines.filter((line) => line.includes("stay"))).toEqual([
+      expect.stringMatching(/publication bemi stays/),
+      expect.stringMatching(/Replica identities stay as they are: .* not ours/),
+      expect.stringMatching(/Role bemi stays/),
+    ]);
+  });
+
+  test("privileges that the role got in another database go as well", async () => {
+    const database = await newDatabase(db, SHOP);
+    const other = await newDatabase(db, SHOP);
+    const state = async () => [await catalogState(db, database), await catalogState(db, other)];
+    const before = await state();
+    const trail = new Trail(() => testRun(db));
+    await trail.up({ ...TARGET, database, schemas: ["public", "sales"] });
+    await runSql(
+      uriTo(db.ownerUri, other),
+      `GRANT SELECT ON orders, sales.deals TO bemi; GRANT USAGE ON SCHEMA sales TO bemi;
+       ALTER DEFAULT PRIVILEGES IN SCHEMA sales GRANT SELECT ON TABLES TO bemi;
+       GRANT TEMPORARY ON DATABASE ${other} TO bemi`,
+    );
+    await trail.destroy();
+    const after = await state();
+    expect(before.map((facts, index) => differences(facts, after[index] ?? []))).toEqual([[], []]);
+  });
+});
+
+describe("on Neon", () => {
+  let sandbox: Sandbox;
+  beforeAll(async () => {
+    sandbox = await startSandbox();
+    const { info } = sandbox;
+    const run = liveRun(info);
+    await logicalReplication.create(
+      { projectId: info.projectId, database: info.database, mode: "enable" },
+      run,
+    );
+    await run.end();
+  });
+  afterAll(() => sandbox.stop());
+
+  test("destroy after somebody dropped the database, and another one took its name", async () => {
+    const { info } = sandbox;
+    const { projectId } = info;
+    const db = { ...info, ownerUri: `${info.ownerUri}&sslrootcert=${encodeURIComponent(info.sslRootCert)}` };
+    const before = await catalogState(db, info.database);
+    const database = await newDatabase(db, SHOP);
+    const trail = new Trail(() => liveRun(info));
+    await trail.up({ projectId, database, schemas: ["public", "sales"] });
+    const known = structuredClone(trail.state);
+    await runSql(info.superuserUri, `DROP DATABASE ${database} WITH (FORCE)`);
+    // The role is the branch's: a refresh must not lose sight of it.
+    await trail.refresh();
+    expect(Object.keys(trail.state)).toEqual(["role"]);
+    await trail.destroy();
+    expect(differences(before, await catalogState(db, info.database))).toEqual([]);
+
+    await runSql(info.superuserUri, `CREATE DATABASE ${database} OWNER neondb_owner`);
+    await new Trail(() => liveRun(info), known).destroy();
+    await runSql(info.superuserUri, `DROP DATABASE ${database} WITH (FORCE)`);
+    expect(differences(before, await catalogState(db, info.database))).toEqual([]);
+  });
+
+  test.each([{ branch: "gone" }, { projectId: "gone-project-123456" }])(
+    "destroy after somebody deleted it: %p",
+    async (gone) => {
+      const { info } = sandbox;
+      const args = { projectId: info.projectId, database: info.database, schemas: ["public", "billing"] };
+      const trail = new Trail(() => liveRun(info));
+      await trail.up(args);
+      const moved = Object.entries(trail.state).map(([name, { inputs, outputs }]) => [
+        name,
+        { inputs: { ...inputs, ...gone }, outputs },
+      ]);
+      const elsewhere = new Trail(() => liveRun(info), Object.fromEntries(moved) as TrailState);
+      await elsewhere.destroy();
+      expect(elsewhere.state).toEqual({});
+      await trail.destroy();
+    },
+  );
+});

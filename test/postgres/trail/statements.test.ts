@@ -1,0 +1,110 @@
+import { provideTables, resetTables } from "../../../bench/tables";
+import { classUpdates, mostLocks } from "../../../bench/server";
+import { stateSize, trailTraffic, type TrailTraffic } from "../../../bench/lifecycle";
+import { guideLifecycle } from "../../../bench/guide";
+import { Trail } from "../../../bench/trail";
+import { publication, replicaIdentity } from "../../../provider/postgres";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun } from "../../support/session";
+
+/** The hard facts of `npm run bench`, at sizes that are quick: what it costs must not grow with the number of tables. */
+const FEW = 10;
+const MANY = 600;
+
+let db: TestDatabase;
+const asked = new Map<number, TrailTraffic>();
+
+// A superuser, so that event triggers are part of it.
+beforeAll(async () => {
+  db = await testDatabase({ profile: "neon" });
+  for (const tables of [FEW, MANY]) {
+    await provideTables(db, tables);
+    asked.set(tables, await trailTraffic(db));
+  }
+});
+afterEach(async () => {
+  await resetTables(db);
+});
+afterAll(async () => {
+  await db.close();
+});
+
+test("an up, a refresh and a destroy ask the server the same, however many tables there are", () => {
+  expect(asked.get(FEW)?.up.statements).toBeGreaterThan(5);
+  expect(asked.get(MANY)).toEqual(asked.get(FEW));
+});
+
+test("a refresh takes at most five statements, and every operation one login as owner and one to verify Bemi's", () => {
+  expect(asked.get(MANY)?.refresh.statements).toBeLessThanOrEqual(5);
+  expect(asked.get(MANY)).toMatchObject({
+    up: { logins: 2 },
+    refresh: { logins: 2 },
+    destroy: { logins: 1 },
+  });
+});
+
+test("at no moment is more than one table locked, up and down", async () => {
+  const trail = new Trail(db);
+  const up = await mostLocks(db, () => trail.up());
+  const down = await mostLocks(db, () => trail.destroy());
+  expect([up.most, down.most]).toEqual([1, 1]);
+
+  // That looking from time to time sees more, where there is more.
+  expect((await mostLocks(db, () => guideLifecycle(db))).most).toBeGreaterThan(1);
+});
+
+test("the state stays under 10 kB, and names no table", async () => {
+  const trail = new Trail(db);
+  await trail.up();
+  expect(stateSize(trail)).toBeLessThan(10_000);
+  expect(JSON.stringify(trail.state())).not.toMatch(/t0\d{4}/);
+  await trail.destroy();
+});
+
+test("a refresh right after an up finds nothing to do, and the next up changes no row of pg_class", async () => {
+  const trail = new Trail(db);
+  await trail.up();
+  expect(await trail.refresh()).toEqual([{}, {}, {}, {}, {}, {}]);
+  expect(await classUpdates(db, () => trail.up())).toBe(0);
+  await trail.destroy();
+});
+
+test("one new table costs at most five updates of pg_class", async () => {
+  const trail = new Trail(db, { trackNewTables: false });
+  await trail.up();
+  await runSql(db.ownerUri, "CREATE TABLE public.brand_new (id int, note text)");
+  const updates = await classUpdates(db, () => trail.up());
+  const [row] = await runSql<{ identity: string; published: boolean }>(
+    db.superuserUri,
+    `SELECT c.relreplident AS identity, EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = c.oid) AS published
+       FROM pg_class c WHERE c.oid = 'public.brand_new'::regclass`,
+  );
+  expect(row).toEqual({ identity: "f", published: true });
+  expect(updates).toBeGreaterThanOrEqual(1);
+  expect(updates).toBeLessThanOrEqual(5);
+  await trail.destroy();
+  await runSql(db.ownerUri, "DROP TABLE public.brand_new");
+});
+
+test("the event triggers leave our own changes alone: looking at each of them takes longer the more tables there are", async () => {
+  const run = testRun(db);
+  const wanted = { ...TARGET, schemas: ["public"], trackNewTables: true, managedBy: "shop/dev/orders" };
+  const identities = { ...wanted, publication: "bemi" };
+  const state = { ...identities, ...(await replicaIdentity.create(identities, run)) };
+  await publication.create({ ...wanted, name: "bemi", adopt: false }, run);
+  await runSql(
+    db.superuserUri,
+    `ALTER EVENT TRIGGER _bemi_identity DISABLE;
+     CREATE TABLE public.unseen (id int);
+     ALTER TABLE public.unseen OWNER TO neondb_owner;`,
+  );
+  const { done, wanted: tables } = await replicaIdentity.update(state, identities, run);
+  await run.end();
+
+  expect([done, tables]).toEqual([MANY + 1, MANY + 1]);
+  // The second trigger would have added it.
+  expect(
+    await runSql(db.superuserUri, "SELECT FROM pg_publication_rel WHERE prrelid = 'public.unseen'::regclass"),
+  ).toEqual([]);
+  await runSql(db.superuserUri, "DROP TABLE public.unseen");
+});

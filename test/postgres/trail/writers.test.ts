@@ -1,0 +1,180 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
+import type { RoleOutputs } from "../../../provider/contract/outputs";
+import { startConsumer, type Consumer } from "../../../tools/start/consumer";
+import { Audit, differences, type Audited } from "../../support/audit";
+import { LockWatch } from "../../support/lockWatch";
+import { MATRIX, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun } from "../../support/session";
+import { Trail, type TrailArgs } from "../../support/trail";
+import { SHARED, STREAMED, Workload, WORKLOAD_SQL } from "../../support/workload";
+
+/** How long one transaction holds a table, in milliseconds, while something is changed about it. */
+const HELD_MS = 5_000;
+
+const listed = SHARED.map(({ name }) => name).filter(
+  (name) => !["public.keyless_3", "public.indexed", "elsewhere.visitor"].includes(name),
+);
+const schemas = ["public"];
+
+interface Step {
+  readonly what: string;
+  readonly args: Partial<TrailArgs>;
+  /** A table that another transaction has read or written, and holds until 5 s are over. */
+  readonly held: { readonly table: string; readonly by: "reader" | "writer" };
+}
+const UP: Step = {
+  what: "up",
+  args: { schemas, excludeTables: ["public.extra"] },
+  held: { table: "public.held", by: "reader" },
+};
+const CHANGES: readonly Step[] = [
+  { what: "a table is added", args: { schemas }, held: { table: "public.extra", by: "writer" } },
+  {
+    what: "exclusions change",
+    args: { schemas, excludeTables: ["public.keyless_3"] },
+    held: { table: "public.keyless_3", by: "reader" },
+  },
+  {
+    what: "a list of tables, without one that was tracked",
+    args: { tables: [...listed, ...STREAMED.filter((name) => name.includes("emptied"))] },
+    held: { table: "public.indexed", by: "writer" },
+  },
+  { what: "all tables", args: { allTables: true }, held: { table: "public.held", by: "writer" } },
+  { what: "schemas again", args: { schemas }, held: { table: "elsewhere.visitor", by: "reader" } },
+];
+
+/** Tracked all the while: the stream must have every change of these. */
+const ALWAYS = new Set(
+  STREAMED.filter(
+    (name) => !["public.extra", "public.keyless_3", "public.indexed", "elsewhere.visitor"].includes(name),
+  ),
+);
+
+describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
+  let db: TestDatabase;
+  let workload: Workload;
+  let watch: LockWatch;
+  let trail: Trail;
+  let live: Consumer;
+  const audit = new Audit();
+  let received = 0;
+
+  beforeAll(async () => {
+    db = await testDatabase({ version, profile: "neon", sql: WORKLOAD_SQL });
+    workload = await Workload.connect(db.ownerUri, audit);
+    watch = await LockWatch.start(db.superuserUri);
+    trail = new Trail(() => testRun(db));
+  });
+  afterAll(async () => {
+    await workload.stop();
+    await watch.stop();
+    await db.close();
+  });
+
+  test("up: no error, no lock queue", async () => {
+    await under(UP.held, () => trail.up({ ...TARGET, ...UP.args }));
+    audit.take();
+    live = await consumer("bemi");
+  });
+
+  test.each(CHANGES)(
+    "$what: no error, no lock queue, no change lost or doubled",
+    async ({ what, args, held }) => {
+      const slot = what.replaceAll(/[^a-z]/g, "_");
+      await runSql(db.superuserUri, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [slot]);
+      await under(held, () => trail.up({ ...TARGET, ...args }));
+      await runSql(db.superuserUri, "SELECT pg_logical_emit_message(true, 'test', $1)", [what]);
+
+      const committed = audit.take();
+      expect(new Set(committed.map(({ table }) => table))).toEqual(new Set(STREAMED));
+      await live.reached(what, 60_000);
+      expect(compare(committed, live.changes.slice(received))).toEqual([]);
+      received = live.changes.length;
+
+      const late = await consumer(slot);
+      await late.reached(what, 60_000);
+      await late.stop();
+      expect(compare(committed, late.changes)).toEqual([]);
+      await runSql(db.superuserUri, "SELECT pg_drop_replication_slot($1)", [slot]);
+    },
+  );
+
+  test("destroy: no error, no lock queue, everything as it was", async () => {
+    await under(UP.held, () => trail.destroy());
+    const committed = audit.take();
+    expect(compare(committed, live.changes.slice(received)).filter((line) => line.startsWith("too"))).toEqual(
+      [],
+    );
+    await live.stop().catch(() => undefined);
+    const changed = await runSql<{ relname: string; relreplident: string }>(
+      db.superuserUri,
+      `SELECT relname, relreplident FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+        WHERE relkind IN ('r', 'p') AND nspname IN ('public', 'elsewhere') AND relreplident <> 'd'`,
+    );
+    expect(changed).toEqual([{ relname: "indexed", relreplident: "i" }]);
+  });
+
+  /** Does it while the writers write and a transaction holds a table, and checks what that was like for them. */
+  async function under(held: Step["held"], work: () => Promise<unknown>): Promise<void> {
+    workload.resume();
+    const holding = hold(held);
+    await sleep(500);
+    workload.slowest();
+    watch.seen();
+    const before = workload.statements;
+    const start = Date.now();
+    try {
+      await work();
+    } finally {
+      const took = Date.now() - start;
+      await holding;
+      await sleep(300);
+      await workload.pause();
+      const seen = watch.seen();
+      const { ms, statement } = workload.slowest();
+      process.stderr.write(
+        `${expect.getState().currentTestName?.split(": ")[0] ?? ""}: ${took} ms, ` +
+          `${workload.statements - before} statements, slowest ${Math.round(ms)} ms (${statement.slice(0, 40)}), ` +
+          `longest wait behind us ${Math.round(seen.longestWait)} ms, most locks ${seen.mostHeld} in ${seen.samples} samples\n`,
+      );
+      expect(workload.errors).toEqual([]);
+      expect(workload.statements - before).toBeGreaterThan(100);
+      expect(seen.mostHeld).toBeLessThanOrEqual(1);
+      expect(seen.longestWait).toBeLessThan(300);
+    }
+  }
+
+  async function hold({ table, by }: Step["held"]): Promise<void> {
+    const client = new Client({ connectionString: db.ownerUri });
+    await client.connect();
+    try {
+      await client.query("BEGIN");
+      if (by === "reader") await client.query(`SELECT count(*) FROM ${table}`);
+      else await client.query(`INSERT INTO ${table} (id, client, token) VALUES (-1, -1, 'holder')`);
+      await sleep(HELD_MS);
+      if (by === "writer") await client.query(`DELETE FROM ${table} WHERE id = -1`);
+      await client.query("COMMIT");
+      const row = { id: "-1", client: "-1", token: "holder" };
+      if (by === "writer")
+        audit.commit([
+          { operation: "Create", table, after: row },
+          { operation: "Delete", table, before: row },
+        ]);
+    } finally {
+      await client.end();
+    }
+  }
+
+  function consumer(slot: string): Promise<Consumer> {
+    const { host, port, username, password } = trail.state["role"]?.outputs as unknown as RoleOutputs;
+    const connection = { host, port, username, password, database: TARGET.database };
+    return startConsumer({ connection, publication: "bemi", slot, sslRootCert: db.sslRootCert });
+  }
+});
+
+/** At most a few differences, so that a failure can be read. */
+function compare(committed: readonly Audited[], changes: readonly Audited[]): string[] {
+  const all = differences(committed, changes, ALWAYS);
+  return all.length <= 8 ? all : [...all.slice(0, 8), `... and ${all.length - 8} more`];
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { parseStackConfig, StackConfigError } from "../stackConfig";
+
+function mistakesOf(config: Record<string, string>): readonly string[] {
+  try {
+    parseStackConfig(config);
+  } catch (error) {
+    if (error instanceof StackConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+const minimal = { "neon-bemi:projectId": "cool-darkness-123456", "neon-bemi:database": "neondb" };
+
+test("reads texts, lists, flags and objects as pulumi config writes them", () => {
+  expect(
+    parseStackConfig({
+      ...minimal,
+      "neon-bemi:branch": "123",
+      "neon-bemi:schemas": '["public","billing"]',
+      "neon-bemi:trackNewTables": "false",
+      "neon-bemi:role": '{"name":"bemi_reader","createdBy":"api","passwordVersion":2}',
+      "neon:apiUrl": "https://console.neon.tech/api/v2",
+    }),
+  ).toEqual({
+    projectId: "cool-darkness-123456",
+    database: "neondb",
+    branch: "123",
+    schemas: ["public", "billing"],
+    trackNewTables: false,
+    role: { name: "bemi_reader", createdBy: "api", passwordVersion: 2 },
+  });
+});
+
+test("reports every mistake at once, each with its key and the command that mends it", () => {
+  const mistakes = mistakesOf({
+    "neon-bemi:projectId": "Not An Id",
+    "neon-bemi:environment": "prod",
+    "neon-bemi:schemas": "public",
+    "neon-bemi:adopt": "yes",
+    "neon-bemi:role": '{"createdBy":"hand"}',
+    "neon-bemi:schema": '["public"]',
+  });
+  expect(mistakes).toEqual([
+    expect.stringMatching(/^neon-bemi:schema is not a key.*pulumi config rm neon-bemi:schema$/),
+    expect.stringMatching(
+      /^neon-bemi:projectId must be a Neon project id.*pulumi config set neon-bemi:projectId VALUE$/,
+    ),
+    expect.stringMatching(/^neon-bemi:database is required.*pulumi config set neon-bemi:database VALUE$/),
+    expect.stringMatching(/^neon-bemi:environment must be Production, Staging or Test/),
+    expect.stringMatching(
+      /^neon-bemi:schemas must be a list of texts; fix: pulumi config set --path 'neon-bemi:schemas\[0\]' VALUE$/,
+    ),
+    expect.stringMatching(/^neon-bemi:role\.createdBy must be "sql" or "api"/),
+    expect.stringMatching(/^neon-bemi:adopt must be true or false/),
+  ]);
+});
+
+test("refuses two ways of saying what to track", () => {
+  expect(
+    mistakesOf({ ...minimal, "neon-bemi:schemas": '["public"]', "neon-bemi:allTables": "true" }),
+  ).toEqual([expect.stringMatching(/^neon-bemi:schemas and neon-bemi:allTables exclude each other/)]);
+});
+
+test("the settings of the sandbox's stack are nobody's: a salt in them would refuse every other passphrase", () => {
+  expect(readFileSync("Pulumi.sandbox.yaml", "utf8")).not.toMatch(/encryptionsalt|projectId:/);
+});

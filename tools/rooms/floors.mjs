@@ -1,0 +1,66 @@
+/**
+ * The rooms of the code and what each of them may import. ESLint refuses every other import, type imports included
+ * (rule.mjs), and `npm run rooms` prints the arrows and looks for circles (main.mjs).
+ *
+ * A room is a folder; a file belongs to the room with the longest path that fits. Files beside package.json are the
+ * room "program".
+ */
+
+/** What everybody in the package shares; it imports nothing of the package itself. */
+const CONTRACT = "provider/contract";
+
+/** The rooms of provider/postgres from the ground up: each may use the rows above its own row, and nothing beside it. */
+const POSTGRES_FLOORS = [
+  ["sql"],
+  ["catalog"],
+  ["session"],
+  ["ownership"],
+  ["selection"],
+  ["tracking", "role", "access"],
+  ["identity", "slot"],
+  ["publication", "readiness"],
+].map((floor) => floor.map((room) => `provider/postgres/${room}`));
+
+const POSTGRES = Object.fromEntries(
+  POSTGRES_FLOORS.flatMap((floor, level) => {
+    const below = POSTGRES_FLOORS.slice(0, level).flat();
+    return floor.map((room) => [room, [CONTRACT, ...below]]);
+  }),
+);
+
+const PACKAGE = {
+  [CONTRACT]: [],
+  "provider/neon": [CONTRACT],
+  ...POSTGRES,
+  // Its index: the kinds that the floors serve.
+  "provider/postgres": [CONTRACT, ...Object.keys(POSTGRES)],
+  "provider/plugin": [CONTRACT, "provider/neon", "provider/postgres"],
+  // The entry of the plugin process, which puts the rooms together.
+  provider: ["provider/neon", "provider/plugin", "provider/postgres"],
+  components: [CONTRACT],
+  program: ["components"],
+};
+
+/** Room by room, what it may import besides itself. */
+export const ROOMS = {
+  ...PACKAGE,
+  // The sandbox plays Neon and the server: it must not share code with what it is there to test.
+  sandbox: [],
+  tools: [...Object.keys(PACKAGE), "sandbox"],
+  test: [...Object.keys(PACKAGE), "sandbox", "tools"],
+  bench: [...Object.keys(PACKAGE), "sandbox", "tools", "test"],
+};
+
+/** The room of a file, which is named by its path from the repository's root; `undefined` outside of all rooms. */
+export function roomOf(file) {
+  if (!file.includes("/")) return "program";
+  return Object.keys(ROOMS)
+    .filter((room) => file.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+/** Whether a file may import another one, both named by their paths from the repository's root. */
+export function mayImport(from, to) {
+  const [room, target] = [roomOf(from), roomOf(to)];
+  return room === undefined || room === target || ROOMS[room].includes(target);
+}

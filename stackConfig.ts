@@ -1,68 +1,14 @@
 import { z } from "zod";
 import type { BemiAuditTrailArgs } from "./components";
+import { givenSelections } from "./provider/contract/fields/selection";
+import { coreOf, fieldsOf } from "./provider/contract/schema";
+import { trailInputs, type TrailInputs } from "./provider/contract/trail";
 
 /** Namespace of this program's stack configuration. */
 export const NAMESPACE = "neon-bemi";
 
-const text = z.string("must be a text").min(1, "must not be empty");
-const flag = z.boolean("must be true or false");
-const list = z.array(text, "must be a list of texts").min(1, "must not be an empty list");
-
-const schema = z.strictObject({
-  projectId: z
-    .string("is required: the Neon project's id, e.g. cool-darkness-123456")
-    .regex(/^[a-z0-9-]{1,60}$/, "must be a Neon project id: lower-case letters, digits and hyphens"),
-  branch: text.optional(),
-  database: z.string("is required: the name of the database, e.g. neondb").min(1, "must not be empty"),
-  environment: z
-    .enum(["Production", "Staging", "Test"], "must be Production, Staging or Test, as in Bemi's dialog")
-    .optional(),
-  schemas: list.optional(),
-  tables: list.optional(),
-  allTables: z.literal(true, "can only be true: leave it out, and use schemas or tables").optional(),
-  excludeTables: list.optional(),
-  trackNewTables: flag.optional(),
-  role: z
-    .strictObject(
-      {
-        name: text.optional(),
-        createdBy: z.enum(["sql", "api"], 'must be "sql" or "api"').optional(),
-        passwordVersion: z.int("must be a whole number").optional(),
-      },
-      'must be an object such as {"name": "bemi", "createdBy": "sql"}',
-    )
-    .optional(),
-  readAccess: flag.optional(),
-  publication: text.optional(),
-  slot: text.optional(),
-  allowedIps: list.optional(),
-  restrictOpenProject: flag.optional(),
-  openRestrictedProject: flag.optional(),
-  logicalReplication: z.enum(["enable", "require"], 'must be "enable" or "require"').optional(),
-  adopt: flag.optional(),
-  dropSlotOnDestroy: flag.optional(),
-});
-
-/** Keys whose values are texts; the others are JSON, as `pulumi config set --path` writes lists and objects. */
-const TEXT_KEYS = new Set([
-  "projectId",
-  "branch",
-  "database",
-  "environment",
-  "publication",
-  "slot",
-  "logicalReplication",
-]);
-
-/** How each kind of mistake is mended on the command line. */
-function fix(key: string): string {
-  if (TEXT_KEYS.has(key)) return `pulumi config set ${NAMESPACE}:${key} VALUE`;
-  if (["schemas", "tables", "excludeTables", "allowedIps"].includes(key)) {
-    return `pulumi config set --path '${NAMESPACE}:${key}[0]' VALUE`;
-  }
-  if (key === "role") return `pulumi config set --path ${NAMESPACE}:role.createdBy sql`;
-  return `pulumi config set ${NAMESPACE}:${key} true`;
-}
+/** The keys are the component's arguments, and are checked as its resources check them. */
+const KEYS = fieldsOf(trailInputs);
 
 /** Every mistake in the stack's configuration, at once. */
 export class StackConfigError extends Error {
@@ -76,7 +22,8 @@ export class StackConfigError extends Error {
 }
 
 /**
- * The component's arguments from the stack's configuration.
+ * The component's arguments from the stack's configuration. What is not configured stays left out: the component and
+ * the provider know the defaults.
  *
  * @param all - every key of the stack's configuration with its namespace, e.g. `{"neon-bemi:projectId": "..."}`.
  * @throws StackConfigError that names each mistake by its key, with the command that mends it.
@@ -88,35 +35,78 @@ export function parseStackConfig(all: Readonly<Record<string, string>>): BemiAud
   for (const [fullKey, raw] of Object.entries(all)) {
     if (!fullKey.startsWith(prefix)) continue;
     const key = fullKey.slice(prefix.length);
-    if (!(key in schema.shape)) {
-      mistakes.push(
-        `${fullKey} is not a key of this program (known: ${Object.keys(schema.shape).join(", ")}); ` +
-          `remove it: pulumi config rm ${fullKey}`,
-      );
-    } else {
-      values[key] = TEXT_KEYS.has(key) ? raw : fromJson(raw);
-    }
+    const field = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
+    if (field === undefined) mistakes.push(unknownKey(fullKey, "this program", Object.keys(KEYS), "rm"));
+    else values[key] = isText(field) ? raw : fromJson(raw);
   }
-
-  const result = schema.safeParse(values);
-  if (!result.success) {
-    for (const issue of result.error.issues) {
-      const key = String(issue.path[0]);
-      mistakes.push(`${NAMESPACE}:${issue.path.join(".")} ${issue.message}; fix: ${fix(key)}`);
-    }
-  }
-  const selections = ["schemas", "tables", "allTables"].filter((key) => values[key] !== undefined);
-  if (selections.length > 1) {
-    mistakes.push(
-      `${selections.map((key) => prefix + key).join(" and ")} exclude each other; keep one of them: ` +
-        `pulumi config rm ${prefix}${selections[1] ?? ""}`,
-    );
-  }
-  if (mistakes.length > 0 || !result.success) throw new StackConfigError(mistakes);
-  return result.data;
+  const { error } = trailInputs.safeParse(values);
+  mistakes.push(...(error?.issues ?? []).flatMap((issue) => describe(issue, values)));
+  if (mistakes.length > 0) throw new StackConfigError(mistakes);
+  return values as TrailInputs;
 }
 
-/** A value that is no JSON is taken as the text it is, so that the schema can say what was expected instead. */
+function describe(issue: z.core.$ZodIssue, values: object): string[] {
+  if (issue.path.length === 0) {
+    // The one check of the arguments together: which of them exclude one another.
+    const given = givenSelections(values).map((name) => keyAt([name]));
+    return [`${given.join(" and ")} ${issue.message}; keep one of them: pulumi config rm ${given[1] ?? ""}`];
+  }
+  const key = keyAt(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    const group = fieldAt(issue.path);
+    const known = group instanceof z.ZodObject ? Object.keys(fieldsOf(group)) : [];
+    return issue.keys.map((name) => unknownKey(`${key}.${name}`, key, known, "rm --path"));
+  }
+  return [`${key} ${issue.message}; fix: pulumi config set ${assignment(issue.path)}`];
+}
+
+function unknownKey(key: string, of: string, known: readonly string[], remove: string): string {
+  return `${key} is not a key of ${of} (known: ${known.join(", ")}); remove it: pulumi config ${remove} ${key}`;
+}
+
+/** What `pulumi config set` needs to give a key a value of its kind. */
+function assignment(path: readonly PropertyKey[]): string {
+  const field = fieldAt(path);
+  if (field instanceof z.ZodArray) return assignment([...path, 0]);
+  if (field instanceof z.ZodObject) return assignment([...path, Object.keys(fieldsOf(field))[0] ?? ""]);
+  const key = keyAt(path);
+  if (path.length === 1) return `${key} ${exampleOf(field)}`;
+  // A shell reads brackets as a pattern.
+  return `--path ${key.includes("[") ? `'${key}'` : key} ${exampleOf(field)}`;
+}
+
+/** A key as `pulumi config --path` writes it, e.g. `neon-bemi:tables[0]`. */
+function keyAt([first = "", ...rest]: readonly PropertyKey[]): string {
+  const steps = rest.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`));
+  return `${NAMESPACE}:${String(first)}${steps.join("")}`;
+}
+
+/** The value to write in place of a wrong one, where its kind leaves no choice; otherwise a word that says so. */
+function exampleOf(field: z.ZodType | undefined): string {
+  if (field instanceof z.ZodBoolean || field instanceof z.ZodLiteral) return "true";
+  if (field instanceof z.ZodNumber) return "1";
+  return "VALUE";
+}
+
+/** The schema of the value at a path of the configuration; `undefined` for a path that leads nowhere. */
+function fieldAt(path: readonly PropertyKey[]): z.ZodType | undefined {
+  let field: z.ZodType | undefined = trailInputs;
+  for (const step of path) {
+    if (field instanceof z.ZodObject) field = fieldsOf(field)[String(step)];
+    else if (field instanceof z.ZodArray) field = field.element as z.ZodType;
+    else return undefined;
+    if (field !== undefined) field = coreOf(field);
+  }
+  return field;
+}
+
+/** Whether a key's value is taken as it is; the others are JSON, as `pulumi config set --path` writes them. */
+function isText(field: z.ZodType): boolean {
+  const core = coreOf(field);
+  return core instanceof z.ZodString || core instanceof z.ZodEnum;
+}
+
+/** A value that is no JSON is taken as the text it is, so that the check can say what was expected instead. */
 function fromJson(raw: string): unknown {
   try {
     return JSON.parse(raw);

@@ -23,14 +23,16 @@ export function providerReference(handler: string): string {
   );
 }
 
-/** What a resource class says about itself. */
+/** What a generated class says about its resource. */
 interface Binding {
   /** Name of the class, as in the type token. */
   readonly type: string;
-  /** Outputs that the handler computes; they are unknown in a preview. */
-  readonly computed: readonly string[];
-  /** Outputs that are secret. */
-  readonly secrets?: readonly string[];
+  /** All properties that the class has as outputs; those that are no inputs are unknown in a preview. */
+  readonly outputs: readonly string[];
+  /** Outputs that Pulumi keeps secret. */
+  readonly secrets: readonly string[];
+  /** Inputs that are filled in here, because users need not know them. */
+  readonly filledIn: readonly "managedBy"[];
 }
 
 /** A resource served by this package's provider through Pulumi's bundled dynamic-provider plugin. */
@@ -41,16 +43,18 @@ export abstract class NeonBemiResource extends pulumi.CustomResource {
     args: pulumi.Inputs,
     opts: pulumi.CustomResourceOptions | undefined,
   ) {
-    const handler = binding.type.charAt(0).toLowerCase() + binding.type.slice(1);
+    const { type, outputs, secrets, filledIn } = binding;
+    const handler = type.charAt(0).toLowerCase() + type.slice(1);
     super(
-      `pulumi-nodejs:dynamic/neon-bemi:${binding.type}`,
+      `pulumi-nodejs:dynamic/neon-bemi:${type}`,
       name,
       {
+        ...Object.fromEntries(outputs.map((output) => [output, undefined])),
         ...args,
-        ...Object.fromEntries(binding.computed.map((output) => [output, undefined])),
+        ...Object.fromEntries(filledIn.map((input) => [input, managedBy(name)])),
         __provider: providerReference(handler),
       },
-      pulumi.mergeOptions({ additionalSecretOutputs: [...(binding.secrets ?? [])] }, opts),
+      pulumi.mergeOptions({ additionalSecretOutputs: [...secrets] }, opts),
     );
   }
 }

@@ -1,18 +1,22 @@
-export type { BranchArgs, DatabaseArgs, SelectionArgs } from "./args";
-export { ApiRole, type ApiRoleArgs } from "./apiRole";
+export { ApiRole, type ApiRoleArgs } from "./generated/apiRole";
+export { BemiAuditTrail } from "./generated/bemiAuditTrail";
+export { IpAllow, type IpAllowArgs } from "./generated/ipAllow";
 export {
-  BemiAuditTrail,
-  type BemiAuditTrailArgs,
-  type BemiConnection,
-  type BemiEnvironment,
-  type BemiRoleArgs,
-  type BemiStatus,
-} from "./bemiAuditTrail";
-export { IpAllow, type IpAllowArgs } from "./ipAllow";
-export { LogicalReplication, type LogicalReplicationArgs, type PreflightArgs } from "./logicalReplication";
-export { Publication, type PublicationArgs } from "./publication";
-export { ReadAccess, type ReadAccessArgs } from "./readAccess";
-export { Readiness, type ReadinessArgs } from "./readiness";
-export { ReplicaIdentity, type ReplicaIdentityArgs } from "./replicaIdentity";
-export { ReplicationRole, type ReplicationRoleArgs } from "./replicationRole";
-export { ReplicationSlot, type ReplicationSlotArgs } from "./replicationSlot";
+  LogicalReplication,
+  type LogicalReplicationArgs,
+  type PreflightArgs,
+} from "./generated/logicalReplication";
+export { Publication, type PublicationArgs } from "./generated/publication";
+export { ReadAccess, type ReadAccessArgs } from "./generated/readAccess";
+export { Readiness, type ReadinessArgs } from "./generated/readiness";
+export { ReplicaIdentity, type ReplicaIdentityArgs } from "./generated/replicaIdentity";
+export { ReplicationRole, type ReplicationRoleArgs } from "./generated/replicationRole";
+export { ReplicationSlot, type ReplicationSlotArgs } from "./generated/replicationSlot";
+export type { BranchArgs, DatabaseArgs, SelectionArgs } from "./generated/shared";
+export type {
+  BemiAuditTrailArgs,
+  BemiConnection,
+  BemiEnvironment,
+  BemiRoleArgs,
+  BemiStatus,
+} from "./generated/trailTypes";

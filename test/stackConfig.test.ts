@@ -45,7 +45,7 @@ test("reports every mistake at once, each with its key and the command that mend
   expect(mistakes).toEqual([
     expect.stringMatching(/^neon-bemi:schema is not a key.*pulumi config rm neon-bemi:schema$/),
     expect.stringMatching(
-      /^neon-bemi:projectId must be a Neon project id.*pulumi config set neon-bemi:projectId VALUE$/,
+      /^neon-bemi:projectId must be a Neon id.*pulumi config set neon-bemi:projectId VALUE$/,
     ),
     expect.stringMatching(/^neon-bemi:database is required.*pulumi config set neon-bemi:database VALUE$/),
     expect.stringMatching(/^neon-bemi:environment must be Production, Staging or Test/),

@@ -1,3 +1,6 @@
+import type { z } from "zod";
+import type { recordedTarget } from "./fields/target";
+
 /** A Neon database in the words its user knows. */
 export interface Target {
   readonly projectId: string;
@@ -22,15 +25,9 @@ export interface ResolvedTarget {
 }
 
 /** The ids a resource records, so that a name which comes to mean another branch is noticed. */
-export interface RecordedTarget {
-  readonly branchId: string;
-  readonly branchName: string;
-  readonly branchIsDefault: boolean;
-  readonly endpointId: string;
-  /** Owner role of the database, where the target names one. With it, a refresh need not look everything up anew. */
-  readonly owner?: string;
-}
+export type RecordedTarget = z.output<z.ZodObject<typeof recordedTarget>>;
 
+/** What a resource records of the target it works on. */
 export function recorded(target: ResolvedTarget): RecordedTarget {
   const { branchId, branchName, branchIsDefault, endpointId, database } = target;
   const owner = database === undefined ? {} : { owner: database.owner };

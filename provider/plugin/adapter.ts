@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { UnfinishedError, UserError } from "../contract/errors";
 import type { Kind, Run } from "../contract/kind";
+import { withDefaults } from "../contract/schema";
 import { redact } from "../contract/secrets";
 import { sameTarget, type Target } from "../contract/target";
 
@@ -80,7 +81,7 @@ export function adapt<Inputs extends object, Outputs extends object>(
         property: String(issue.path[0] ?? ""),
         reason: redact(describe(issue)),
       }));
-      return { inputs: withProvider(own, news), failures };
+      return { inputs: withProvider(withDefaults(kind.inputs as z.ZodObject, own), news), failures };
     },
 
     // `changes` is left out: the engine then compares old with new inputs, and builds the detailed diff itself.

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { BemiAuditTrail, type BemiAuditTrailArgs } from "../../components";
+import { definitions } from "../../provider/contract/kinds";
 
 interface Registered {
   type: string;
@@ -9,15 +10,24 @@ interface Registered {
 
 let registered: Registered[] = [];
 
+/** Outputs that the component reads. */
+const COMPUTED = {
+  username: "bemi",
+  password: "s/e:c",
+  host: "ep-a.neon.tech",
+  port: 5432,
+  fingerprint: "f",
+};
+
 beforeAll(async () => {
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, ...rest }) => {
-        const inputs = rest.inputs as Record<string, unknown>;
+        const inputs = checked(type, rest.inputs as Record<string, unknown>);
         registered.push({ type, name, inputs });
         return {
           id: name,
-          state: { ...inputs, username: "bemi", password: "s/e:c", host: "ep-a.neon.tech", port: 5432 },
+          state: { ...inputs, ...COMPUTED },
         };
       },
       call: () => ({}),
@@ -30,6 +40,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await pulumi.runtime.disconnect();
 });
+
+/** The inputs as the provider's check returns them, defaults included; the engine calls it before anything else. */
+function checked(type: string, inputs: Record<string, unknown>): Record<string, unknown> {
+  const definition = definitions.find((candidate) => type.endsWith(`:${candidate.type}`));
+  if (definition === undefined) return inputs;
+  const { __provider, ...given } = inputs;
+  return { ...definition.inputs.parse(given), __provider };
+}
 
 async function declare(args: Partial<BemiAuditTrailArgs> = {}): Promise<BemiAuditTrail> {
   registered = [];

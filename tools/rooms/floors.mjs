@@ -38,7 +38,8 @@ const PACKAGE = {
   // The entry of the plugin process, which puts the rooms together.
   provider: ["provider/neon", "provider/plugin", "provider/postgres"],
   components: [CONTRACT],
-  program: ["components"],
+  // The contract: the keys of the stack's configuration are the component's arguments.
+  program: [CONTRACT, "components"],
 };
 
 /** Room by room, what it may import besides itself. */

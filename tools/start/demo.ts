@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { UserError } from "../../provider/contract/errors";
+import { trailOutputs } from "../../provider/contract/trail";
 import { createNeonApi } from "../../provider/neon/client";
 import { startSandbox, type SandboxInfo } from "../../sandbox";
 import { findEngine, PROJECT } from "../engine";
@@ -38,8 +39,8 @@ const outputs = z.object({
     serverVersion: z.string(),
     publishedTables: z.string(),
     fullIdentity: z.string(),
-    slotState: z.string(),
-    newTables: z.string(),
+    slotState: trailOutputs.shape.status.shape.slotState,
+    newTables: trailOutputs.shape.status.shape.newTables,
     degraded: z.array(z.string()),
   }),
 });

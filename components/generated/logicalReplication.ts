@@ -1,0 +1,128 @@
+// Written by `npm run generate` from provider/contract. Edit the contract.
+
+import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { NeonBemiResource } from "../binding";
+
+/** Arguments of {@link LogicalReplication}. */
+export interface LogicalReplicationArgs {
+  /** Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces the resource. */
+  projectId: Input<string>;
+  /**
+   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. Default: the
+   * project's default branch.
+   */
+  branch?: Input<string>;
+  /**
+   * A database to check before anything is changed: project, branch, endpoint, database and the connection to
+   * it. Default: none, and then only the project's setting is checked.
+   */
+  database?: Input<string>;
+  /**
+   * `"enable"` turns logical replication on where it is off: that restarts all computes of the project, so
+   * every connection drops once, and cannot be undone. `"require"` never changes the setting, and fails where
+   * it is off. Default: `"enable"`.
+   */
+  mode?: Input<"enable" | "require">;
+  /**
+   * What a whole trail is going to make. Obstacles to it are looked for in `database` before anything is
+   * changed. Default: none.
+   */
+  preflight?: Input<PreflightArgs>;
+}
+
+/** The plan of a whole trail, as `BemiAuditTrail` fills it in from its own arguments. */
+export interface PreflightArgs {
+  /** Every table of these schemas. Excludes `tables` and `allTables`. Default: none. */
+  schemas?: Input<Input<string>[]>;
+  /**
+   * Exactly these tables, as `schema.table`, literal and case-sensitive; a part that contains a dot goes in
+   * double quotes. A partitioned table brings its partitions. Excludes `schemas` and `allTables`. Default:
+   * none.
+   */
+  tables?: Input<Input<string>[]>;
+  /** Every table of the database. Excludes `schemas` and `tables`. Default: none. */
+  allTables?: Input<true>;
+  /**
+   * Tables to leave out, written as in `tables`: they are not published and their replica identity stays as
+   * it is. Default: none.
+   */
+  excludeTables?: Input<Input<string>[]>;
+  /**
+   * Name of the role, at most 63 bytes. Names that PostgreSQL or Neon reserve are refused. Default: `"bemi"`.
+   */
+  role?: Input<string>;
+  /**
+   * `"sql"`: a dedicated role, LOGIN REPLICATION and read-only; needs PostgreSQL 16 or newer. `"api"`: a role
+   * made through Neon's API, which can also **write** all tables and bypass row security; for PostgreSQL 14
+   * and 15. Default: `"sql"`.
+   */
+  roleCreatedBy?: Input<"sql" | "api">;
+  /**
+   * The resource that makes the role, `<project>/<stack>/<name>`: it tells the trail's own role from somebody
+   * else's.
+   */
+  roleManagedBy: Input<string>;
+  /**
+   * Name of the publication: 1 to 63 lower-case letters, digits or underscores. Bemi Cloud expects the
+   * default. Default: `"bemi"`.
+   */
+  publication?: Input<string>;
+  /** The resource that makes the publication, `<project>/<stack>/<name>`. */
+  publicationManagedBy: Input<string>;
+  /**
+   * Name of the replication slot, which the consumer makes: 1 to 63 lower-case letters, digits or
+   * underscores. Bemi Cloud expects the default. Default: `"bemi"`.
+   */
+  slot?: Input<string>;
+  /** Whether a role and a publication that exist already are taken over. Default: `false`. */
+  adopt?: Input<boolean>;
+}
+
+/**
+ * Neon's project setting `enable_logical_replication`, which means `wal_level=logical` on all computes.
+ * Destroying this resource changes nothing, because Neon cannot turn the setting off again.
+ */
+export class LogicalReplication extends NeonBemiResource {
+  /**
+   * What `SHOW wal_level` said once the computes were back; without a database, what the project's setting
+   * stands for.
+   */
+  declare readonly walLevel: Output<"logical">;
+  /** Whether this resource turned logical replication on. */
+  declare readonly enabledHere: Output<boolean>;
+  /** Id of the branch, `br-...`. */
+  declare readonly branchId: Output<string | undefined>;
+  /** Name of the branch. */
+  declare readonly branchName: Output<string | undefined>;
+  /** Whether the branch is the project's default branch. */
+  declare readonly branchIsDefault: Output<boolean | undefined>;
+  /** Id of the branch's read-write endpoint, `ep-...`. */
+  declare readonly endpointId: Output<string | undefined>;
+  /**
+   * Owner role of the database, which the resource acts as; not set where no database is named. With it, a
+   * refresh need not look everything up again.
+   */
+  declare readonly owner: Output<string | undefined>;
+
+  constructor(name: string, args: LogicalReplicationArgs, opts?: CustomResourceOptions) {
+    super(
+      {
+        type: "LogicalReplication",
+        outputs: [
+          "walLevel",
+          "enabledHere",
+          "branchId",
+          "branchName",
+          "branchIsDefault",
+          "endpointId",
+          "owner",
+        ],
+        secrets: [],
+        filledIn: [],
+      },
+      name,
+      { ...args },
+      opts,
+    );
+  }
+}

@@ -1,0 +1,115 @@
+// Written by `npm run generate` from provider/contract. Edit the contract.
+
+import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { NeonBemiResource } from "../binding";
+
+/** Arguments of {@link Publication}. */
+export interface PublicationArgs {
+  /** Id of the Neon project, e.g. `cool-darkness-123456`. */
+  projectId: Input<string>;
+  /**
+   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. Default: the
+   * project's default branch.
+   */
+  branch?: Input<string>;
+  /**
+   * Name of the database, e.g. `neondb`. It is reached as its owner, over the branch's direct (never pooled)
+   * endpoint.
+   */
+  database: Input<string>;
+  /**
+   * Name of the publication: 1 to 63 lower-case letters, digits or underscores. Bemi Cloud expects the
+   * default. A change replaces the resource. Default: `"bemi"`.
+   */
+  name?: Input<string>;
+  /** Every table of these schemas. Excludes `tables` and `allTables`. Default: none. */
+  schemas?: Input<Input<string>[]>;
+  /**
+   * Exactly these tables, as `schema.table`, literal and case-sensitive; a part that contains a dot goes in
+   * double quotes. A partitioned table brings its partitions. Excludes `schemas` and `allTables`. Default:
+   * none.
+   */
+  tables?: Input<Input<string>[]>;
+  /** Every table of the database. Excludes `schemas` and `tables`. Default: none. */
+  allTables?: Input<true>;
+  /**
+   * Tables to leave out, written as in `tables`: they are not published and their replica identity stays as
+   * it is. Default: none.
+   */
+  excludeTables?: Input<Input<string>[]>;
+  /**
+   * Tracks new tables from their first row, by an event trigger, where the server allows one. Otherwise, and
+   * with `false`, the next `up` takes them in. Default: `true`.
+   */
+  trackNewTables?: Input<boolean>;
+  /**
+   * Takes over a publication of this name that exists already, and leaves it in place on destroy. Default:
+   * `false`.
+   */
+  adopt?: Input<boolean>;
+}
+
+/**
+ * The publication of the selected tables. UPDATE and DELETE fail on a published table without a replica
+ * identity, so only tables that have one are ever in the publication. Declare it after a `ReplicaIdentity`
+ * (`dependsOn`) of the same selection.
+ */
+export class Publication extends NeonBemiResource {
+  /**
+   * Name of the publication: 1 to 63 lower-case letters, digits or underscores. Bemi Cloud expects the
+   * default.
+   */
+  declare readonly name: Output<string>;
+  /** Number of selected tables. */
+  declare readonly wanted: Output<number>;
+  /** How many of the selected tables are as they should be. */
+  declare readonly done: Output<number>;
+  /** Changes whenever the set of selected tables or the condition of one changes. */
+  declare readonly fingerprint: Output<string>;
+  /** The first few tables that are not as they should be, at most ten, each with the reason. */
+  declare readonly pending: Output<string[]>;
+  /** Id of the branch, `br-...`. */
+  declare readonly branchId: Output<string>;
+  /** Name of the branch. */
+  declare readonly branchName: Output<string>;
+  /** Whether the branch is the project's default branch. */
+  declare readonly branchIsDefault: Output<boolean>;
+  /** Id of the branch's read-write endpoint, `ep-...`. */
+  declare readonly endpointId: Output<string>;
+  /**
+   * Owner role of the database, which the resource acts as; not set where no database is named. With it, a
+   * refresh need not look everything up again.
+   */
+  declare readonly owner: Output<string | undefined>;
+  /** How the catalog holds the publication. */
+  declare readonly form: Output<"all tables" | "table list">;
+  /** Whether this resource made the publication; an adopted one survives a destroy. */
+  declare readonly created: Output<boolean>;
+
+  constructor(name: string, args: PublicationArgs, opts?: CustomResourceOptions) {
+    super(
+      {
+        type: "Publication",
+        outputs: [
+          "name",
+          "wanted",
+          "done",
+          "fingerprint",
+          "pending",
+          "branchId",
+          "branchName",
+          "branchIsDefault",
+          "endpointId",
+          "owner",
+          "form",
+          "created",
+        ],
+        secrets: [],
+        filledIn: ["managedBy"],
+      },
+      name,
+      { ...args },
+      opts,
+    );
+  }
+}

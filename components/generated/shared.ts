@@ -1,0 +1,49 @@
+// Written by `npm run generate` from provider/contract. Edit the contract.
+
+import type { Input } from "@pulumi/pulumi";
+
+/** The Neon branch a resource works on. */
+export interface BranchArgs {
+  /** Id of the Neon project, e.g. `cool-darkness-123456`. */
+  projectId: Input<string>;
+  /**
+   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. Default: the
+   * project's default branch.
+   */
+  branch?: Input<string>;
+}
+
+/** The database a resource works in. */
+export interface DatabaseArgs {
+  /** Id of the Neon project, e.g. `cool-darkness-123456`. */
+  projectId: Input<string>;
+  /**
+   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. Default: the
+   * project's default branch.
+   */
+  branch?: Input<string>;
+  /**
+   * Name of the database, e.g. `neondb`. It is reached as its owner, over the branch's direct (never pooled)
+   * endpoint.
+   */
+  database: Input<string>;
+}
+
+/** Which tables are tracked: exactly one of `schemas`, `tables` and `allTables`. */
+export interface SelectionArgs {
+  /** Every table of these schemas. Excludes `tables` and `allTables`. Default: none. */
+  schemas?: Input<Input<string>[]>;
+  /**
+   * Exactly these tables, as `schema.table`, literal and case-sensitive; a part that contains a dot goes in
+   * double quotes. A partitioned table brings its partitions. Excludes `schemas` and `allTables`. Default:
+   * none.
+   */
+  tables?: Input<Input<string>[]>;
+  /** Every table of the database. Excludes `schemas` and `tables`. Default: none. */
+  allTables?: Input<true>;
+  /**
+   * Tables to leave out, written as in `tables`: they are not published and their replica identity stays as
+   * it is. Default: none.
+   */
+  excludeTables?: Input<Input<string>[]>;
+}

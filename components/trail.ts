@@ -1,0 +1,174 @@
+import * as pulumi from "@pulumi/pulumi";
+import { managedBy } from "./binding";
+import { ApiRole } from "./generated/apiRole";
+import { IpAllow } from "./generated/ipAllow";
+import { LogicalReplication } from "./generated/logicalReplication";
+import { Publication } from "./generated/publication";
+import { ReadAccess } from "./generated/readAccess";
+import { Readiness } from "./generated/readiness";
+import { ReplicaIdentity } from "./generated/replicaIdentity";
+import { ReplicationRole } from "./generated/replicationRole";
+import { ReplicationSlot } from "./generated/replicationSlot";
+import type { SelectionArgs } from "./generated/shared";
+import {
+  TRAIL_DEFAULTS,
+  type BemiAuditTrailArgs,
+  type BemiConnection,
+  type BemiStatus,
+} from "./generated/trailTypes";
+
+/** Outputs of the component `BemiAuditTrail`, whose class says what each of them means. */
+interface Trail {
+  readonly connection: pulumi.Output<BemiConnection>;
+  readonly status: pulumi.Output<BemiStatus>;
+  readonly debezium: pulumi.Output<Record<string, string>>;
+}
+
+/** Declares the resources of the component `BemiAuditTrail`, which is their parent. */
+export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAuditTrailArgs): Trail {
+  const { projectId, branch, database, trackNewTables, adopt } = args;
+  const target = { projectId, branch, database };
+  const selection = selectionOf(args);
+  const createdBy = args.role?.createdBy ?? TRAIL_DEFAULTS.createdBy;
+
+  // Each resource waits for the one before it, whether or not it needs a value of it: the order is the safety.
+  let last: pulumi.Resource | undefined;
+  const next = (): pulumi.CustomResourceOptions => ({
+    parent,
+    ...(last === undefined ? {} : { dependsOn: [last] }),
+  });
+  const then = <R extends pulumi.Resource>(resource: R): R => {
+    last = resource;
+    return resource;
+  };
+
+  then(
+    new LogicalReplication(
+      `${name}-logical-replication`,
+      {
+        ...target,
+        mode: args.logicalReplication,
+        preflight: {
+          ...selection,
+          role: args.role?.name,
+          roleCreatedBy: createdBy,
+          roleManagedBy: managedBy(`${name}-role`),
+          publication: args.publication,
+          publicationManagedBy: managedBy(`${name}-publication`),
+          slot: args.slot,
+          adopt,
+        },
+      },
+      next(),
+    ),
+  );
+
+  const Role = createdBy === "api" ? ApiRole : ReplicationRole;
+  const role = then(
+    new Role(
+      `${name}-role`,
+      { ...target, name: args.role?.name, passwordVersion: args.role?.passwordVersion, adopt },
+      next(),
+    ),
+  );
+
+  if (args.readAccess ?? createdBy === "sql") {
+    then(new ReadAccess(`${name}-read-access`, { ...target, ...selection, role: role.username }, next()));
+  }
+
+  const identity = then(
+    new ReplicaIdentity(
+      `${name}-replica-identity`,
+      { ...target, ...selection, publication: args.publication, trackNewTables },
+      next(),
+    ),
+  );
+  const publication = then(
+    new Publication(
+      `${name}-publication`,
+      { ...target, ...selection, name: args.publication, trackNewTables, adopt },
+      next(),
+    ),
+  );
+  const slot = then(
+    new ReplicationSlot(
+      `${name}-slot`,
+      { ...target, name: args.slot, role: role.username, dropOnDestroy: args.dropSlotOnDestroy },
+      next(),
+    ),
+  );
+  const readiness = then(
+    new Readiness(
+      `${name}-readiness`,
+      {
+        ...target,
+        ...selection,
+        role: role.username,
+        publication: args.publication,
+        slot: args.slot,
+        trackNewTables,
+        after: [identity.fingerprint, publication.fingerprint],
+      },
+      next(),
+    ),
+  );
+
+  if (args.allowedIps !== undefined) {
+    const { restrictOpenProject, openRestrictedProject } = args;
+    const ips = args.allowedIps;
+    new IpAllow(`${name}-ip-allow`, { projectId, ips, restrictOpenProject, openRestrictedProject }, next());
+  }
+
+  return {
+    connection: connectionOf(role, database, args.environment ?? TRAIL_DEFAULTS.environment),
+    status: statusOf(readiness),
+    debezium: debeziumOf(slot, publication),
+  };
+}
+
+/** The selection as given, or the default schemas. */
+function selectionOf(args: SelectionArgs): SelectionArgs {
+  const { schemas, tables, allTables, excludeTables } = args;
+  const nothing = schemas === undefined && tables === undefined && allTables === undefined;
+  return { schemas: nothing ? [...TRAIL_DEFAULTS.schemas] : schemas, tables, allTables, excludeTables };
+}
+
+function connectionOf(
+  role: ApiRole | ReplicationRole,
+  database: BemiAuditTrailArgs["database"],
+  environment: NonNullable<BemiAuditTrailArgs["environment"]>,
+): Trail["connection"] {
+  const { host, port, username, password } = role;
+  const fields = pulumi.output({ host, port, database, username, password, environment });
+  return pulumi.secret(fields.apply((known) => ({ ...known, uri: connectionUri(known) })));
+}
+
+function connectionUri(parts: Omit<BemiConnection, "environment" | "uri">): string {
+  const { host, port, database, username, password } = parts;
+  const credentials = `${encodeURIComponent(username)}:${encodeURIComponent(password)}`;
+  return `postgresql://${credentials}@${host}:${port}/${encodeURIComponent(database)}?sslmode=require`;
+}
+
+function statusOf(readiness: Readiness): Trail["status"] {
+  const { ready, walLevel, serverVersion, publishedTables, fullIdentity, slotState, newTables, degraded } =
+    readiness;
+  return pulumi.output({
+    ready,
+    walLevel,
+    serverVersion,
+    publishedTables,
+    fullIdentity,
+    slotState,
+    newTables,
+    degraded,
+  });
+}
+
+function debeziumOf(slot: ReplicationSlot, publication: Publication): Trail["debezium"] {
+  return pulumi.all([slot.name, publication.name]).apply(([slotName, publicationName]): Record<string, string> => ({
+    "debezium.source.plugin.name": "pgoutput",
+    "debezium.source.slot.name": slotName,
+    "debezium.source.publication.name": publicationName,
+    "debezium.source.publication.autocreate.mode": "disabled",
+  }));
+}

@@ -1,0 +1,21 @@
+import { z } from "zod";
+import { define } from "../definition";
+import { roleName } from "../fields/names";
+import { roleFields, roleOutputs } from "../fields/role";
+import { databaseTarget } from "../fields/target";
+
+export const apiRoleInputs = z.strictObject({ ...databaseTarget, name: roleName, ...roleFields });
+
+export const apiRoleOutputs = roleOutputs;
+
+export const apiRoleDefinition = define({
+  type: "ApiRole",
+  description: `A role made through Neon's API. It can do what every such role can: read **and write** all tables, bypass row
+security, create roles and databases. Prefer \`ReplicationRole\` where the server is PostgreSQL 16 or newer.`,
+  inputs: apiRoleInputs,
+  outputs: apiRoleOutputs,
+  replaceOn: ["projectId", "branch", "name"],
+});
+
+export type ApiRoleInputs = z.output<typeof apiRoleInputs>;
+export type ApiRoleOutputs = z.output<typeof apiRoleOutputs>;

@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { define } from "../definition";
+import { projectTarget } from "../fields/target";
+import { filledList, flag, text } from "../fields/values";
+
+export const ipAllowInputs = z.strictObject({
+  ...projectTarget,
+  ips: filledList(text()).meta({
+    description: "Addresses to allow, each as IPv4 or IPv6 address, CIDR block, or range `first-last`.",
+  }),
+  restrictOpenProject: flag().default(false).meta({
+    description:
+      "Permits adding to an empty list. An empty list admits everyone; with these addresses in it **only** they can connect, so your application and the machine that runs Pulumi are locked out unless they are among them.",
+  }),
+  openRestrictedProject: flag().default(false).meta({
+    description: "Permits removing the last entry of the list, which opens the project to every address.",
+  }),
+});
+
+export const ipAllowOutputs = z.object({
+  added: z.array(z.string()).readonly().meta({
+    description:
+      "The entries this resource added, as sent to Neon; entries that were in the list before are not among them.",
+  }),
+  wasOpen: z.boolean().meta({ description: "Whether the list was empty, so open to everyone, before." }),
+});
+
+export const ipAllowDefinition = define({
+  type: "IpAllow",
+  description: `Entries of a Neon project's IP Allow list. Adds its own entries, and removes only those on destroy. The other
+entries, their order and \`protected_branches_only\` stay as they are.`,
+  inputs: ipAllowInputs,
+  outputs: ipAllowOutputs,
+  replaceOn: ["projectId"],
+});
+
+export type IpAllowInputs = z.output<typeof ipAllowInputs>;
+export type IpAllowOutputs = z.output<typeof ipAllowOutputs>;

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { define } from "../definition";
+import { managedBy, publicationName, roleName, slotName } from "../fields/names";
+import { roleCreatedBy } from "../fields/role";
+import { ONE_SELECTION, oneSelection, selection } from "../fields/selection";
+import { branchTarget, databaseTarget, recordedTarget } from "../fields/target";
+import { choice, flag } from "../fields/values";
+
+/** What a whole trail is going to make, so that every obstacle is found before the first write of any resource. */
+const preflightInputs = z
+  .strictObject({
+    ...selection,
+    role: roleName,
+    roleCreatedBy,
+    roleManagedBy: managedBy.meta({
+      description:
+        "The resource that makes the role, `<project>/<stack>/<name>`: it tells the trail's own role from somebody else's.",
+      filledInBy: "component",
+    }),
+    publication: publicationName,
+    publicationManagedBy: managedBy.meta({
+      description: "The resource that makes the publication, `<project>/<stack>/<name>`.",
+      filledInBy: "component",
+    }),
+    slot: slotName,
+    adopt: flag().default(false).meta({
+      description: "Whether a role and a publication that exist already are taken over.",
+    }),
+  })
+  .refine(oneSelection, ONE_SELECTION)
+  .meta({
+    description: "The plan of a whole trail, as `BemiAuditTrail` fills it in from its own arguments.",
+    typeName: "PreflightArgs",
+  });
+
+export const logicalReplicationInputs = z.strictObject({
+  ...branchTarget,
+  database: databaseTarget.database.optional().meta({
+    description:
+      "A database to check before anything is changed: project, branch, endpoint, database and the connection to it.",
+    whenOmitted: "none, and then only the project's setting is checked",
+  }),
+  mode: choice(["enable", "require"]).default("enable").meta({
+    description:
+      '`"enable"` turns logical replication on where it is off: that restarts all computes of the project, so every connection drops once, and cannot be undone. `"require"` never changes the setting, and fails where it is off.',
+  }),
+  preflight: preflightInputs.optional().meta({
+    description:
+      "What a whole trail is going to make. Obstacles to it are looked for in `database` before anything is changed.",
+    whenOmitted: "none",
+    filledInBy: "component",
+  }),
+});
+
+export const logicalReplicationOutputs = z.object({
+  walLevel: z.literal("logical").meta({
+    description:
+      "What `SHOW wal_level` said once the computes were back; without a database, what the project's setting stands for.",
+  }),
+  enabledHere: z.boolean().meta({ description: "Whether this resource turned logical replication on." }),
+  ...z.object(recordedTarget).partial().shape,
+});
+
+export const logicalReplicationDefinition = define({
+  type: "LogicalReplication",
+  description: `Neon's project setting \`enable_logical_replication\`, which means \`wal_level=logical\` on all computes. Destroying this
+resource changes nothing, because Neon cannot turn the setting off again.`,
+  inputs: logicalReplicationInputs,
+  outputs: logicalReplicationOutputs,
+  // Branch and database only say where the setting is verified.
+  replaceOn: ["projectId"],
+});
+
+export type PreflightInputs = z.output<typeof preflightInputs>;
+export type LogicalReplicationInputs = z.output<typeof logicalReplicationInputs>;
+export type LogicalReplicationOutputs = z.output<typeof logicalReplicationOutputs>;

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { define } from "../definition";
+import { coverageOutputs } from "../fields/coverage";
+import { managedBy, publicationName } from "../fields/names";
+import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
+import { databaseTarget } from "../fields/target";
+import { flag } from "../fields/values";
+
+export const publicationInputs = z
+  .strictObject({
+    ...databaseTarget,
+    name: publicationName,
+    ...selection,
+    trackNewTables,
+    adopt: flag().default(false).meta({
+      description:
+        "Takes over a publication of this name that exists already, and leaves it in place on destroy.",
+    }),
+    managedBy,
+  })
+  .refine(oneSelection, ONE_SELECTION);
+
+export const publicationOutputs = z.object({
+  ...coverageOutputs,
+  form: z.enum(["all tables", "table list"]).meta({ description: "How the catalog holds the publication." }),
+  created: z.boolean().meta({
+    description: "Whether this resource made the publication; an adopted one survives a destroy.",
+  }),
+});
+
+export const publicationDefinition = define({
+  type: "Publication",
+  description: `The publication of the selected tables. UPDATE and DELETE fail on a published table without a replica identity, so
+only tables that have one are ever in the publication. Declare it after a \`ReplicaIdentity\` (\`dependsOn\`) of the same
+selection.`,
+  inputs: publicationInputs,
+  outputs: publicationOutputs,
+  replaceOn: ["name"],
+  readBack: ["name"],
+});
+
+export type PublicationInputs = z.output<typeof publicationInputs>;
+export type PublicationOutputs = z.output<typeof publicationOutputs>;

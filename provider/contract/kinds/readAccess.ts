@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { define } from "../definition";
+import { existingRole } from "../fields/names";
+import { ONE_SELECTION, oneSelection, selection } from "../fields/selection";
+import { databaseTarget, recordedTarget } from "../fields/target";
+
+export const readAccessInputs = z
+  .strictObject({
+    ...databaseTarget,
+    role: existingRole.meta({ description: "The role that may read." }),
+    ...selection,
+  })
+  .refine(oneSelection, ONE_SELECTION);
+
+export const readAccessOutputs = z.object({
+  readable: z.number().meta({ description: "How many of the selected tables the role can read." }),
+  wanted: z.number().meta({ description: "Number of selected tables." }),
+  ...recordedTarget,
+});
+
+export const readAccessDefinition = define({
+  type: "ReadAccess",
+  description: `Lets a role read the selected tables: USAGE on their schemas, SELECT on the tables that exist, and default privileges
+for tables that are made later. Streaming changes does not need it; snapshots and a data browser do. Only what this
+resource granted is revoked on destroy.`,
+  inputs: readAccessInputs,
+  outputs: readAccessOutputs,
+  replaceOn: ["projectId", "branch", "database", "role"],
+});
+
+export type ReadAccessInputs = z.output<typeof readAccessInputs>;
+export type ReadAccessOutputs = z.output<typeof readAccessOutputs>;

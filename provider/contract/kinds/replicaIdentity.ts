@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { define } from "../definition";
+import { coverageOutputs } from "../fields/coverage";
+import { managedBy, publicationName } from "../fields/names";
+import { newTables } from "../fields/states";
+import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
+import { databaseTarget } from "../fields/target";
+
+export const replicaIdentityInputs = z
+  .strictObject({
+    ...databaseTarget,
+    ...selection,
+    trackNewTables,
+    // Its name separates the records of two trails in one database.
+    publication: publicationName,
+    managedBy,
+  })
+  .refine(oneSelection, ONE_SELECTION);
+
+export const replicaIdentityOutputs = z.object({ ...coverageOutputs, newTables });
+
+export const replicaIdentityDefinition = define({
+  type: "ReplicaIdentity",
+  description: `Sets REPLICA IDENTITY FULL on the selected tables and their partitions, so that every change carries the whole row
+as it was before. The identity that each table had before is recorded in the database, in the schema \`_<publication>\`.
+It is put back on destroy, or when the table leaves the selection.`,
+  inputs: replicaIdentityInputs,
+  outputs: replicaIdentityOutputs,
+  replaceOn: ["publication"],
+});
+
+export type ReplicaIdentityInputs = z.output<typeof replicaIdentityInputs>;
+export type ReplicaIdentityOutputs = z.output<typeof replicaIdentityOutputs>;

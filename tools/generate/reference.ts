@@ -1,0 +1,86 @@
+import type { z } from "zod";
+import type { Definition } from "../../provider/contract/definition";
+import { definitions } from "../../provider/contract/kinds";
+import { fieldsOf } from "../../provider/contract/schema";
+import { trailDefinition } from "../../provider/contract/trail";
+import { argumentsOf, componentArguments, groupArguments, objectOf, type Argument } from "./arguments";
+import { outputFields } from "./resource";
+import { meaning, paragraphs } from "./text";
+import { plainType } from "./types";
+
+/** Every argument and output in tables, as Markdown. */
+export function reference(): string {
+  const { type, description, inputs, outputs } = trailDefinition;
+  return `<!-- Written by \`npm run generate\` from provider/contract. Edit the texts there. -->
+
+# Reference
+
+Every argument and output. The keys of the stack's configuration are the arguments of \`${type}\`.
+
+${section(type, description, inputRows(componentArguments(inputs), componentArguments), valueRows(Object.entries(fieldsOf(outputs))))}
+${definitions.map(resourceSection).join("\n")}`;
+}
+
+function resourceSection(definition: Definition): string {
+  const { type, description } = definition;
+  return section(
+    type,
+    description,
+    inputRows(argumentsOf(definition), groupArguments),
+    valueRows(outputFields(definition)),
+  );
+}
+
+function section(type: string, description: string, inputs: string[], outputs: string[]): string {
+  return `## ${type}
+
+${paragraphs(description).join("\n\n")}
+
+| argument | type | default | meaning |
+| --- | --- | --- | --- |
+${inputs.join("\n")}
+
+| output | type | meaning |
+| --- | --- | --- |
+${outputs.join("\n")}
+`;
+}
+
+/** A row for each argument, and for each field of an argument that is an object. */
+function inputRows(
+  list: readonly Argument[],
+  within: (group: z.ZodObject) => Argument[],
+  prefix = "",
+): string[] {
+  return list.flatMap((argument) => {
+    const group = objectOf(argument.field);
+    const name = `${prefix}${argument.name}`;
+    return [
+      tableRow(code(name), typeText(argument.field), argument.default ?? "required", argument.meaning),
+      ...(group === undefined ? [] : inputRows(within(group), within, `${name}.`)),
+    ];
+  });
+}
+
+function valueRows(fields: readonly (readonly [string, z.ZodType])[], prefix = ""): string[] {
+  return fields.flatMap(([key, field]) => {
+    const group = objectOf(field);
+    const name = `${prefix}${key}`;
+    return [
+      tableRow(code(name), typeText(field), meaning(key, field)),
+      ...(group === undefined ? [] : valueRows(Object.entries(fieldsOf(group)), `${name}.`)),
+    ];
+  });
+}
+
+function typeText(field: z.ZodType): string {
+  return objectOf(field) === undefined ? code(plainType(field)) : "object";
+}
+
+function tableRow(...cells: string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { coreOf, defaultOf, docOf, fieldsOf, isOptional } from "../../provider/contract/schema";
+import type { Argument } from "./arguments";
+import { docComment, meaning } from "./text";
+
+/** The TypeScript type of a field's values: a named type by its name. */
+export function plainType(field: z.ZodType): string {
+  return typeOf(field, (item) => item);
+}
+
+/** The type of an argument: it and all within it may be outputs of other resources, unless it is marked as plain. */
+export function argumentType(field: z.ZodType): string {
+  if (docOf(field).plain === true) return plainType(field);
+  return `Input<${typeOf(field, (item) => `Input<${item}>`)}>`;
+}
+
+function typeOf(field: z.ZodType, item: (type: string) => string): string {
+  const core = coreOf(field);
+  const { typeName } = docOf(core);
+  if (typeName !== undefined) return typeName;
+  if (core instanceof z.ZodEnum) return core.options.map((value) => JSON.stringify(value)).join(" | ");
+  if (core instanceof z.ZodLiteral) return [...core.values].map((value) => JSON.stringify(value)).join(" | ");
+  if (core instanceof z.ZodArray) {
+    const element = item(typeOf(core.element as z.ZodType, item));
+    return element.includes(" | ") ? `(${element})[]` : `${element}[]`;
+  }
+  if (core instanceof z.ZodRecord)
+    return `Record<string, ${item(typeOf(core.valueType as z.ZodType, item))}>`;
+  if (core instanceof z.ZodString) return "string";
+  if (core instanceof z.ZodNumber) return "number";
+  if (core instanceof z.ZodBoolean) return "boolean";
+  throw new Error(
+    `There is no TypeScript type for a ${core.type} in the contract; an object needs a typeName.`,
+  );
+}
+
+/** `interface NAME { ... }` of arguments, each with its doc comment. */
+export function argumentsInterface(name: string, text: string, list: readonly Argument[]): string {
+  const fields = list.map(
+    (argument) =>
+      `${docComment(argumentDoc(argument), "  ")}\n  ${argument.name}${argument.required ? "" : "?"}: ${argumentType(argument.field)};`,
+  );
+  return `${docComment(text)}\nexport interface ${name} {\n${fields.join("\n")}\n}`;
+}
+
+function argumentDoc({ meaning: text, default: omitted }: Argument): string {
+  return omitted === undefined ? text : `${text} Default: ${omitted}.`;
+}
+
+/** `interface NAME { ... }` of values that are known, each with its doc comment. */
+export function valuesInterface(name: string, values: z.ZodObject): string {
+  const fields = Object.entries(fieldsOf(values)).map(
+    ([key, field]) => `${docComment(meaning(key, field), "  ")}\n  readonly ${key}: ${plainType(field)};`,
+  );
+  return `${docComment(meaning(name, values))}\nexport interface ${name} {\n${fields.join("\n")}\n}`;
+}
+
+/** `type NAME = ...` of a choice of texts. */
+export function choiceType(name: string, field: z.ZodEnum): string {
+  const values = field.options.map((value) => JSON.stringify(value)).join(" | ");
+  return `${docComment(meaning(name, field))}\nexport type ${name} = ${values};`;
+}
+
+/** A property of a class that holds an output, with its doc comment. */
+export function outputProperty(
+  name: string,
+  field: z.ZodType,
+  keyword: "readonly" | "declare readonly",
+): string {
+  const type = plainType(field);
+  const mayBeUnset = isOptional(field) && defaultOf(field) === undefined;
+  return `${docComment(meaning(name, field), "  ")}\n  ${keyword} ${name}: Output<${mayBeUnset ? `${type} | undefined` : type}>;`;
+}
+
+/** The name of the type of an object or choice in the contract. */
+export function nameOf(field: z.ZodType): string {
+  const { typeName } = docOf(coreOf(field));
+  if (typeName === undefined) throw new Error("An object in the contract has no typeName.");
+  return typeName;
+}

@@ -63,6 +63,55 @@ test("refuses two ways of saying what to track", () => {
   ).toEqual([expect.stringMatching(/^neon-bemi:schemas and neon-bemi:allTables exclude each other/)]);
 });
 
+test("refuses what a resource would refuse, under the key the user has set", () => {
+  const mistakes = mistakesOf({
+    ...minimal,
+    "neon-bemi:tables": '["public.orders","x"]',
+    "neon-bemi:role": '{"name":"pg_bemi","created":"sql"}',
+    "neon-bemi:publication": "Bemi",
+    "neon-bemi:slot": "my-slot",
+    "neon-bemi:allowedIps": "[]",
+  });
+  expect(mistakes).toEqual([
+    expect.stringMatching(
+      /^neon-bemi:tables\[1\] must be a table name.*pulumi config set --path 'neon-bemi:tables\[1\]' VALUE$/,
+    ),
+    expect.stringMatching(
+      /^neon-bemi:role\.name is reserved by PostgreSQL or Neon; fix: pulumi config set --path neon-bemi:role\.name VALUE$/,
+    ),
+    expect.stringMatching(
+      /^neon-bemi:role\.created is not a key of neon-bemi:role \(known: name, createdBy, passwordVersion\); remove it: pulumi config rm --path neon-bemi:role\.created$/,
+    ),
+    expect.stringMatching(/^neon-bemi:publication must be 1 to 63 lower-case letters, digits or underscores/),
+    expect.stringMatching(/^neon-bemi:slot must be 1 to 63 lower-case letters, digits or underscores/),
+    expect.stringMatching(/^neon-bemi:allowedIps must not be an empty list/),
+  ]);
+});
+
+test("shows what an object looks like where a key needs one", () => {
+  expect(mistakesOf({ ...minimal, "neon-bemi:role": "bemi" })).toEqual([
+    'neon-bemi:role must be an object such as {"name":"bemi","createdBy":"sql"}; fix: pulumi config set --path neon-bemi:role.name VALUE',
+  ]);
+});
+
+test("takes an empty list of excluded tables, which means none", () => {
+  expect(mistakesOf({ ...minimal, "neon-bemi:excludeTables": "[]" })).toEqual([]);
+});
+
+test("reports selections that exclude each other along with the other mistakes", () => {
+  expect(
+    mistakesOf({
+      ...minimal,
+      "neon-bemi:adopt": "yes",
+      "neon-bemi:tables": '["public.orders"]',
+      "neon-bemi:schemas": '["public"]',
+    }),
+  ).toEqual([
+    expect.stringMatching(/^neon-bemi:adopt must be true or false/),
+    "neon-bemi:schemas and neon-bemi:tables exclude each other; keep one of them: pulumi config rm neon-bemi:tables",
+  ]);
+});
+
 test("the settings of the sandbox's stack are nobody's: a salt in them would refuse every other passphrase", () => {
   expect(readFileSync("Pulumi.sandbox.yaml", "utf8")).not.toMatch(/encryptionsalt|projectId:/);
 });

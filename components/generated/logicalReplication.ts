@@ -25,12 +25,12 @@ export interface LogicalReplicationArgs {
   mode?: Input<"enable" | "require">;
   /**
    * What a whole trail is going to make. Obstacles to it are looked for in `database` before anything is
-   * changed. Default: none.
+   * changed. `BemiAuditTrail` fills it in. Default: none.
    */
   preflight?: Input<PreflightArgs>;
 }
 
-/** The plan of a whole trail, as `BemiAuditTrail` fills it in from its own arguments. */
+/** What a whole trail is going to make, from the arguments of `BemiAuditTrail`. */
 export interface PreflightArgs {
   /** Every table of these schemas. Excludes `tables` and `allTables`. Default: none. */
   schemas?: Input<Input<string>[]>;
@@ -59,7 +59,7 @@ export interface PreflightArgs {
   roleCreatedBy?: Input<"sql" | "api">;
   /**
    * The resource that makes the role, `<project>/<stack>/<name>`: it tells the trail's own role from somebody
-   * else's.
+   * else's. `BemiAuditTrail` fills it in.
    */
   roleManagedBy: Input<string>;
   /**
@@ -67,7 +67,7 @@ export interface PreflightArgs {
    * default. Default: `"bemi"`.
    */
   publication?: Input<string>;
-  /** The resource that makes the publication, `<project>/<stack>/<name>`. */
+  /** The resource that makes the publication, `<project>/<stack>/<name>`. `BemiAuditTrail` fills it in. */
   publicationManagedBy: Input<string>;
   /**
    * Name of the replication slot, which the consumer makes: 1 to 63 lower-case letters, digits or

@@ -71,13 +71,14 @@ export interface BemiAuditTrailArgs {
    */
   allowedIps?: string[];
   /**
-   * Permits adding to an empty list. An empty list admits everyone; with these addresses in it **only** they
-   * can connect, so your application and the machine that runs Pulumi are locked out unless they are among
-   * them. Default: `false`.
+   * Permits adding to an empty IP Allow list. An empty list admits everyone; with these addresses in it
+   * **only** they can connect, so your application and the machine that runs Pulumi are locked out unless
+   * they are among them. Default: `false`.
    */
   restrictOpenProject?: Input<boolean>;
   /**
-   * Permits removing the last entry of the list, which opens the project to every address. Default: `false`.
+   * Permits removing the last entry of the IP Allow list, which opens the project to every address. Default:
+   * `false`.
    */
   openRestrictedProject?: Input<boolean>;
   /**

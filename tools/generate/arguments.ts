@@ -46,9 +46,13 @@ function argumentsIn(
       name,
       field,
       required: !isOptional(field),
-      meaning: [meaning(name, field), consequence(name, field)].filter(Boolean).join(" "),
+      meaning: [meaning(name, field), origin(field), consequence(name, field)].filter(Boolean).join(" "),
       default: defaultText(name, field),
     }));
+}
+
+function origin(field: z.ZodType): string | undefined {
+  return docOf(field).filledInBy === "component" ? "`BemiAuditTrail` fills it in." : undefined;
 }
 
 /** Whether a change of the component's field replaces the resource of a kind: then both are one schema. */

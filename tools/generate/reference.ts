@@ -1,12 +1,12 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { Definition } from "../../provider/contract/definition";
 import { definitions } from "../../provider/contract/kinds";
-import { fieldsOf } from "../../provider/contract/schema";
+import { coreOf, docOf, fieldsOf } from "../../provider/contract/schema";
 import { trailDefinition } from "../../provider/contract/trail";
 import { argumentsOf, componentArguments, groupArguments, objectOf, type Argument } from "./arguments";
 import { outputFields } from "./resource";
 import { meaning, paragraphs } from "./text";
-import { plainType } from "./types";
+import { choices, plainType } from "./types";
 
 /** Every argument and output in tables, as Markdown. */
 export function reference(): string {
@@ -46,14 +46,14 @@ ${outputs.join("\n")}
 `;
 }
 
-/** A row for each argument, and for each field of an argument that is an object. */
+/** A row for each argument, and for each field of an argument that is an object for users to fill in. */
 function inputRows(
   list: readonly Argument[],
   within: (group: z.ZodObject) => Argument[],
   prefix = "",
 ): string[] {
   return list.flatMap((argument) => {
-    const group = objectOf(argument.field);
+    const group = docOf(argument.field).filledInBy === undefined ? objectOf(argument.field) : undefined;
     const name = `${prefix}${argument.name}`;
     return [
       tableRow(code(name), typeText(argument.field), argument.default ?? "required", argument.meaning),
@@ -74,7 +74,9 @@ function valueRows(fields: readonly (readonly [string, z.ZodType])[], prefix = "
 }
 
 function typeText(field: z.ZodType): string {
-  return objectOf(field) === undefined ? code(plainType(field)) : "object";
+  const core = coreOf(field);
+  if (core instanceof z.ZodObject) return "object";
+  return code(core instanceof z.ZodEnum ? choices(core) : plainType(core));
 }
 
 function tableRow(...cells: string[]): string {

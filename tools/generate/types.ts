@@ -18,7 +18,7 @@ function typeOf(field: z.ZodType, item: (type: string) => string): string {
   const core = coreOf(field);
   const { typeName } = docOf(core);
   if (typeName !== undefined) return typeName;
-  if (core instanceof z.ZodEnum) return core.options.map((value) => JSON.stringify(value)).join(" | ");
+  if (core instanceof z.ZodEnum) return choices(core);
   if (core instanceof z.ZodLiteral) return [...core.values].map((value) => JSON.stringify(value)).join(" | ");
   if (core instanceof z.ZodArray) {
     const element = item(typeOf(core.element as z.ZodType, item));
@@ -57,8 +57,12 @@ export function valuesInterface(name: string, values: z.ZodObject): string {
 
 /** `type NAME = ...` of a choice of texts. */
 export function choiceType(name: string, field: z.ZodEnum): string {
-  const values = field.options.map((value) => JSON.stringify(value)).join(" | ");
-  return `${docComment(meaning(name, field))}\nexport type ${name} = ${values};`;
+  return `${docComment(meaning(name, field))}\nexport type ${name} = ${choices(field)};`;
+}
+
+/** The values of a choice, as a union of texts. */
+export function choices(field: z.ZodEnum): string {
+  return field.options.map((value) => JSON.stringify(value)).join(" | ");
 }
 
 /** A property of a class that holds an output, with its doc comment. */

@@ -10,10 +10,11 @@ export const ipAllowInputs = z.strictObject({
   }),
   restrictOpenProject: flag().default(false).meta({
     description:
-      "Permits adding to an empty list. An empty list admits everyone; with these addresses in it **only** they can connect, so your application and the machine that runs Pulumi are locked out unless they are among them.",
+      "Permits adding to an empty IP Allow list. An empty list admits everyone; with these addresses in it **only** they can connect, so your application and the machine that runs Pulumi are locked out unless they are among them.",
   }),
   openRestrictedProject: flag().default(false).meta({
-    description: "Permits removing the last entry of the list, which opens the project to every address.",
+    description:
+      "Permits removing the last entry of the IP Allow list, which opens the project to every address.",
   }),
 });
 

@@ -29,7 +29,7 @@ const preflightInputs = z
   })
   .refine(oneSelection, ONE_SELECTION)
   .meta({
-    description: "The plan of a whole trail, as `BemiAuditTrail` fills it in from its own arguments.",
+    description: "What a whole trail is going to make, from the arguments of `BemiAuditTrail`.",
     typeName: "PreflightArgs",
   });
 

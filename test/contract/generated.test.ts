@@ -1,0 +1,142 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import ts from "typescript";
+import { definitions } from "../../provider/contract/kinds";
+import { docOf, fieldsOf } from "../../provider/contract/schema";
+import { trailInputs, trailOutputs } from "../../provider/contract/trail";
+
+const PROJECT = path.resolve(__dirname, "../..");
+
+test("what is generated is what the contract says; otherwise run npm run generate", () => {
+  // A process of its own: Prettier loads its parsers by dynamic imports, which Jest refuses.
+  const script = path.join(PROJECT, "tools/generate/main.ts");
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["-r", "ts-node/register/transpile-only", script, "--check"],
+    { cwd: PROJECT, encoding: "utf8" },
+  );
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+});
+
+describe("the declarations that npm publishes", () => {
+  let declarations: Map<string, ts.SourceFile>;
+
+  beforeAll(() => {
+    declarations = emitDeclarations();
+  });
+
+  test.each([
+    ["publication.d.ts", "PublicationArgs", "name", /^Name of the publication: .* Default: `"bemi"`\.$/],
+    ["publication.d.ts", "PublicationArgs", "adopt", /^Takes over a publication .* Default: `false`\.$/],
+    [
+      "trailTypes.d.ts",
+      "BemiAuditTrailArgs",
+      "schemas",
+      /^Every table of these schemas\. .* Default: `\["public"\]`, unless .*\.$/,
+    ],
+  ])("%s: %s.%s shows meaning and default when hovered", (file, type, name, shown) => {
+    expect(hover(file, type, name)).toMatch(shown);
+  });
+
+  test.each([
+    ["readiness.d.ts", "Readiness", "newTables", /^How new tables are taken in: /],
+    ["bemiAuditTrail.d.ts", "BemiAuditTrail", "connection", /^Secret\. The fields of Bemi's dialog /],
+  ])("%s: the output %s.%s shows its meaning when hovered", (file, type, name, shown) => {
+    expect(hover(file, type, name)).toMatch(shown);
+  });
+
+  test("outputs that are one of a few texts have the type of these texts", () => {
+    expect(typeText("readiness.d.ts", "Readiness", "newTables")).toBe(
+      'Output<"event trigger" | "next up" | "not tracked">',
+    );
+    expect(typeText("trailTypes.d.ts", "BemiStatus", "slotState")).toBe(
+      '"not created yet" | "active" | "inactive" | "lost"',
+    );
+  });
+
+  /** The text of a member's doc comment, on one line, as an editor shows it. */
+  function hover(file: string, type: string, name: string): string {
+    const docs = ts.getJSDocCommentsAndTags(member(file, type, name)).filter(ts.isJSDoc);
+    return docs
+      .map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? "")
+      .join("")
+      .replaceAll(/\s+/g, " ");
+  }
+
+  function typeText(file: string, type: string, name: string): string | undefined {
+    return member(file, type, name).type?.getText();
+  }
+
+  function member(file: string, type: string, name: string): ts.PropertySignature | ts.PropertyDeclaration {
+    for (const statement of declarations.get(file)?.statements ?? []) {
+      if (!ts.isInterfaceDeclaration(statement) && !ts.isClassDeclaration(statement)) continue;
+      if (statement.name?.text !== type) continue;
+      for (const found of statement.members) {
+        const isProperty = ts.isPropertySignature(found) || ts.isPropertyDeclaration(found);
+        if (isProperty && found.name.getText() === name) return found;
+      }
+    }
+    throw new Error(`${file} declares no ${type}.${name}.`);
+  }
+});
+
+/**
+ * The declarations of the generated modules, by their file names. The modules write all types out, so that the
+ * compiler needs no other file to make the declarations that `npm run build` writes.
+ */
+function emitDeclarations(): Map<string, ts.SourceFile> {
+  const generated = path.join(PROJECT, "components/generated");
+  return new Map(
+    readdirSync(generated).map((name) => {
+      const fileName = path.join(generated, name);
+      const compilerOptions = { target: ts.ScriptTarget.ES2022, isolatedDeclarations: true };
+      const { outputText, diagnostics } = ts.transpileDeclaration(readFileSync(fileName, "utf8"), {
+        compilerOptions,
+        fileName,
+        reportDiagnostics: true,
+      });
+      expect(diagnostics?.map(({ messageText }) => messageText)).toEqual([]);
+      const emitted = name.replace(/\.ts$/, ".d.ts");
+      return [emitted, ts.createSourceFile(emitted, outputText, ts.ScriptTarget.Latest, true)];
+    }),
+  );
+}
+
+describe("docs/reference.md", () => {
+  const sections = new Map(
+    readFileSync(path.join(PROJECT, "docs/reference.md"), "utf8")
+      .split(/^## /m)
+      .slice(1)
+      .map((text) => [text.slice(0, text.indexOf("\n")), text]),
+  );
+  /** Names in the first column of a section's tables. */
+  const rows = (section: string): string[] =>
+    [...(sections.get(section) ?? "").matchAll(/^\| `([^`]+)` /gm)].map(([, name]) => name ?? "");
+
+  test("lists every key of the component, and what is within its objects", () => {
+    expect(rows("BemiAuditTrail")).toEqual(
+      expect.arrayContaining([
+        ...Object.keys(trailInputs.shape),
+        ...Object.keys(trailInputs.shape.role.unwrap().shape).map((key) => `role.${key}`),
+        ...Object.keys(trailOutputs.shape),
+        ...Object.keys(trailOutputs.shape.status.shape).map((key) => `status.${key}`),
+      ]),
+    );
+  });
+
+  test.each(definitions.map((definition) => [definition.type, definition] as const))(
+    "lists every argument and output of %s, and nothing that the resource fills in",
+    (type, { inputs, outputs, readBack }) => {
+      const named = Object.entries(fieldsOf(inputs)).filter(
+        ([, field]) => docOf(field).filledInBy !== "resource",
+      );
+      expect(rows(type)).toEqual([
+        ...named.map(([name]) => name),
+        ...readBack,
+        ...Object.keys(fieldsOf(outputs)),
+      ]);
+    },
+  );
+});

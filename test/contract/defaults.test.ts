@@ -9,15 +9,12 @@ import { publication } from "../../provider/postgres";
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 const given = { projectId: "p", database: "neondb", schemas: ["public"], managedBy: "p/s/n" };
-const filled = { ...given, name: "bemi", trackNewTables: true, adopt: false };
+const filled = publicationDefinition.inputs.parse(given);
 
 test("the check fills defaults in and keeps what is given", () => {
-  expect(publicationDefinition.inputs.parse(given)).toEqual(filled);
-  expect(publicationDefinition.inputs.parse({ ...given, adopt: true, name: "cdc" })).toEqual({
-    ...filled,
-    adopt: true,
-    name: "cdc",
-  });
+  expect(filled).toMatchObject({ ...given, name: "bemi", trackNewTables: true, adopt: false });
+  const chosen = { ...given, adopt: true, name: "cdc" };
+  expect(publicationDefinition.inputs.parse(chosen)).toEqual({ ...filled, ...chosen });
 });
 
 test("defaults are the same where another input is unknown, so that a preview shows no change", () => {

@@ -1,5 +1,5 @@
 import type { Catalog } from "../../contract/catalog";
-import type { Selection, Wanted } from "../selection/selection";
+import type { SelectedTables, Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
 
 /** A right to read what an owner creates later: by default in one schema, or in the whole database. */
@@ -43,7 +43,7 @@ export interface Scope {
   readonly defaults: "nowhere" | "in these schemas" | "everywhere";
 }
 
-export function scopeOf(wanted: Wanted, selection: Selection): Scope {
+export function scopeOf(wanted: Selection, selection: SelectedTables): Scope {
   const tables = selection.tables.map(({ oid }) => oid);
   if (wanted.tables !== undefined) return { tables, schemas: [], defaults: "nowhere" };
   if (wanted.schemas === undefined) return { tables, schemas: [], defaults: "everywhere" };

@@ -20,7 +20,7 @@ import {
   type Scope,
 } from "./query";
 import { forgetStatements, givenByUs, hasRecord, readBefore, recordStatements } from "./record";
-import { select, type Wanted } from "../selection/selection";
+import { select, type Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 import { tablesByOid } from "../catalog/tableRules";
@@ -209,7 +209,7 @@ function outputsOf(session: Session, missing: Missing, scope: Scope): ReadAccess
   return { ...recorded(session.target), readable: missing.readable, wanted: scope.tables.length };
 }
 
-function scopeIn(catalog: Catalog, wanted: Wanted): Scope {
+function scopeIn(catalog: Catalog, wanted: Selection): Scope {
   return scopeOf(wanted, select(catalog, wanted));
 }
 

@@ -1,12 +1,12 @@
 import type { Catalog, PublicationFacts, RoleFacts } from "../../contract/catalog";
 import { ownerFinding, selectionFindings, serverFindings, type Finding } from "../selection/findings";
 import { formatTableName } from "../catalog/tableNames";
-import { takesNewTables, type Selection, type Wanted } from "../selection/selection";
+import { takesNewTables, type SelectedTables, type Selection } from "../selection/selection";
 import { bestIdentity, covers, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
 import { tracksNewTables } from "../tracking/state";
 
 /** What is verified: the objects a trail consists of, by name. */
-export interface Trail extends Wanted {
+export interface Trail extends Selection {
   readonly trackNewTables: boolean;
   readonly role: string;
   readonly publication: string;
@@ -24,7 +24,7 @@ export interface Coverage {
 const CONNECTIONS = 3;
 
 /** Everything that keeps the stream from working, makes writes fail, or yields less than was asked for. */
-export function readinessFindings(catalog: Catalog, trail: Trail, selection: Selection): Finding[] {
+export function readinessFindings(catalog: Catalog, trail: Trail, selection: SelectedTables): Finding[] {
   return [
     ...serverFindings(catalog, trail.slot),
     ...walFindings(catalog),
@@ -37,7 +37,7 @@ export function readinessFindings(catalog: Catalog, trail: Trail, selection: Sel
   ];
 }
 
-export function coverage(catalog: Catalog, name: string, selection: Selection): Coverage {
+export function coverage(catalog: Catalog, name: string, selection: SelectedTables): Coverage {
   const publication = findPublication(catalog, name);
   const byOid = tablesByOid(catalog);
   return {
@@ -117,7 +117,7 @@ function publicationFindings(catalog: Catalog, name: string): Finding[] {
   ];
 }
 
-function coverageFindings(catalog: Catalog, name: string, selection: Selection): Finding[] {
+function coverageFindings(catalog: Catalog, name: string, selection: SelectedTables): Finding[] {
   const publication = findPublication(catalog, name);
   if (publication === undefined) return [];
   const byOid = tablesByOid(catalog);

@@ -2,7 +2,7 @@ import { capabilities } from "../../contract/capabilities";
 import { UserError } from "../../contract/errors";
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import { formatTableName } from "../catalog/tableNames";
-import type { Selection } from "./selection";
+import type { SelectedTables } from "./selection";
 import { firstFew } from "../../contract/wording";
 
 /**
@@ -55,7 +55,7 @@ export function serverFindings(catalog: Catalog, slot?: string): Finding[] {
 }
 
 /** What the selection itself says: names that cannot be honoured, tables that cannot be tracked. */
-export function selectionFindings(selection: Selection): Finding[] {
+export function selectionFindings(selection: SelectedTables): Finding[] {
   const findings: Finding[] = selection.rejected.map((rejected) => ({ severity: "blocking", ...rejected }));
   for (const subject of selection.missingExclusions)
     findings.push({

@@ -4,15 +4,15 @@ import { compareNames, formatTableName, parseTableName, type TableName } from ".
 import { ownSchemas } from "../ownership/ownObjects";
 
 /** Which tables are wanted, as the inputs of every kind that has a selection say it: one of the first three. */
-export interface Wanted {
+export interface Selection {
   readonly schemas?: readonly string[];
   readonly tables?: readonly string[];
   readonly allTables?: true;
   readonly excludeTables?: readonly string[];
 }
 
-/** What a {@link Wanted} means in one database. */
-export interface Selection {
+/** What a {@link Selection} means in one database. */
+export interface SelectedTables {
   /**
    * The tracked tables, by name: ordinary tables, partitioned tables and all their partitions wherever those live.
    * Without extension members, unlogged tables, the module's own, and the excluded.
@@ -39,7 +39,7 @@ export interface LeftOut {
 }
 
 /** Applies the selection to the tables there are. Throws a {@link UserError} for text that is not a table name. */
-export function select(catalog: Catalog, wanted: Wanted): Selection {
+export function select(catalog: Catalog, wanted: Selection): SelectedTables {
   const own = ownSchemas(catalog);
   const index = new Map(catalog.tables.map((table) => [key(table), table]));
   const rejected: Rejected[] = [];
@@ -75,13 +75,13 @@ export function select(catalog: Catalog, wanted: Wanted): Selection {
 }
 
 /** Whether the selection names schemas (or everything), so that tables created later belong to it. */
-export function takesNewTables(wanted: Wanted): boolean {
+export function takesNewTables(wanted: Selection): boolean {
   return wanted.tables === undefined;
 }
 
 function askedTables(
   catalog: Catalog,
-  wanted: Wanted,
+  wanted: Selection,
   index: ReadonlyMap<string, TableFacts>,
   own: ReadonlySet<string>,
   rejected: Rejected[],

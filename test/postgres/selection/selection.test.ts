@@ -1,14 +1,14 @@
 import type { Catalog } from "../../../provider/contract/catalog";
 import { formatMark } from "../../../provider/postgres/ownership/mark";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
-import { select, type Wanted } from "../../../provider/postgres/selection/selection";
+import { select, type Selection } from "../../../provider/postgres/selection/selection";
 import { catalogOf, table } from "../../support/catalog";
 
-function selected(catalog: Catalog, wanted: Wanted): string[] {
+function selected(catalog: Catalog, wanted: Selection): string[] {
   return select(catalog, wanted).tables.map(formatTableName);
 }
 
-function rejected(catalog: Catalog, wanted: Wanted): string[] {
+function rejected(catalog: Catalog, wanted: Selection): string[] {
   return select(catalog, wanted).rejected.map(
     ({ subject, message, remedy }) => `${subject} ${message} ${remedy}`,
   );
@@ -84,7 +84,7 @@ test.each([
   [{ schemas: ["pg_catalog"] }, /schema of PostgreSQL itself/],
   [{ schemas: ["_bemi"] }, /own records/],
   [{ allTables: true, excludeTables: ["public.users"] }, /Did you mean public.Users\?/],
-] as [Wanted, RegExp][])("%j is refused with a way out", (wanted, text) => {
+] as [Selection, RegExp][])("%j is refused with a way out", (wanted, text) => {
   const lines = rejected(catalog, wanted);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(text);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Catalog } from "../../../provider/contract/catalog";
-import { formatMark } from "../../../provider/postgres/ownership/mark";
+import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import { select, type Selection } from "../../../provider/postgres/selection/selection";
 import { catalogOf, table } from "../../support/catalog";
@@ -35,7 +35,7 @@ const catalog = catalogOf({
       oid: 9,
       name: "_bemi",
       owner: "neondb_owner",
-      comment: formatMark({ projectId: "p", branchId: "br-1", database: "d", managedBy: "m" }),
+      comment: encodeMark({ projectId: "p", branchId: "br-1", database: "d", managedBy: "m" }),
     },
   ],
 });

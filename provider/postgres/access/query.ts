@@ -1,56 +1,7 @@
-import type { Catalog } from "../../contract/catalog";
-import type { Selection, Wanted } from "../selection/selection";
 import type { Session } from "../../contract/session";
+import type { Held, Missing, Scope } from "./privileges";
 
-/** A right to read what an owner creates later: by default in one schema, or in the whole database. */
-export interface DefaultRight {
-  readonly owner: string;
-  /** `null`: wherever the owner creates something. */
-  readonly schema: string | null;
-  readonly objects: "TABLES" | "SCHEMAS";
-  /** Whether we inherit the owner's rights, and so may change what it grants by default. */
-  readonly mayAct: boolean;
-}
-
-export interface SchemaRight {
-  readonly oid: number;
-  readonly schema: string;
-  readonly mayAct: boolean;
-}
-
-/** What the role lacks, however it could come by it: by itself, through PUBLIC or another role. */
-export interface Missing {
-  /** Tables of the selection that it can read. */
-  readonly readable: number;
-  /** Oids of the others; those in a schema that it cannot use are not readable, but need not be among these. */
-  readonly tables: readonly number[];
-  readonly schemas: readonly SchemaRight[];
-  readonly defaults: readonly DefaultRight[];
-}
-
-/** What was granted to the role itself. */
-export interface Held {
-  readonly tables: readonly { readonly oid: number; readonly mayAct: boolean }[];
-  readonly schemas: readonly SchemaRight[];
-  readonly defaults: readonly DefaultRight[];
-}
-
-/** What the selection asks for. New tables are covered by default privileges of everyone who owns tables there. */
-export interface Scope {
-  readonly tables: readonly number[];
-  /** Selected by name, with or without tables. */
-  readonly schemas: readonly string[];
-  readonly defaults: "nowhere" | "in these schemas" | "everywhere";
-}
-
-export function scopeOf(wanted: Wanted, selection: Selection): Scope {
-  const tables = selection.tables.map(({ oid }) => oid);
-  if (wanted.tables !== undefined) return { tables, schemas: [], defaults: "nowhere" };
-  if (wanted.schemas === undefined) return { tables, schemas: [], defaults: "everywhere" };
-  return { tables, schemas: wanted.schemas, defaults: "in these schemas" };
-}
-
-/** One statement, whatever the number of tables. */
+/** What the role cannot read of a scope. One statement, whatever the number of tables. */
 export async function readMissing(session: Session, role: string, scope: Scope): Promise<Missing> {
   const [row] = await session.read<{ missing: Missing }>(MISSING, [
     role,
@@ -67,43 +18,6 @@ export async function readHeld(session: Session, role: string): Promise<Held> {
   const [row] = await session.read<{ held: Held }>(HELD, [role]);
   if (row === undefined) throw new Error("the query for granted privileges returned no row");
   return row.held;
-}
-
-/** The part of what is held that a scope covers. */
-export function within(held: Held, scope: Scope, catalog: Catalog): Held {
-  const tables = new Set(scope.tables);
-  const schemas = schemasOf(scope, catalog);
-  return {
-    tables: held.tables.filter(({ oid }) => tables.has(oid)),
-    schemas: held.schemas.filter(({ schema }) => schemas.has(schema)),
-    defaults: held.defaults.filter(({ schema }) =>
-      schema === null
-        ? scope.defaults === "everywhere"
-        : scope.defaults === "in these schemas" && scope.schemas.includes(schema),
-    ),
-  };
-}
-
-/** What is in the first and not in the second. */
-export function without(held: Held, kept: Held): Held {
-  const tables = new Set(kept.tables.map(({ oid }) => oid));
-  const schemas = new Set(kept.schemas.map(({ oid }) => oid));
-  const defaults = new Set(kept.defaults.map(defaultKey));
-  return {
-    tables: held.tables.filter(({ oid }) => !tables.has(oid)),
-    schemas: held.schemas.filter(({ oid }) => !schemas.has(oid)),
-    defaults: held.defaults.filter((right) => !defaults.has(defaultKey(right))),
-  };
-}
-
-export function defaultKey({ owner, schema, objects }: DefaultRight): string {
-  return JSON.stringify([owner, schema, objects]);
-}
-
-function schemasOf(scope: Scope, catalog: Catalog): ReadonlySet<string> {
-  const tables = new Set(scope.tables);
-  const used = catalog.tables.filter(({ oid }) => tables.has(oid)).map(({ schema }) => schema);
-  return new Set([...scope.schemas, ...used]);
 }
 
 const DEFAULT_ENTRIES = `

@@ -3,36 +3,28 @@ import { readAccessInputs, type ReadAccessInputs } from "../../contract/inputs";
 import type { Kind, Run } from "../../contract/kind";
 import type { ReadAccessOutputs } from "../../contract/outputs";
 import { recorded } from "../../contract/target";
-import { runTogether } from "../sql/block";
-import type { Catalog, TableFacts } from "../../contract/catalog";
+import type { Catalog } from "../../contract/catalog";
 import { preflight, selectionFindings } from "../selection/findings";
 import { unlessGone } from "../session/gone";
 import { quoteTableName } from "../catalog/tableNames";
-import {
-  readHeld,
-  readMissing,
-  scopeOf,
-  within,
-  without,
-  type DefaultRight,
-  type Held,
-  type Missing,
-  type Scope,
-} from "./query";
-import { forgetStatements, givenByUs, hasRecord, readBefore, recordStatements } from "./record";
-import { select, type Wanted } from "../selection/selection";
+import { applySteps } from "./apply";
+import { grantable, namesOf, planGrants, planRevokes, scopeIn } from "./plan";
+import type { Held, Missing, Scope } from "./privileges";
+import { readHeld, readMissing } from "./query";
+import { heldBefore } from "./record";
+import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { tablesByOid } from "../catalog/tableRules";
 import { firstFew } from "../../contract/wording";
-import { quoteIdentifier } from "../sql/quote";
 
 type State = ReadAccessInputs & Partial<ReadAccessOutputs>;
 
+const NOTHING: Held = { tables: [], schemas: [], defaults: [] };
+
 /**
- * What Bemi's role may read: USAGE on the schemas, SELECT on the selected tables, and by default privileges on what
- * the owners of tables there create later. Only what is missing is granted, and only what was granted here is revoked.
- * Streaming needs none of it; snapshots and data browsers do.
+ * What Bemi's role may read: USAGE on the schemas, SELECT on the selected tables, and by default privileges whatever
+ * the owners of those tables create later. Only what is missing is granted, and only what was granted here is revoked.
+ * Streaming needs no privilege; snapshots and data browsers do.
  */
 export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
   name: "readAccess",
@@ -46,7 +38,9 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
     run.sql(
       inputs,
       async (session) => {
-        await again(() => withdraw(session, state, run, inputs));
+        await again(() => revokeGranted(session, state, run, inputs));
+        // The grants are planned from what the revokes have left: a default privilege of the whole database that goes
+        // may have to be replaced by those of single schemas.
         return grant(session, inputs, run, true);
       },
       state,
@@ -72,7 +66,9 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
     ),
 
   delete: async (state, run) => {
-    await unlessGone(() => run.sql(state, (session) => again(() => withdraw(session, state, run)), state));
+    await unlessGone(() =>
+      run.sql(state, (session) => again(() => revokeGranted(session, state, run)), state),
+    );
   },
 };
 
@@ -101,87 +97,29 @@ async function grantMissing(
   const catalog = await session.catalog();
   const { role } = inputs;
   if (!hasRole(catalog, role))
-    throw new UserError(`There is no role "${role}" that could be given access. Create it first.`);
-  const missing = grantable(await readMissing(session, role, scopeIn(catalog, inputs)), catalog);
-  const statements = grantStatements(missing, catalog, role);
-  const firstTouch = readBefore(session, catalog, role, created) === "everything";
-  // The record of a copied branch's origin is replaced in any case: from now on it would be taken for ours.
-  if (statements.length === 0 && !(firstTouch && hasRecord(catalog, role))) return;
-  const record = firstTouch ? recordStatements(session, catalog, role, await readHeld(session, role)) : [];
-  run.checkpoint();
-  await runTogether(session, [...record, ...statements]);
+    throw new UserError(`There is no role "${role}" that could be given access. Create the role first.`);
+  const missing = await readMissing(session, role, scopeIn(catalog, inputs));
+  const before = heldBefore(session, catalog, role, created);
+  await applySteps(session, catalog, planGrants(catalog, inputs, { missing, before }), run);
 }
 
-/** Takes back what was granted for the state's selection, except for what other inputs still want. */
-async function withdraw(session: Session, state: State, run: Run, still?: ReadAccessInputs): Promise<void> {
+/** Revokes what was granted for the state's selection, except for what the kept inputs still ask for. */
+async function revokeGranted(
+  session: Session,
+  state: State,
+  run: Run,
+  kept?: ReadAccessInputs,
+): Promise<void> {
   const catalog = await session.catalog();
   const { role } = state;
-  const statements: string[] = [];
-  if (hasRole(catalog, role)) {
-    const held = await readHeld(session, role);
-    const ours = within(
-      givenByUs(held, readBefore(session, catalog, role, true)),
-      scopeIn(catalog, state),
-      catalog,
-    );
-    const unwanted =
-      still === undefined ? ours : without(ours, within(ours, scopeIn(catalog, still), catalog));
-    statements.push(...revokeStatements(unwanted, catalog, role));
-  }
-  if (still === undefined) statements.push(...forgetStatements(catalog, role));
-  if (statements.length === 0) return;
-  run.checkpoint();
-  await runTogether(session, statements);
-}
-
-function grantStatements(missing: Missing, catalog: Catalog, role: string): string[] {
-  const to = `TO ${quoteIdentifier(role)}`;
-  const tables = named(missing.tables, catalog);
-  return [
-    ...missing.schemas.map(({ schema }) => `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} ${to}`),
-    ...(tables.length === 0 ? [] : [`GRANT SELECT ON ${tables.join(", ")} ${to}`]),
-    ...missing.defaults.map((right) => `${alterDefaults(right)} GRANT ${privilegesOn(right)} ${to}`),
-  ];
-}
-
-function revokeStatements(given: Held, catalog: Catalog, role: string): string[] {
-  const from = `FROM ${quoteIdentifier(role)}`;
-  const may = <Right extends { readonly mayAct: boolean }>(rights: readonly Right[]): Right[] =>
-    rights.filter(({ mayAct }) => mayAct);
-  const tables = named(
-    may(given.tables).map(({ oid }) => oid),
-    catalog,
-  );
-  return [
-    ...may(given.defaults).map((right) => `${alterDefaults(right)} REVOKE ${privilegesOn(right)} ${from}`),
-    ...(tables.length === 0 ? [] : [`REVOKE SELECT ON ${tables.join(", ")} ${from}`]),
-    ...may(given.schemas).map(({ schema }) => `REVOKE USAGE ON SCHEMA ${quoteIdentifier(schema)} ${from}`),
-  ];
-}
-
-function alterDefaults({ owner, schema }: DefaultRight): string {
-  const where = schema === null ? "" : ` IN SCHEMA ${quoteIdentifier(schema)}`;
-  return `ALTER DEFAULT PRIVILEGES FOR ROLE ${quoteIdentifier(owner)}${where}`;
-}
-
-function privilegesOn({ objects }: DefaultRight): string {
-  return objects === "TABLES" ? "SELECT ON TABLES" : "USAGE ON SCHEMAS";
-}
-
-/** What we may grant of what is missing. The rest is not drift: the next up could not do anything about it either. */
-function grantable(missing: Missing, catalog: Catalog): Missing {
-  const byOid = tablesByOid(catalog);
-  return {
-    readable: missing.readable,
-    tables: missing.tables.filter((oid) => byOid.get(oid)?.mayAlter === true),
-    schemas: missing.schemas.filter(({ mayAct }) => mayAct),
-    defaults: missing.defaults.filter(({ mayAct }) => mayAct),
-  };
+  const held = hasRole(catalog, role) ? await readHeld(session, role) : NOTHING;
+  const before = heldBefore(session, catalog, role, true);
+  await applySteps(session, catalog, planRevokes(catalog, state, { held, before }, kept), run);
 }
 
 function describe(missing: Missing, catalog: Catalog): string[] {
   const lines: string[] = [];
-  const tables = named(missing.tables, catalog);
+  const tables = namesOf(missing.tables, catalog).map(quoteTableName);
   if (missing.schemas.length > 0)
     lines.push(`USAGE on schema ${firstFew(missing.schemas.map(({ schema }) => schema))}`);
   if (tables.length > 0) lines.push(`SELECT on ${firstFew(tables)}`);
@@ -192,7 +130,7 @@ function describe(missing: Missing, catalog: Catalog): string[] {
   return lines;
 }
 
-/** A table that is dropped or changed meanwhile fails the one statement that names them all. */
+/** Repeats work that failed because a table or schema was dropped or changed after the catalog was read. */
 async function again(work: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -207,18 +145,6 @@ async function again(work: () => Promise<void>): Promise<void> {
 
 function outputsOf(session: Session, missing: Missing, scope: Scope): ReadAccessOutputs {
   return { ...recorded(session.target), readable: missing.readable, wanted: scope.tables.length };
-}
-
-function scopeIn(catalog: Catalog, wanted: Wanted): Scope {
-  return scopeOf(wanted, select(catalog, wanted));
-}
-
-function named(oids: readonly number[], catalog: Catalog): string[] {
-  const byOid = tablesByOid(catalog);
-  return oids.flatMap((oid) => {
-    const table: TableFacts | undefined = byOid.get(oid);
-    return table === undefined ? [] : [quoteTableName(table)];
-  });
 }
 
 function hasRole(catalog: Catalog, role: string): boolean {

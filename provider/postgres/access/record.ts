@@ -1,18 +1,26 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Catalog } from "../../contract/catalog";
-import { formatMark, ownership, parseMark, type Mark } from "../ownership/mark";
-import { defaultKey, type Held } from "./query";
 import type { Session } from "../../contract/session";
+import {
+  databaseObjectMark,
+  decodeMark,
+  encodeMark,
+  ownership,
+  type Appendix,
+  type DecodedMark,
+} from "../ownership/mark";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { defaultKey, type Held } from "./privileges";
 
 /**
- * What a role could read before this module gave it anything, where the role is not this module's own: the comment of
- * an empty schema, made in the transaction of the first grant and dropped in that of the last revoke. So it survives
- * whatever happens to the program, and holds any number of tables without a row in anybody's stream.
+ * The privileges that a role held before this module granted it anything, for a role that this module did not make.
+ * They are kept in the comment of an empty schema, which the transaction of the first grant makes and that of the last
+ * revoke drops. So the record survives a killed program, and any number of tables fits without a row that a consumer
+ * would get to see.
  */
-const record = z.object({
-  /** Of the database: in a restored dump the oids below mean other objects. */
+const privileges = z.object({
+  /** Oid of the database: in a restored dump the oids below mean other objects. */
   database: z.number(),
   tables: z.array(z.number()),
   schemas: z.array(z.number()),
@@ -20,26 +28,37 @@ const record = z.object({
   defaults: z.array(z.string()),
 });
 
-/**
- * What the role holds without our doing. `created` says that the state has this resource.
- * - `nothing`: the role is our own, so all it holds comes from us;
- * - a record: what is in it;
- * - `everything`: neither, so we never gave it anything (or the record is of another database).
- */
-export type Before = "nothing" | "everything" | z.infer<typeof record>;
+type RecordedPrivileges = z.infer<typeof privileges>;
 
-export function readBefore(session: Session, catalog: Catalog, role: string, created: boolean): Before {
+const RECORD: Appendix<RecordedPrivileges> = { place: "second line", schema: privileges };
+
+/**
+ * The privileges that the role holds without this module.
+ * - `nothing`: this module made the role, so it granted whatever the role holds;
+ * - a record: what is in it;
+ * - `everything`: neither, so this module never granted the role anything (or the record is of another database).
+ */
+export type HeldBefore = "nothing" | "everything" | RecordedPrivileges;
+
+/** @param created whether the state has this resource, so that a record with an older branch id is its own */
+export function heldBefore(
+  session: Pick<Session, "target">,
+  catalog: Catalog,
+  role: string,
+  created: boolean,
+): HeldBefore {
   const found = findRecord(catalog, role);
-  // A copied branch comes with its origin's record; a restored one with ours under its old id, which the state knows.
+  // The id of the branch tells records apart. A copied branch has the record of its origin. A restored branch has its
+  // own record under its former id, and there the state knows the resource.
   if (found !== undefined && (created || found.mark.branchId === session.target.branchId)) {
-    const parsed = record.safeParse(JSON.parse(found.text));
-    return parsed.success && parsed.data.database === catalog.server.databaseOid ? parsed.data : "everything";
+    const { appended } = found;
+    return appended?.database === catalog.server.databaseOid ? appended : "everything";
   }
-  return isOurs(session, catalog, role) ? "nothing" : "everything";
+  return madeHere(session, catalog, role) ? "nothing" : "everything";
 }
 
-/** Of what the role holds, what we gave it. */
-export function givenByUs(held: Held, before: Before): Held {
+/** The held privileges that this module granted. */
+export function grantedHere(held: Held, before: HeldBefore): Held {
   if (before === "nothing") return held;
   if (before === "everything") return { tables: [], schemas: [], defaults: [] };
   const tables = new Set(before.tables);
@@ -53,59 +72,64 @@ export function givenByUs(held: Held, before: Before): Held {
 }
 
 /** The statements that write down what the role holds now. */
-export function recordStatements(session: Session, catalog: Catalog, role: string, held: Held): string[] {
+export function recordStatements(
+  session: Pick<Session, "target">,
+  catalog: Catalog,
+  role: string,
+  held: Held,
+): string[] {
   const schema = quoteIdentifier(recordSchema(role));
-  const mark = formatMark({ ...place(session), managedBy: managedBy(role) });
-  const text: z.infer<typeof record> = {
+  return [
+    ...(hasRecord(catalog, role) ? [] : [`CREATE SCHEMA ${schema}`]),
+    `COMMENT ON SCHEMA ${schema} IS ${quoteLiteral(recordComment(session, catalog, role, held))}`,
+  ];
+}
+
+/** The comment that holds the record: the mark, and in the next line what the role holds now. */
+export function recordComment(
+  session: Pick<Session, "target">,
+  catalog: Catalog,
+  role: string,
+  held: Held,
+): string {
+  return encodeMark(databaseObjectMark(session, { managedBy: managedBy(role) }), RECORD, {
     database: catalog.server.databaseOid,
     tables: held.tables.map(({ oid }) => oid),
     schemas: held.schemas.map(({ oid }) => oid),
     defaults: held.defaults.map(defaultKey),
-  };
-  return [
-    ...(hasRecord(catalog, role) ? [] : [`CREATE SCHEMA ${schema}`]),
-    `COMMENT ON SCHEMA ${schema} IS ${quoteLiteral(`${mark}\n${JSON.stringify(text)}`)}`,
-  ];
+  });
 }
 
-/** The statement that ends the record, if there is one. */
-export function forgetStatements(catalog: Catalog, role: string): string[] {
-  if (!hasRecord(catalog, role)) return [];
-  return [`DROP SCHEMA ${quoteIdentifier(recordSchema(role))}`];
+/** The statement that ends the record. */
+export function dropRecordStatement(role: string): string {
+  return `DROP SCHEMA ${quoteIdentifier(recordSchema(role))}`;
 }
 
+/** Whether the database has a record for this role, of whatever branch. */
 export function hasRecord(catalog: Catalog, role: string): boolean {
   return findRecord(catalog, role) !== undefined;
 }
 
-function findRecord(
-  catalog: Catalog,
-  role: string,
-): { readonly mark: Mark; readonly text: string } | undefined {
-  const comment = catalog.schemas.find(({ name }) => name === recordSchema(role))?.comment;
-  const mark = parseMark(comment);
-  if (comment == null || mark?.managedBy !== managedBy(role)) return undefined;
-  return { mark, text: comment.slice(comment.indexOf("\n") + 1) };
+function findRecord(catalog: Catalog, role: string): DecodedMark<RecordedPrivileges> | undefined {
+  const schema = catalog.schemas.find(({ name }) => name === recordSchema(role));
+  const found = decodeMark(schema?.comment, RECORD);
+  return found?.mark.managedBy === managedBy(role) ? found : undefined;
 }
 
-/** Whether this module made the role for this database, whichever of its resources. */
-function isOurs(session: Session, catalog: Catalog, role: string): boolean {
+/** Whether a resource of this module, whichever, made the role for this database. */
+function madeHere(session: Pick<Session, "target">, catalog: Catalog, role: string): boolean {
   const comment = catalog.roles.find(({ name }) => name === role)?.comment;
-  const mark = parseMark(comment);
-  if (mark === undefined) return false;
-  return ownership(comment, { ...place(session), managedBy: mark.managedBy }) === "ours";
+  const mark = decodeMark(comment)?.mark;
+  return mark !== undefined && ownership(comment, databaseObjectMark(session, mark)) === "ours";
 }
 
-function place(session: Session): Omit<Mark, "managedBy"> {
-  const { projectId, branchId, database } = session.target;
-  return { projectId, branchId, database: database.name };
-}
-
+/** The record belongs to the role, not to one resource: two resources may grant the same role access. */
 function managedBy(role: string): string {
   return `read access of role ${role}`;
 }
 
-function recordSchema(role: string): string {
+/** Name of the schema whose comment is the record. */
+export function recordSchema(role: string): string {
   const name = `_${role}_access`;
   if (Buffer.byteLength(name) <= 63) return name;
   return `_${createHash("md5").update(role).digest("hex")}_access`;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import { formatTableName } from "../catalog/tableNames";
-import { select, type Wanted } from "../selection/selection";
+import { select, type Selection } from "../selection/selection";
 import { bestIdentity, publishes, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
 
 /** A tracked table, and what is to become of its replica identity. */
@@ -18,7 +18,7 @@ export interface TrackedTable {
 }
 
 /** What the selection means for replica identities, table by table, in the order of their names. */
-export function planIdentities(catalog: Catalog, wanted: Wanted): TrackedTable[] {
+export function planIdentities(catalog: Catalog, wanted: Selection): TrackedTable[] {
   return select(catalog, wanted).tables.map((table) => trackTable(table, catalog));
 }
 

@@ -1,42 +1,105 @@
+import { z } from "zod";
 import type { Session } from "../../contract/session";
 import { quoteLiteral } from "../sql/quote";
 
 /**
  * The ownership mark: the COMMENT on every object this module makes in a database, written in the transaction that
- * makes it. It says who made the object, so that an interrupted create can go on with its own work and nothing is
- * taken from anybody else. Every role can read comments, so there is never a secret in it.
+ * makes the object. It says which resource made the object, so that an interrupted create can continue with its own
+ * work, and nobody else's object is changed or dropped. Every role can read comments, so a mark never holds a secret.
  */
 export interface Mark {
+  /** Neon project of the branch that the object was made on. */
   readonly projectId: string;
   /** A copied or restored branch carries the marks of its origin: comparing the id tells them apart. */
   readonly branchId: string;
+  /** Name of the database that the declaring resource names. */
   readonly database: string;
   /** The declaring resource, `<project>/<stack>/<name>`. */
   readonly managedBy: string;
 }
 
+/** A value that a comment carries besides the mark, e.g. what an adopted object was before. */
+export interface Appendix<Value> {
+  /** `"second line"`: JSON in the line after the mark. Otherwise the value is a further property of the mark's JSON. */
+  readonly place: "second line" | { readonly property: string };
+  /** The shape of the value. A comment with anything else counts as one without the value. */
+  readonly schema: z.ZodType<Value>;
+}
+
+/** A mark that was read from a comment, with the value of the {@link Appendix} that was asked for, if it has one. */
+export interface DecodedMark<Value> {
+  readonly mark: Mark;
+  readonly appended: Value | undefined;
+}
+
 /**
  * What a mark says about an object, seen from one resource:
- * - `ours`: this resource made it, here;
+ * - `ours`: this resource made it, on this branch;
  * - `copy of another branch`: the object came along when the branch was copied or restored;
- * - `other resource`: another resource of this module made it, here;
- * - `none`: somebody else made it.
+ * - `other resource`: another resource of this module made it, on this branch;
+ * - `none`: the object was not made by this module.
  */
 export type Ownership = "ours" | "copy of another branch" | "other resource" | "none";
 
 const PREFIX = "Made by pulumi-neon-bemi; it is removed by pulumi destroy. ";
 
-/** The mark of an object that a resource makes in the database of a session. */
-export function markOf(
+const MARK = z.object({
+  projectId: z.string(),
+  branchId: z.string(),
+  database: z.string(),
+  managedBy: z.string(),
+});
+
+/**
+ * The mark of an object inside a database: a schema, a publication, an event trigger. It names the database of the
+ * session, as the object lives and dies with it. A role does not, so role/roleMark.ts has a rule of its own.
+ */
+export function databaseObjectMark(
   { target: { projectId, branchId, database } }: Pick<Session, "target">,
   { managedBy }: { readonly managedBy: string },
 ): Mark {
   return { projectId, branchId, database: database.name, managedBy };
 }
 
-/** The text of the COMMENT. Further lines may follow it: only the first one is the mark. */
-export function formatMark({ projectId, branchId, database, managedBy }: Mark): string {
-  return PREFIX + JSON.stringify({ projectId, branchId, database, managedBy });
+/** The text of the COMMENT: the mark and, if given, one value in the place that its appendix names. */
+export function encodeMark(mark: Mark): string;
+export function encodeMark<Value>(mark: Mark, appendix: Appendix<Value>, value: Value): string;
+export function encodeMark<Value>(
+  { projectId, branchId, database, managedBy }: Mark,
+  appendix?: Appendix<Value>,
+  value?: Value,
+): string {
+  const fields = { projectId, branchId, database, managedBy };
+  if (appendix === undefined) return PREFIX + JSON.stringify(fields);
+  const { place } = appendix;
+  return place === "second line"
+    ? `${PREFIX}${JSON.stringify(fields)}\n${JSON.stringify(value)}`
+    : PREFIX + JSON.stringify({ ...fields, [place.property]: value });
+}
+
+/** The mark in a comment, with the appended value; `undefined` for a comment that this module did not write. */
+export function decodeMark<Value = never>(
+  comment: string | null | undefined,
+  appendix?: Appendix<Value>,
+): DecodedMark<Value> | undefined {
+  if (!comment?.startsWith(PREFIX)) return undefined;
+  const [first = "", second = ""] = comment.slice(PREFIX.length).split("\n", 2);
+  const fields = fromJson(first);
+  const mark = MARK.safeParse(fields);
+  if (!mark.success) return undefined;
+  if (appendix === undefined) return { mark: mark.data, appended: undefined };
+  const { place, schema } = appendix;
+  const value =
+    place === "second line" ? fromJson(second) : (fields as Record<string, unknown>)[place.property];
+  return { mark: mark.data, appended: schema.safeParse(value).data };
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** SQL that says whether a comment, an expression, begins as a mark does. */
@@ -44,52 +107,39 @@ export function isMarkSql(comment: string): string {
   return `starts_with(${comment}, ${quoteLiteral(PREFIX)})`;
 }
 
-/** The mark in a comment; `undefined` when the comment is not one of ours. */
-export function parseMark(comment: string | null | undefined): Mark | undefined {
-  if (!comment?.startsWith(PREFIX)) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(comment.slice(PREFIX.length).split("\n", 1)[0] ?? "");
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { projectId, branchId, database, managedBy } = value as Record<string, unknown>;
-  if (typeof projectId !== "string" || typeof branchId !== "string") return undefined;
-  if (typeof database !== "string" || typeof managedBy !== "string") return undefined;
-  return { projectId, branchId, database, managedBy };
-}
-
 /** Compares the comment of an object with the mark that this resource would write now. */
-export function ownership(comment: string | null | undefined, mine: Mark): Ownership {
-  const found = parseMark(comment);
+export function ownership(comment: string | null | undefined, expected: Mark): Ownership {
+  const found = decodeMark(comment)?.mark;
   if (found === undefined) return "none";
-  if (found.projectId !== mine.projectId || found.branchId !== mine.branchId) return "copy of another branch";
-  return found.database === mine.database && found.managedBy === mine.managedBy ? "ours" : "other resource";
+  if (found.projectId !== expected.projectId || found.branchId !== expected.branchId)
+    return "copy of another branch";
+  return found.database === expected.database && found.managedBy === expected.managedBy
+    ? "ours"
+    : "other resource";
 }
 
 /**
- * Whether this resource made the object, on whatever branch. For objects that the state says are ours: restoring a
- * branch gives it a new id while the objects keep the mark with the old one.
+ * Whether this resource made the object, on whatever branch. Ask this only of an object that the state says this
+ * resource made: restoring a branch gives it a new id, while its objects keep the mark with the old id.
  */
-export function madeByResource(comment: string | null | undefined, mine: Mark): boolean {
-  const found = parseMark(comment);
+export function madeByResource(comment: string | null | undefined, expected: Mark): boolean {
+  const found = decodeMark(comment)?.mark;
   return (
-    found?.projectId === mine.projectId &&
-    found.database === mine.database &&
-    found.managedBy === mine.managedBy
+    found?.projectId === expected.projectId &&
+    found.database === expected.database &&
+    found.managedBy === expected.managedBy
   );
 }
 
-/** What to say where an object is in the way of one that is to be made. */
+/** The error text for an object that exists already under the name of one that is to be made. */
 export function existsAlready(what: string, found: Ownership, comment: string | null): string {
   const why = found === "ours" ? "" : ` and ${describeOwnership(found, comment)}`;
   return `${what} exists already${why}. Set adopt: true to take it over, or choose another name.`;
 }
 
-/** Why an object that exists already cannot be taken for ours, as the end of a sentence. */
+/** Why an existing object does not count as made by this resource, as the end of a sentence. */
 export function describeOwnership(found: Exclude<Ownership, "ours">, comment: string | null): string {
-  const mark = parseMark(comment);
+  const mark = decodeMark(comment)?.mark;
   switch (found) {
     case "none":
       return "was not made by this module";
@@ -98,4 +148,17 @@ export function describeOwnership(found: Exclude<Ownership, "ours">, comment: st
     case "other resource":
       return `was made by ${mark?.managedBy ?? "?"} for database ${mark?.database ?? "?"}`;
   }
+}
+
+/** The former name of {@link databaseObjectMark}. */
+export const markOf = databaseObjectMark;
+
+/** The former name of {@link encodeMark} without an appendix. */
+export function formatMark(mark: Mark): string {
+  return encodeMark(mark);
+}
+
+/** The former name of {@link decodeMark} without an appendix. */
+export function parseMark(comment: string | null | undefined): Mark | undefined {
+  return decodeMark(comment)?.mark;
 }

@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 
-/** The names of what the module makes in a database besides role and publication. */
+/** The names of the objects that the module makes in a database besides role and publication. */
 export interface OwnNames {
   /** Holds the record of previous identities and the functions of the event triggers. */
   readonly schema: string;
   readonly identityTrigger: string;
   readonly publishTrigger: string;
-  /** While the publication changes its form: the publication that will take its place, and the one that had it. */
+  /** While the publication changes its form: the publication that will replace it, and the one that was replaced. */
   readonly nextPublication: string;
   readonly formerPublication: string;
 }
 
-/** Names derived from the publication's, which separates the trails of one database; at most 63 bytes. */
+/** Names derived from the publication's name, so that two trails of one database never share one; at most 63 bytes. */
 export function ownNames(publication: string): OwnNames {
   const short =
     publication.length <= 50

@@ -1,14 +1,14 @@
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
-import { parseMark } from "./mark";
+import { decodeMark } from "./mark";
 
-/** Schemas this module made for its own records and functions: they carry its mark. */
+/** Names of the schemas that this module made for its own records and functions: they carry a mark. */
 export function ownSchemas(catalog: Catalog): ReadonlySet<string> {
   return new Set(
-    catalog.schemas.filter(({ comment }) => parseMark(comment) !== undefined).map(({ name }) => name),
+    catalog.schemas.filter(({ comment }) => decodeMark(comment) !== undefined).map(({ name }) => name),
   );
 }
 
 /** The publication of this name, if a resource of this module made or adopted it. */
 export function ownPublication(catalog: Catalog, name: string): PublicationFacts | undefined {
-  return catalog.publications.find((found) => found.name === name && parseMark(found.comment) !== undefined);
+  return catalog.publications.find((found) => found.name === name && decodeMark(found.comment) !== undefined);
 }

@@ -6,7 +6,7 @@ import { formatMark, type Mark } from "../ownership/mark";
 import { formatTableName } from "../catalog/tableNames";
 import { formOf, wantsEverything } from "./plan";
 import { changeMembers } from "./statement";
-import type { Wanted } from "../selection/selection";
+import type { Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { membersOf } from "../catalog/tableRules";
 import { firstFew } from "../../contract/wording";
@@ -42,7 +42,7 @@ export async function adopt(
   session: Session,
   catalog: Catalog,
   publication: PublicationFacts,
-  wanted: Wanted,
+  wanted: Selection,
   mark: Mark,
 ): Promise<void> {
   const { name, comment, viaRoot, generatedColumns } = publication;

@@ -3,7 +3,7 @@ import type { PublicationInputs } from "../../contract/inputs";
 import type { PublicationOutputs } from "../../contract/outputs";
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
 import { planIdentities, trackTable, type TrackedTable } from "../identity/plan";
-import type { Wanted as Selection } from "../selection/selection";
+import type { Selection } from "../selection/selection";
 import { covers, membersOf, tablesByOid } from "../catalog/tableRules";
 import { tracksNewTables } from "../tracking/state";
 

@@ -1,52 +1,55 @@
 import type { Catalog, PublicationFacts, RoleFacts } from "../../contract/catalog";
 import { ownerFinding, selectionFindings, serverFindings, type Finding } from "../selection/findings";
 import { formatTableName } from "../catalog/tableNames";
-import { takesNewTables, type Selection, type Wanted } from "../selection/selection";
+import type { SelectedTables, Selection } from "../selection/selection";
 import { bestIdentity, covers, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
-import { tracksNewTables } from "../tracking/state";
+import { newTablesMode } from "../tracking/state";
 
-/** What is verified: the objects a trail consists of, by name. */
-export interface Trail extends Wanted {
+/** What is verified: the objects of a trail, by name, and the selection of its tables. */
+export interface Trail extends Selection {
+  /** Whether new tables are to be tracked from their first row. */
   readonly trackNewTables: boolean;
   readonly role: string;
   readonly publication: string;
   readonly slot: string;
 }
 
-/** How much of a selection is as wanted. */
+/** How many of the selected tables are as wanted. */
 export interface Coverage {
+  /** Number of selected tables. */
   readonly selected: number;
+  /** How many of them the publication publishes. */
   readonly published: number;
+  /** How many of them have the replica identity FULL. */
   readonly full: number;
 }
 
-/** Connections that Debezium, the engine of Bemi's worker, needs at the same time. */
+/** How many connections Debezium, which Bemi's worker is built on, needs at the same time. */
 const CONNECTIONS = 3;
 
-/** Everything that keeps the stream from working, makes writes fail, or yields less than was asked for. */
-export function readinessFindings(catalog: Catalog, trail: Trail, selection: Selection): Finding[] {
+/** Everything that keeps the stream from working, makes writes fail, or captures less than was asked for. */
+export function readinessFindings(catalog: Catalog, trail: Trail, selected: SelectedTables): Finding[] {
   return [
     ...serverFindings(catalog, trail.slot),
     ...walFindings(catalog),
-    ...selectionFindings(selection),
+    ...selectionFindings(selected),
     ...roleFindings(catalog, trail.role),
     ...publicationFindings(catalog, trail.publication),
-    ...coverageFindings(catalog, trail.publication, selection),
+    ...tableFindings(catalog, trail.publication, selected),
     ...newTableFindings(catalog, trail),
     ...slotFindings(catalog, trail.slot),
   ];
 }
 
-export function coverage(catalog: Catalog, name: string, selection: Selection): Coverage {
+/** The coverage of the selected tables. `name` is that of the publication. */
+export function coverage(catalog: Catalog, name: string, { tables }: SelectedTables): Coverage {
   const publication = findPublication(catalog, name);
   const byOid = tablesByOid(catalog);
   return {
-    selected: selection.tables.length,
+    selected: tables.length,
     published:
-      publication === undefined
-        ? 0
-        : selection.tables.filter((table) => covers(publication, table, byOid)).length,
-    full: selection.tables.filter(({ identity }) => identity === "full").length,
+      publication === undefined ? 0 : tables.filter((table) => covers(publication, table, byOid)).length,
+    full: tables.filter(({ identity }) => identity === "full").length,
   };
 }
 
@@ -56,7 +59,7 @@ function walFindings({ server }: Catalog): Finding[] {
     blocking(
       "Logical replication",
       `is off: wal_level is ${server.walLevel}.`,
-      'Enable it in the project\'s settings (logicalReplication: "enable").',
+      'Turn it on with LogicalReplication (logicalReplication: "enable" of BemiAuditTrail).',
     ),
   ];
 }
@@ -70,7 +73,11 @@ function roleFindings(catalog: Catalog, name: string): Finding[] {
   const lacks = missingRights(role);
   if (lacks.length > 0)
     findings.push(
-      blocking(subject, `lacks ${lacks.join(" and ")}.`, "Give it back, or run pulumi up --refresh."),
+      blocking(
+        subject,
+        `lacks ${lacks.join(" and ")}.`,
+        "Give the role what it lacks, or run pulumi up --refresh.",
+      ),
     );
   if (role.validUntil !== null && Date.parse(role.validUntil) < Date.now())
     findings.push(
@@ -90,7 +97,7 @@ function roleFindings(catalog: Catalog, name: string): Finding[] {
   return findings;
 }
 
-/** What a role needs to stream changes of this database, and does not have. */
+/** The rights that the role lacks and a consumer needs to stream the changes of this database. */
 function missingRights(role: RoleFacts): string[] {
   return [
     ...(role.canLogin ? [] : ["LOGIN"]),
@@ -117,11 +124,11 @@ function publicationFindings(catalog: Catalog, name: string): Finding[] {
   ];
 }
 
-function coverageFindings(catalog: Catalog, name: string, selection: Selection): Finding[] {
+function tableFindings(catalog: Catalog, name: string, selected: SelectedTables): Finding[] {
   const publication = findPublication(catalog, name);
   if (publication === undefined) return [];
   const byOid = tablesByOid(catalog);
-  return selection.tables.flatMap((table): Finding[] => {
+  return selected.tables.flatMap((table): Finding[] => {
     const subject = formatTableName(table);
     const best = bestIdentity(table, catalog);
     const published = covers(publication, table, byOid);
@@ -174,8 +181,8 @@ function coverageFindings(catalog: Catalog, name: string, selection: Selection):
 }
 
 function newTableFindings(catalog: Catalog, trail: Trail): Finding[] {
-  if (!trail.trackNewTables || !takesNewTables(trail) || tracksNewTables(catalog, trail.publication))
-    return [];
+  const { publication, trackNewTables } = trail;
+  if (!trackNewTables || newTablesMode(catalog, publication, trail, trackNewTables) !== "next up") return [];
   return [
     degraded(
       "New tables",
@@ -194,12 +201,12 @@ function slotFindings(catalog: Catalog, name: string): Finding[] {
       degraded(
         subject,
         "is lost: the log it needs was removed, so changes are missing.",
-        "Drop it; the consumer makes a new one and starts from there.",
+        "Drop it. The consumer makes a new slot, and captures changes from then on.",
       ),
     ];
   if (slot.walStatus === "unreserved")
     return [
-      degraded(subject, "is about to lose the log it needs.", "Start its consumer, or see why it lags."),
+      degraded(subject, "is about to lose the log it needs.", "Start its consumer, or find out why it lags."),
     ];
   return [];
 }

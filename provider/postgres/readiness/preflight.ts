@@ -1,5 +1,4 @@
 import type { LogicalReplicationInputs, PreflightInputs } from "../../contract/inputs";
-import { UserError } from "../../contract/errors";
 import type { Catalog } from "../../contract/catalog";
 import {
   ownerFinding,
@@ -8,25 +7,29 @@ import {
   serverFindings,
   type Finding,
 } from "../selection/findings";
-import { existsAlready, madeByResource, markOf, ownership, type Mark } from "../ownership/mark";
+import { databaseObjectMark, existsAlready, madeByResource, ownership, type Mark } from "../ownership/mark";
 import { formatTableName } from "../catalog/tableNames";
-import { assertMayCreate } from "../role/replicationRole";
+import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { bestIdentity, publishes, tablesByOid } from "../catalog/tableRules";
 
 /**
- * Looks for everything that stands in the way of the whole trail, before the first write of any resource.
+ * Looks for every obstacle to the whole trail, before the first write of any resource.
  *
- * @throws UserError with one list: each obstacle and the way out
+ * @throws UserError with one list: each obstacle and what to do about it
  */
 export async function inspect(session: Session, inputs: LogicalReplicationInputs): Promise<void> {
   if (inputs.preflight === undefined) return;
-  const made = (managedBy: string): Mark => markOf(session, { managedBy });
+  const made = (managedBy: string): Mark => databaseObjectMark(session, { managedBy });
   preflight(obstacles(await session.catalog(), inputs.preflight, made));
 }
 
-/** What the catalog says against a plan. `made` is the mark of an object that a resource of this stack made. */
+/**
+ * The obstacles that the catalog shows.
+ *
+ * @param made the mark of an object that the given resource of this stack made
+ */
 export function obstacles(
   catalog: Catalog,
   plan: PreflightInputs,
@@ -53,17 +56,12 @@ function databaseFindings({ server }: Catalog): Finding[] {
 }
 
 function roleFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Finding[] {
-  // A role made through Neon's API cannot carry a mark: whether it is ours is for the API side to tell.
+  // A role made through Neon's API carries no mark. Whether this stack made it is decided by the ApiRole's state.
   if (plan.roleCreatedBy === "api") return [];
   const role = catalog.roles.find(({ name }) => name === plan.role);
   if (role !== undefined) return existing(`Role "${role.name}"`, role.comment, plan, mark);
-  try {
-    assertMayCreate(catalog, plan.role);
-    return [];
-  } catch (error) {
-    if (error instanceof UserError) return [blocking("", error.message, "")];
-    throw error;
-  }
+  const obstacle = obstacleToCreate(catalog, plan.role);
+  return obstacle === undefined ? [] : [blocking("", obstacle, "")];
 }
 
 function publicationFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Finding[] {
@@ -77,13 +75,16 @@ function existing(what: string, comment: string | null, { adopt }: PreflightInpu
   return [blocking("", existsAlready(what, ownership(comment, mark), comment), "")];
 }
 
-/** Tables that cannot be tracked block where the user named them; in a selected schema they are left out, and named. */
+/**
+ * A table that cannot be tracked is an obstacle if the inputs name it. In a selected schema it is left out, and a
+ * finding names it.
+ */
 function tableFindings(catalog: Catalog, plan: PreflightInputs): Finding[] {
-  const selection = select(catalog, plan);
+  const selected = select(catalog, plan);
   const byOid = tablesByOid(catalog);
   const publication = catalog.publications.find(({ name }) => name === plan.publication);
-  const findings = selectionFindings(selection);
-  for (const table of selection.tables) {
+  const findings = selectionFindings(selected);
+  for (const table of selected.tables) {
     const done =
       table.identity === "full" && publication !== undefined && publishes(publication, table, byOid);
     if (!table.mayAlter && !done) findings.push(ownerFinding(table, catalog));

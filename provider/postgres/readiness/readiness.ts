@@ -7,16 +7,16 @@ import { describeFindings, failOnBlocking, formatVersion, type Finding } from ".
 import { unlessGone } from "../session/gone";
 import { coverage, readinessFindings } from "./findings";
 import { slotState } from "../slot/replicationSlot";
-import { select, takesNewTables } from "../selection/selection";
+import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
-import { tracksNewTables } from "../tracking/state";
+import { newTablesMode } from "../tracking/state";
 
-/** How many limits the outputs name, so that the state stays small. */
+/** How many problems the outputs and the drift name at most, so that the state stays small. */
 const NAMED = 20;
 
 /**
- * Verifies the whole trail from the catalog, and changes nothing. A problem that makes writes fail or keeps changes
- * from being captured fails the up, with the list; what works with limits is listed in the outputs.
+ * Verifies the whole trail from the catalog, and changes nothing. If writes would fail or changes would not be captured,
+ * the up fails with a list of the problems. Whatever works with limits is listed in the outputs.
  */
 export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
   name: "readiness",
@@ -45,21 +45,22 @@ export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
 
 function verify(inputs: ReadinessInputs) {
   return async (session: Session): Promise<ReadinessOutputs> => {
-    // What other processes and Neon's API have changed since is part of the question.
+    // Other processes and Neon's API may have changed the trail since the catalog was cached.
     const { outputs, findings } = check(session, await session.freshCatalog(), inputs);
     failOnBlocking(findings, `The audit trail of database "${inputs.database}" is not ready:`);
     return outputs;
   };
 }
 
-function check(
-  session: Session,
+/** What the trail is like according to the catalog. */
+export function check(
+  session: Pick<Session, "target">,
   catalog: Catalog,
   inputs: ReadinessInputs,
 ): { outputs: ReadinessOutputs; findings: Finding[] } {
-  const selection = select(catalog, inputs);
-  const findings = readinessFindings(catalog, inputs, selection);
-  const { selected, published, full } = coverage(catalog, inputs.publication, selection);
+  const tables = select(catalog, inputs);
+  const findings = readinessFindings(catalog, inputs, tables);
+  const { selected, published, full } = coverage(catalog, inputs.publication, tables);
   const outputs: ReadinessOutputs = {
     ...recorded(session.target),
     ready: !findings.some(({ severity }) => severity === "blocking"),
@@ -68,7 +69,7 @@ function check(
     publishedTables: `${published} of ${selected}`,
     fullIdentity: `${full} of ${selected}`,
     slotState: slotState(catalog, inputs.slot),
-    newTables: newTables(catalog, inputs),
+    newTables: newTablesMode(catalog, inputs.publication, inputs, inputs.trackNewTables),
     degraded: describeFindings(findings, "degraded").slice(0, NAMED),
   };
   return { outputs, findings };
@@ -85,9 +86,4 @@ function driftOf(
       ? {}
       : { degraded: outputs.degraded }),
   };
-}
-
-function newTables(catalog: Catalog, inputs: ReadinessInputs): ReadinessOutputs["newTables"] {
-  if (tracksNewTables(catalog, inputs.publication)) return "event trigger";
-  return takesNewTables(inputs) ? "next up" : "not tracked";
 }

@@ -1,23 +1,22 @@
 import { capabilities } from "../../contract/capabilities";
 import { LOCK_POLICY } from "../sql/lockPolicy";
 import { UserError } from "../../contract/errors";
-import type { RoleFacts } from "../../contract/catalog";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
 /**
- * Shuts the role out for good: a client that is only disconnected is back within a second. From then on it cannot log
- * in. Must be committed before its connections are ended.
+ * Keeps the role from logging in again: a client that is only disconnected is back within a second. Must be committed
+ * before the role's connections are ended.
  */
-export async function shutOut(session: Session, role: RoleFacts): Promise<void> {
-  if (!role.canLogin) return;
-  await session.write(`ALTER ROLE ${quoteIdentifier(role.name)} NOLOGIN`);
+export async function disableLogin(session: Session, role: string): Promise<void> {
+  await session.write(`ALTER ROLE ${quoteIdentifier(role)} NOLOGIN`);
 }
 
 /**
- * Runs `work` while we have the role's rights, which ending its connections takes. From 16 on the creator of a role
- * has no more than ADMIN on it; the membership is ours alone and taken back, also if an earlier run left it behind.
+ * Runs `work` while our role has the rights of the given role, as ending its connections requires. From PostgreSQL 16
+ * on the creator of a role has no more than ADMIN on it, so our role is made a member for the time being. The
+ * membership is revoked in the end, also if an earlier run left it behind.
  */
 export async function withRightsOf<Result>(
   session: Session,
@@ -33,25 +32,24 @@ export async function withRightsOf<Result>(
     try {
       await session.write(`GRANT ${quoteIdentifier(role)} TO CURRENT_USER WITH INHERIT TRUE, SET FALSE`);
     } catch (error) {
-      // Of a role made by others we may not have ADMIN; membership in pg_signal_backend can still do.
+      // Our role may lack ADMIN on a role that others made. Membership in pg_signal_backend can be enough.
       if (!hasCode(error, "42501")) throw error;
     }
   }
   try {
     return await work();
   } finally {
-    await giveBackRights(session, role);
+    if (await hasLeftMembership(session, role)) await revokeMembership(session, role);
   }
 }
 
-/** Takes back what a destroy that was killed has left us of {@link withRightsOf}. */
-export async function giveBackRights(session: Session, role: string): Promise<void> {
-  if (await keepsRights(session, role))
-    await session.write(`REVOKE ${quoteIdentifier(role)} FROM CURRENT_USER GRANTED BY CURRENT_USER`);
+/** Ends the membership of our role that {@link withRightsOf} granted. */
+export async function revokeMembership(session: Session, role: string): Promise<void> {
+  await session.write(`REVOKE ${quoteIdentifier(role)} FROM CURRENT_USER GRANTED BY CURRENT_USER`);
 }
 
-/** Whether there is something for {@link giveBackRights} to take back. */
-export async function keepsRights(session: Session, role: string): Promise<boolean> {
+/** Whether our role has the membership of {@link withRightsOf}: outside of it, a killed destroy has left it behind. */
+export async function hasLeftMembership(session: Session, role: string): Promise<boolean> {
   if (!capabilities(session.serverVersion).delegatedRoles) return false;
   const [own] = await session.read<{ found: boolean }>(
     `SELECT EXISTS (
@@ -64,7 +62,11 @@ export async function keepsRights(session: Session, role: string): Promise<boole
   return own?.found === true;
 }
 
-/** Ends all connections of the role and waits until they are gone, for at most 10 s. */
+/**
+ * Ends all connections of the role and waits until they are gone, for at most 10 s.
+ *
+ * @throws UserError if they do not end, or our role may not end them
+ */
 export async function endConnections(session: Session, role: string): Promise<void> {
   await explainConnections(
     role,
@@ -85,7 +87,7 @@ $block$`),
   );
 }
 
-/** Says what to do where the consumer cannot be made to go. */
+/** @throws UserError with what to do, if `work` fails because the consumer's connections could not be ended */
 export async function explainConnections(role: string, work: Promise<unknown>): Promise<void> {
   try {
     await work;

@@ -2,25 +2,24 @@ import { UserError } from "../../contract/errors";
 import type { Run } from "../../contract/kind";
 import type { Target } from "../../contract/target";
 import type { RoleFacts } from "../../contract/catalog";
-import { endConnections, shutOut, withRightsOf } from "./consumer";
+import { endConnections, withRightsOf } from "./consumer";
 import type { Session } from "../../contract/session";
 import { firstFew } from "../../contract/wording";
 import { quoteIdentifier } from "../sql/quote";
 
 /**
- * Drops a role of ours with everything that was granted to it, in every database. Its connections are ended first: a
- * role can be dropped while it is connected, and its session would live on.
+ * Drops a role that this module made, with everything that was granted to it in every database. Its login must be
+ * disabled already. Its connections are ended first: PostgreSQL drops a role that is connected, and its session would
+ * live on.
  *
- * Throws a {@link UserError} that names what stands in the way: objects that it owns, databases out of reach.
+ * @throws UserError that names the objects which the role owns, or the databases in which its privileges remain
  */
 export async function dropRole(
   session: Session,
-  role: RoleFacts,
+  role: DroppedRole,
   target: Target & { readonly database: string },
   run: Run,
 ): Promise<void> {
-  run.checkpoint();
-  await shutOut(session, role);
   await withRightsOf(session, role.name, async () => {
     await endConnections(session, role.name);
     const traces = await tracesOf(session, role);
@@ -30,11 +29,11 @@ export async function dropRole(
     for (const { database } of traces) {
       if (database === null || database === here) continue;
       const other = { ...target, database };
-      // Why it did not work out is in what is left: see below.
+      // Whatever failed is among the traces that are left, which the error below names.
       await run.sql(other, (session) => revokeAll(session, role)).catch(() => undefined);
       await run.closeSql(other);
     }
-    // Grants on shared objects, such as the database itself, go with those of any database.
+    // In any database, DROP OWNED also revokes privileges on shared objects such as the database itself.
     if (traces.some(({ database }) => database === null || database === here)) await revokeAll(session, role);
     const left = await tracesOf(session, role);
     if (left.length > 0) throw outOfReach(role, left);
@@ -42,14 +41,19 @@ export async function dropRole(
   });
 }
 
-/** Objects that name the role, by database (`null`: shared by all), whether as owner or in their privileges. */
+/** The role to drop. */
+type DroppedRole = Pick<RoleFacts, "name" | "oid">;
+
+/** How many objects of a database name the role. */
 interface Trace {
+  /** `null`: objects that all databases share. */
   readonly database: string | null;
+  /** As their owner; otherwise in their privileges. */
   readonly owns: boolean;
   readonly objects: number;
 }
 
-function tracesOf(session: Session, role: RoleFacts): Promise<Trace[]> {
+function tracesOf(session: Session, role: DroppedRole): Promise<Trace[]> {
   return session.read<Trace>(
     `SELECT d.datname AS database, s.deptype = 'o' AS owns, count(*)::int4 AS objects
        FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
@@ -59,12 +63,12 @@ function tracesOf(session: Session, role: RoleFacts): Promise<Trace[]> {
   );
 }
 
-async function revokeAll(session: Session, role: RoleFacts): Promise<void> {
+async function revokeAll(session: Session, role: DroppedRole): Promise<void> {
   await session.write(`DROP OWNED BY ${quoteIdentifier(role.name)}`);
 }
 
-/** DROP OWNED would take them along. */
-function assertOwnsNothing(role: RoleFacts, traces: readonly Trace[]): void {
+/** DROP OWNED would drop what the role owns. */
+function assertOwnsNothing(role: DroppedRole, traces: readonly Trace[]): void {
   const owned = traces.filter(({ owns }) => owns);
   if (owned.length === 0) return;
   throw new UserError(
@@ -72,7 +76,7 @@ function assertOwnsNothing(role: RoleFacts, traces: readonly Trace[]): void {
   );
 }
 
-function outOfReach(role: RoleFacts, traces: readonly Trace[]): UserError {
+function outOfReach(role: DroppedRole, traces: readonly Trace[]): UserError {
   return new UserError(
     `Role "${role.name}" cannot be dropped yet: privileges of ${describe(traces)} were granted to it by others. Run DROP OWNED BY ${quoteIdentifier(role.name)} there as a role that may, and run again.`,
   );

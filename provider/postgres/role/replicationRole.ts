@@ -3,24 +3,31 @@ import { UserError } from "../../contract/errors";
 import { replicationRoleInputs, type ReplicationRoleInputs } from "../../contract/inputs";
 import type { Drift, Kind, Run } from "../../contract/kind";
 import type { ReplicationRoleOutputs } from "../../contract/outputs";
+import { execute, type Doers } from "../../contract/plan";
 import { recorded } from "../../contract/target";
 import { secret } from "../../contract/secrets";
 import { onBranch } from "../session/branch";
 import type { Catalog, RoleFacts } from "../../contract/catalog";
-import { giveBackRights, keepsRights } from "./consumer";
+import { disableLogin, hasLeftMembership, revokeMembership } from "./consumer";
 import { preflight, serverFindings } from "../selection/findings";
 import { verifyLoginOnce, verifyNewLogin } from "../session/login";
-import { existsAlready, formatMark, madeByResource, ownership, type Mark } from "../ownership/mark";
 import { dropRole } from "./drop";
-import { attributesToRestore, changeRole, newPassword, READ_ONLY, type RoleChange } from "./statement";
+import {
+  findRole,
+  isCreatedHere,
+  planRemoval,
+  planRole,
+  settingsToChange,
+  type RoleState,
+  type RoleStep,
+} from "./plan";
+import { changeRole, newPassword, NO_SETTINGS, type RoleChange } from "./statement";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 
-type State = ReplicationRoleInputs & Partial<ReplicationRoleOutputs>;
-
 /**
  * The role Bemi connects with, made in SQL: it may log in and replicate, is read-only by default, and nothing else.
- * REPLICATION lets it read the changes of every table all the same.
+ * With REPLICATION it reads the changes of every table, whatever it may SELECT.
  */
 export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs> = {
   name: "replicationRole",
@@ -34,7 +41,7 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
 
   read: (state, run) =>
     onBranch(state, run, async (session) => {
-      const role = find(await session.catalog(), state.name);
+      const role = findRole(await session.catalog(), state.name);
       if (role === undefined) return undefined;
       const { password = "", created = false } = state;
       const outputs = outputsOf(session, state.name, password, created);
@@ -46,68 +53,101 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
     }),
 
   delete: async (state, run) => {
-    await onBranch(state, run, (session) => remove(session, state, run));
+    await onBranch(state, run, async (session) => {
+      const catalog = await session.catalog();
+      const steps = planRemoval(catalog, state, {
+        target: session.target,
+        // Only an adopted role stays, and with it a membership in it.
+        leftMembership: state.created === false && (await leftMembership(session, catalog, state.name)),
+      });
+      await execute(steps, doers(session, catalog, state, run), run);
+    });
   },
 };
 
-/** Brings the role to what is wanted, whatever is there; nothing is set that is as it should be. */
+/** Makes the role, or brings the existing one to what the inputs ask for, and proves the password by a login. */
 async function converge(
   session: Session,
   inputs: ReplicationRoleInputs,
   run: Run,
-  state?: State,
+  state?: RoleState,
 ): Promise<ReplicationRoleOutputs> {
   const catalog = await session.catalog();
   preflight(serverFindings(catalog));
   const { name } = inputs;
-  const mark = markOf(session, inputs);
-  const role = find(catalog, name);
+  const { target } = session;
+  const role = findRole(catalog, name);
+  const steps = planRole(catalog, inputs, state, {
+    target,
+    leftMembership: await leftMembership(session, catalog, name),
+  });
+  const made: { password?: string } = {};
+  const doing = doers(session, catalog, inputs, run, (password) => {
+    made.password = password;
+  });
+  await execute(steps, doing, run);
 
-  if (role === undefined) {
-    assertMayCreate(catalog, name);
-    const password = newPassword();
-    run.checkpoint();
-    const all = { attributes: [], leave: [], readOnly: true, connect: true };
-    await changeRole(session, { ...all, name, create: true, mark: formatMark(mark), password }, run);
-    return verified(outputsOf(session, name, password, true), session);
-  }
-
-  await giveBackRights(session, name);
-  const created = isOurs(role, mark, session, state);
-  if (!created && state?.created !== false) assertAdoptable(role, mark, inputs, catalog);
-
-  const change: RoleChange = {
-    name,
-    create: false,
-    attributes: attributesToRestore(role, created),
-    readOnly: created && !role.settings.includes(READ_ONLY),
-    connect: created && !role.mayConnect,
-    leave: created ? role.memberOf : [],
-    ...(created && role.comment !== formatMark(mark) ? { mark: formatMark(mark) } : {}),
-  };
-  run.checkpoint();
+  const created = role === undefined || isCreatedHere(role, inputs, state, target);
   const { password } = state ?? {};
-  const rotates = password === undefined || inputs.passwordVersion !== state?.passwordVersion;
-  if (!rotates) {
-    if (changesSomething(change)) await alter(session, change, catalog, run);
+  if (made.password === undefined && password !== undefined) {
     const outputs = outputsOf(session, name, password, created);
     if ((await verifyLoginOnce(run, loginOf(outputs, session))) === "ok") return outputs;
     run.log(`Role ${name} does not accept its stored password any more: a new one is set.`);
+    await execute([{ step: "set password", role: name }], doing, run);
   }
-  const fresh = newPassword();
-  await alter(
-    session,
-    rotates ? { ...change, password: fresh } : { ...nothing(name), password: fresh },
-    catalog,
-    run,
-  );
-  return verified(outputsOf(session, name, fresh, created), session);
+  if (made.password === undefined) throw new Error("the plan of a role without a password set none");
+  return verified(outputsOf(session, name, made.password, created), session);
 }
 
-/** Whether this resource made the role: by its mark, or by the state and a mark that an older branch id is in. */
-function isOurs(role: RoleFacts, mark: Mark, session: Session, state: State | undefined): boolean {
-  if (ownership(role.comment, mark) === "ours") return true;
-  return state?.created === true && madeByResource(role.comment, markOf(session, state));
+/** How each step is done. `passwordMade` is given every new password, before the statement that sets it. */
+function doers(
+  session: Session,
+  catalog: Catalog,
+  inputs: ReplicationRoleInputs,
+  run: Run,
+  passwordMade: (password: string) => void = () => undefined,
+): Doers<RoleStep> {
+  const freshPassword = (): { readonly password: string } => {
+    const password = newPassword();
+    passwordMade(password);
+    return { password };
+  };
+  return {
+    "create role": ({ role, mark }) =>
+      changeRole(
+        session,
+        {
+          name: role,
+          create: true,
+          ...NO_SETTINGS,
+          readOnly: true,
+          connect: true,
+          mark,
+          ...freshPassword(),
+        },
+        run,
+      ),
+    "revoke membership": ({ role }) => revokeMembership(session, role),
+    "alter role": ({ role, settings, newPassword: replaces }) =>
+      alter(
+        session,
+        { name: role, create: false, ...settings, ...(replaces ? freshPassword() : {}) },
+        catalog,
+        run,
+      ),
+    "set password": ({ role }) =>
+      alter(session, { name: role, create: false, ...NO_SETTINGS, ...freshPassword() }, catalog, run),
+    "keep role": ({ role, because }) => {
+      run.log(`Role ${role} stays: ${because}.`);
+      return Promise.resolve();
+    },
+    "disable login": ({ role }) => disableLogin(session, role),
+    "drop role": ({ role, oid }) => dropRole(session, { name: role, oid }, inputs, run),
+  };
+}
+
+async function leftMembership(session: Session, catalog: Catalog, name: string): Promise<boolean> {
+  return findRole(catalog, name) !== undefined && hasLeftMembership(session, name);
 }
 
 async function alter(session: Session, change: RoleChange, catalog: Catalog, run: Run): Promise<void> {
@@ -119,62 +159,18 @@ async function alter(session: Session, change: RoleChange, catalog: Catalog, run
     throw new UserError(
       `Role "${change.name}" cannot be changed by ${currentRole}: ${error.reason}. ` +
         (!capabilities(version).delegatedRoles
-          ? 'Before PostgreSQL 16 only a superuser can; set role.createdBy to "api" with another name.'
-          : `Have whoever made it run GRANT "${change.name}" TO "${currentRole}" WITH ADMIN OPTION, or choose another name.`),
+          ? 'Before PostgreSQL 16 only a superuser can. With another name, use ApiRole, or role.createdBy: "api" of BemiAuditTrail.'
+          : `Have the role that made it run GRANT "${change.name}" TO "${currentRole}" WITH ADMIN OPTION, or choose another name.`),
     );
   }
 }
 
-function nothing(name: string): RoleChange {
-  return { name, create: false, attributes: [], leave: [], readOnly: false, connect: false };
-}
-
-function changesSomething({ attributes, leave, readOnly, connect, mark }: RoleChange): boolean {
-  return attributes.length > 0 || leave.length > 0 || readOnly || connect || mark !== undefined;
-}
-
-/** @throws UserError where the role we are connected as cannot make one with REPLICATION */
-export function assertMayCreate({ server }: Catalog, name: string): void {
-  if (server.currentRoleIsSuperuser) return;
-  if (!capabilities(server.version).delegatedRoles)
-    throw new UserError(
-      `Role "${name}" cannot be made in SQL: before PostgreSQL 16 only a superuser can make a role with REPLICATION. Set role.createdBy to "api", which makes it through Neon's API.`,
-    );
-  if (!server.currentRoleMayCreateRoles || !server.currentRoleMayReplicate)
-    throw new UserError(
-      `Role "${name}" cannot be made by ${server.currentRole}, which itself needs CREATEROLE and REPLICATION for that. Make the database's owner a role of Neon's console or API, or set role.createdBy to "api".`,
-    );
-}
-
-/** A role that was there before is taken over only if asked for, and only if it can do its work as it is. */
-function assertAdoptable(
-  role: RoleFacts,
-  mark: Mark,
-  { adopt }: ReplicationRoleInputs,
-  catalog: Catalog,
-): void {
-  const found = ownership(role.comment, mark);
-  if (!adopt) throw new UserError(existsAlready(`Role "${role.name}"`, found, role.comment));
-  if (role.name === catalog.server.currentRole)
-    throw new UserError(
-      `Role "${role.name}" owns the database; Bemi needs a role of its own. Choose another name.`,
-    );
-  const lacks = [
-    ...attributesToRestore(role, false),
-    ...(role.mayConnect ? [] : ["CONNECT on the database"]),
-  ];
-  if (lacks.length > 0)
-    throw new UserError(
-      `Role "${role.name}" cannot be taken over as it is: it lacks ${lacks.join(" and ")}. Give it that first, or choose another name and let the role be made.`,
-    );
-}
-
-/** A login proves the password. Right after a change Neon's proxy may still hold the old one. */
+/** A login proves the password. Right after a change Neon's proxy may still know the former one. */
 async function verified(outputs: ReplicationRoleOutputs, session: Session): Promise<ReplicationRoleOutputs> {
   const result = await verifyNewLogin(loginOf(outputs, session));
   if (result === "ok") return outputs;
   throw new UserError(
-    `Role "${outputs.username}" was made, but it does not get into the database (${result}). Run again; if it stays so, check the server's login rules.`,
+    `Role "${outputs.username}" was made, but it cannot log in to the database (${result}). Run pulumi up again; if the error stays, check the server's rules for logins.`,
   );
 }
 
@@ -185,37 +181,20 @@ async function driftOf(
   run: Run,
 ): Promise<Drift> {
   const { created, password } = outputs;
-  const attributes = attributesToRestore(role, created);
+  const { attributes, readOnly, leave, connect } = settingsToChange(role, created, undefined);
   const drift: Record<string, Drift[string]> = {};
   if (attributes.length > 0) drift["attributes"] = `to be restored: ${attributes.join(", ")}`;
-  if (created && !role.settings.includes(READ_ONLY))
-    drift["readOnly"] = "the role is no longer read-only by default";
-  if (created && role.memberOf.length > 0) drift["memberOf"] = role.memberOf;
-  if (created && !role.mayConnect) drift["connect"] = "the role may not connect to the database";
-  // One of our own is shut out by such a destroy as well, which shows.
-  if (!created && (await keepsRights(session, role.name)))
-    drift["rights"] = "a destroy that was killed has left the role's rights to the owner";
+  if (readOnly) drift["readOnly"] = "the role is no longer read-only by default";
+  if (leave.length > 0) drift["memberOf"] = leave;
+  if (connect) drift["connect"] = "the role may not connect to the database";
+  // A destroy disables the login of a role that this module made, which shows above. An adopted role has no such sign.
+  if (!created && (await hasLeftMembership(session, role.name)))
+    drift["rights"] = "an interrupted destroy has left the database's owner a member of the role";
   if (role.canLogin && role.mayConnect) {
     const login = password === "" ? "wrong password" : await verifyLoginOnce(run, loginOf(outputs, session));
     if (login !== "ok") drift["password"] = "the role does not accept the password in the stack's state";
   }
   return drift;
-}
-
-async function remove(session: Session, state: State, run: Run): Promise<void> {
-  const { name } = state;
-  const role = find(await session.catalog(), name);
-  if (role === undefined) return;
-  if (state.created === false) {
-    await giveBackRights(session, name);
-    run.log(`Role ${name} stays: it was there before.`);
-    return;
-  }
-  if (!madeByResource(role.comment, markOf(session, state))) {
-    run.log(`Role ${name} stays: it does not carry this resource's mark, so somebody else made it.`);
-    return;
-  }
-  await dropRole(session, role, state, run);
 }
 
 function outputsOf(
@@ -229,13 +208,4 @@ function outputsOf(
 
 function loginOf({ host, port, username, password }: ReplicationRoleOutputs, session: Session) {
   return { host, port, database: session.target.database.name, user: username, password };
-}
-
-function markOf(session: Session, { managedBy, database }: ReplicationRoleInputs): Mark {
-  const { projectId, branchId } = session.target;
-  return { projectId, branchId, database, managedBy };
-}
-
-function find(catalog: Catalog, name: string): RoleFacts | undefined {
-  return catalog.roles.find((role) => role.name === name);
 }

@@ -6,24 +6,31 @@ import type { Session } from "../../contract/session";
 import { transaction } from "../session/sessions";
 import { quoteLiteral } from "../sql/quote";
 
-/** What is to be done to the role, in one transaction. */
-export interface RoleChange {
-  readonly name: string;
-  /** Makes the role with {@link ATTRIBUTES}; otherwise it is altered. */
-  readonly create: boolean;
-  /** Options of ALTER ROLE. Only what differs: PostgreSQL 16 refuses to name what one may not change. */
+/** What changes about a role besides its password. */
+export interface RoleSettings {
+  /** Options of ALTER ROLE. Only those that differ: PostgreSQL 16 refuses options that our role may not change. */
   readonly attributes: readonly string[];
   /** Sets `default_transaction_read_only`. */
   readonly readOnly: boolean;
-  /** Grants CONNECT to this database, where nobody has it by default. */
+  /** Grants CONNECT to this database, if the role lacks it. */
   readonly connect: boolean;
   /** Roles whose membership it loses. */
   readonly leave: readonly string[];
-  /** The ownership mark, where it is to be written. */
+  /** Text of the ownership mark, if it is to be written. */
   readonly mark?: string;
+}
+
+/** What is done to a role in one transaction. */
+export interface RoleChange extends RoleSettings {
+  readonly name: string;
+  /** Makes the role with {@link ATTRIBUTES}; otherwise it is altered. */
+  readonly create: boolean;
   /** Secret. */
   readonly password?: string;
 }
+
+/** No change besides, perhaps, the password. */
+export const NO_SETTINGS: RoleSettings = { attributes: [], leave: [], readOnly: false, connect: false };
 
 /** The attributes of the role, and the option of ALTER ROLE that restores each. */
 const ATTRIBUTES = {
@@ -35,24 +42,26 @@ const ATTRIBUTES = {
   bypassRls: [false, "NOBYPASSRLS"],
 } as const satisfies Partial<Record<keyof RoleFacts, readonly [boolean, string]>>;
 
-/** A role that was there before only has to be able to do its work. */
+/** Attributes that an adopted role needs for its work. All others stay as they are. */
 const NEEDED = ["canLogin", "replication"] as const;
 
+/** The entry of `rolconfig` by which a role is read-only by default. */
 export const READ_ONLY = "default_transaction_read_only=on";
 
-/** The ALTER ROLE options that bring the role's attributes back. */
+/** The options of ALTER ROLE that restore the role's attributes: of a created role all, of an adopted one the needed. */
 export function attributesToRestore(role: RoleFacts, created: boolean): string[] {
   const keys = created ? (Object.keys(ATTRIBUTES) as (keyof typeof ATTRIBUTES)[]) : NEEDED;
   return keys.filter((key) => role[key] !== ATTRIBUTES[key][0]).map((key) => ATTRIBUTES[key][1]);
 }
 
 /**
- * Inside {@link BLOCK}, right after the statement with the password: where nested statements are tracked too,
- * pg_stat_statements has recorded it in clear, and only a superuser may switch that off. So its entry is removed. Where
- * that cannot be (the extension is not in this database, or we may not), the block hands out how the entry begins.
+ * Inside {@link BLOCK}, right after the statement with the password. If pg_stat_statements tracks nested statements, it
+ * has recorded that one in clear, and only a superuser may switch the tracking off. So its entry is removed. If it
+ * cannot be removed (the extension is not in this database, or our role may not), the block returns how the entry
+ * begins.
  *
- * All arguments are given, so that the call can only mean the extension's own function, not an overload of somebody
- * else's in the same schema. The password is not among them: it would be one more parameter to log.
+ * All arguments are given, so that the call can only mean the extension's own function, and not an overload that
+ * somebody has put into the same schema. The password is not among them: it would be one more parameter to log.
  */
 const FORGET = `
     IF current_setting('pg_stat_statements.track', true) = 'all' THEN
@@ -76,14 +85,14 @@ const FORGET = `
     END IF;`;
 
 /**
- * The block is constant: what it works on, the password included, comes in as a bound parameter, so that neither the
- * server's log nor pg_stat_statements shows it. An error inside would carry the inner statement, password and all, in
- * its context; the handler raises it anew without.
+ * The text of the block is constant. The change, with the password, comes in as a bound parameter, so that neither the
+ * server's log nor pg_stat_statements shows it. An error inside the block would carry the inner statement, password and
+ * all, in its context; so the handler raises the error again without a context.
  *
- * What no handler can catch (the end of the connection, a line of log_lock_waits) has the same context. So the
- * statement with the password comes when the role's row is locked already, and waits for nobody. Nor may it warn, as 18
- * does of MD5. A server that is shut down within the milliseconds it takes to hash still logs it; the password is then
- * rolled back, and opens nothing.
+ * No handler can catch the end of the connection or a line of log_lock_waits, which have the same context. So the
+ * statement before the one with the password locks the role's row, and the one with the password never waits. It must
+ * not warn either, as PostgreSQL 18 does about MD5. A server that is shut down in the milliseconds of the hashing still
+ * logs the password; the change is then rolled back, and the password is of no use.
  */
 const BLOCK = `
 DO $block$
@@ -126,7 +135,10 @@ EXCEPTION WHEN others OR query_canceled THEN
 END
 $block$`;
 
-/** Makes or alters the role in a transaction of its own: Neon forwards it to its control plane at the commit. */
+/**
+ * Makes or alters the role in a transaction of its own, as Neon forwards the change to its control plane at the commit.
+ * Logs what to do if pg_stat_statements keeps the password.
+ */
 export async function changeRole(session: Session, change: RoleChange, run: Pick<Run, "log">): Promise<void> {
   const recorded = await transaction(session, async () => {
     await session.read("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
@@ -140,7 +152,7 @@ export async function changeRole(session: Session, change: RoleChange, run: Pick
   });
   if (recorded)
     run.log(
-      `The password of role ${change.name} is in pg_stat_statements, in clear: its "track" is "all", and it could not be made to forget from here. As a role that may, in a database with the extension, run: SELECT pg_stat_statements_reset(userid, dbid, queryid) FROM pg_stat_statements WHERE starts_with(query, ${quoteLiteral(recorded)})`,
+      `The password of role ${change.name} is in pg_stat_statements, in clear: its "track" is "all", and this provider could not remove the entry. In a database with the extension, as a role that may reset its statistics, run: SELECT pg_stat_statements_reset(userid, dbid, queryid) FROM pg_stat_statements WHERE starts_with(query, ${quoteLiteral(recorded)})`,
     );
 }
 

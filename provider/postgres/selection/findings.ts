@@ -2,23 +2,30 @@ import { capabilities } from "../../contract/capabilities";
 import { UserError } from "../../contract/errors";
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import { formatTableName } from "../catalog/tableNames";
-import type { Selection } from "./selection";
+import type { SelectedTables } from "./selection";
 import { firstFew } from "../../contract/wording";
 
-/**
- * Something a plan or a check has to say. `subject`, `message` and `remedy` read as sentences one after the other.
- * - `blocking`: writes of the app or the stream would fail;
- * - `degraded`: it works, with less than was asked for;
- * - `info`: worth knowing.
- */
+/** Something that a plan or a check reports. `subject`, `message` and `remedy` read as sentences one after the other. */
 export interface Finding {
+  /**
+   * - `blocking`: writes of the application or the stream would fail;
+   * - `degraded`: the trail works, with less than was asked for;
+   * - `info`: worth knowing.
+   */
   readonly severity: "blocking" | "degraded" | "info";
+  /** The object, as the user knows it. */
   readonly subject: string;
+  /** What is wrong with it. */
   readonly message: string;
+  /** What to do about it; empty if nothing has to be done. */
   readonly remedy: string;
 }
 
-/** What stands in the way on the server's side, whatever the tables. `slot` is the name the consumer will use. */
+/**
+ * The problems of the server itself, whatever the tables.
+ *
+ * @param slot name of the slot that the consumer will use; without it, free slots and WAL senders are not checked
+ */
 export function serverFindings(catalog: Catalog, slot?: string): Finding[] {
   const { server, slots } = catalog;
   const findings: Finding[] = [];
@@ -38,14 +45,14 @@ export function serverFindings(catalog: Catalog, slot?: string): Finding[] {
       "Name the branch whose read-write endpoint is the primary.",
     );
   if (slot === undefined) return findings;
-  const ours = slots.find(({ name }) => name === slot);
-  if (ours === undefined && slots.length >= server.maxSlots)
+  const existing = slots.find(({ name }) => name === slot);
+  if (existing === undefined && slots.length >= server.maxSlots)
     block(
       "The server",
       `has no free replication slot: all ${server.maxSlots} are taken (${firstFew(slots.map(({ name }) => name))}).`,
-      "Drop one that nobody uses with pg_drop_replication_slot, or raise max_replication_slots.",
+      "Drop an unused slot with pg_drop_replication_slot, or raise max_replication_slots.",
     );
-  if (ours?.active !== true && server.senders >= server.maxSenders)
+  if (existing?.active !== true && server.senders >= server.maxSenders)
     block(
       "The server",
       `has no free WAL sender: all ${server.maxSenders} are in use.`,
@@ -54,17 +61,17 @@ export function serverFindings(catalog: Catalog, slot?: string): Finding[] {
   return findings;
 }
 
-/** What the selection itself says: names that cannot be honoured, tables that cannot be tracked. */
-export function selectionFindings(selection: Selection): Finding[] {
-  const findings: Finding[] = selection.rejected.map((rejected) => ({ severity: "blocking", ...rejected }));
-  for (const subject of selection.missingExclusions)
+/** The problems of a selection: names that cannot be honoured, and tables that cannot be tracked. */
+export function selectionFindings(selected: SelectedTables): Finding[] {
+  const findings: Finding[] = selected.rejected.map((rejected) => ({ severity: "blocking", ...rejected }));
+  for (const subject of selected.missingExclusions)
     findings.push({
       severity: "degraded",
       subject,
       message: "is excluded, but there is no such table.",
       remedy: "Take it out of excludeTables.",
     });
-  for (const { table, because } of selection.leftOut)
+  for (const { table, because } of selected.leftOut)
     findings.push({
       severity: "info",
       subject: formatTableName(table),
@@ -77,7 +84,7 @@ export function selectionFindings(selection: Selection): Finding[] {
   return findings;
 }
 
-/** Only the owner of a table can set its identity and publish it. */
+/** The problem of a table that our role does not own: only its owner can set its identity and publish it. */
 export function ownerFinding(table: TableFacts, { server }: Catalog): Finding {
   const { currentRole } = server;
   return {
@@ -89,20 +96,21 @@ export function ownerFinding(table: TableFacts, { server }: Catalog): Finding {
 }
 
 /**
- * Throws one {@link UserError} with everything that blocks and the way out of each. Call before the first write: the
- * text says that nothing was changed.
+ * Call this before the first write: the error says that nothing was changed.
+ *
+ * @throws UserError with every blocking finding and its remedy, if there is one
  */
 export function preflight(findings: readonly Finding[]): void {
   failOnBlocking(findings, "Nothing was changed, because of:");
 }
 
-/** Throws one {@link UserError} with the head and a line for each blocking problem, if there is any. */
+/** @throws UserError with the head and a line for each blocking finding, if there is one */
 export function failOnBlocking(findings: readonly Finding[], head: string): void {
   const blocking = describeFindings(findings, "blocking");
   if (blocking.length > 0) throw new UserError([head, ...blocking.map((line) => `  - ${line}`)].join("\n"));
 }
 
-/** One line per problem; tables that share a problem share a line, which names the first ten. */
+/** One line for each problem. Tables with the same problem share a line, which names the first ten of them. */
 export function describeFindings(findings: readonly Finding[], severity: Finding["severity"]): string[] {
   const groups = new Map<string, { subjects: Set<string>; finding: Finding }>();
   for (const finding of findings) {

@@ -3,50 +3,60 @@ import type { Catalog, TableFacts } from "../../contract/catalog";
 import { compareNames, formatTableName, parseTableName, type TableName } from "../catalog/tableNames";
 import { ownSchemas } from "../ownership/ownObjects";
 
-/** Which tables are wanted, as the inputs of every kind that has a selection say it: one of the first three. */
-export interface Wanted {
+/**
+ * Which tables the inputs ask for; every kind with a selection has these inputs. Exactly one of `schemas`, `tables` and
+ * `allTables` is given.
+ */
+export interface Selection {
+  /** Every table of these schemas, also those created later. Names are literal and case-sensitive. */
   readonly schemas?: readonly string[];
+  /** Exactly these tables, as `schema.table`; see {@link parseTableName}. */
   readonly tables?: readonly string[];
+  /** Every table of the database, also those created later. */
   readonly allTables?: true;
+  /** Tables to leave out, as `schema.table`. A partitioned table takes its partitions with it. Default: none. */
   readonly excludeTables?: readonly string[];
 }
 
-/** What a {@link Wanted} means in one database. */
-export interface Selection {
+/** What a {@link Selection} comes to in one database. */
+export interface SelectedTables {
   /**
-   * The tracked tables, by name: ordinary tables, partitioned tables and all their partitions wherever those live.
-   * Without extension members, unlogged tables, the module's own, and the excluded.
+   * The tracked tables, ordered by name: ordinary tables, partitioned tables and all their partitions, in whatever
+   * schema those are. Extension members, unlogged tables, the module's own tables and excluded tables are not among
+   * them.
    */
   readonly tables: readonly TableFacts[];
   /** Names in the inputs that cannot be honoured. */
   readonly rejected: readonly Rejected[];
   /** Excluded names that no table has. */
   readonly missingExclusions: readonly string[];
-  /** Tables of selected schemas that cannot be tracked; nobody asked for them by name. */
+  /** Tables of selected schemas that cannot be tracked, and that the inputs do not name. */
   readonly leftOut: readonly LeftOut[];
 }
 
+/** A name that cannot be honoured. The three texts read as sentences one after the other. */
 export interface Rejected {
-  /** As the user wrote it. */
+  /** The name as the user wrote it. */
   readonly subject: string;
   readonly message: string;
   readonly remedy: string;
 }
 
+/** A table that is not tracked although its schema is selected. */
 export interface LeftOut {
   readonly table: TableFacts;
   readonly because: "unlogged" | "extension member";
 }
 
-/** Applies the selection to the tables there are. Throws a {@link UserError} for text that is not a table name. */
-export function select(catalog: Catalog, wanted: Wanted): Selection {
+/** Applies the selection to the tables of the database. Whatever cannot be honoured is in the result. */
+export function select(catalog: Catalog, selection: Selection): SelectedTables {
   const own = ownSchemas(catalog);
   const index = new Map(catalog.tables.map((table) => [key(table), table]));
   const rejected: Rejected[] = [];
   const missingExclusions: string[] = [];
 
   const excluded = new Set<number>();
-  for (const text of wanted.excludeTables ?? []) {
+  for (const text of selection.excludeTables ?? []) {
     const name = parse(text, rejected);
     if (name === undefined) continue;
     const table = index.get(key(name));
@@ -55,7 +65,7 @@ export function select(catalog: Catalog, wanted: Wanted): Selection {
     else missingExclusions.push(text);
   }
 
-  const asked = askedTables(catalog, wanted, index, own, rejected);
+  const asked = askedTables(catalog, selection, index, own, rejected);
   const askedOids = new Set(asked.map((table) => table.oid));
   const belongs = (table: TableFacts): boolean =>
     askedOids.has(table.oid) || table.ancestors.some((oid) => askedOids.has(oid));
@@ -74,21 +84,21 @@ export function select(catalog: Catalog, wanted: Wanted): Selection {
   return { tables: tables.sort(compareNames), rejected, missingExclusions, leftOut };
 }
 
-/** Whether the selection names schemas (or everything), so that tables created later belong to it. */
-export function takesNewTables(wanted: Wanted): boolean {
-  return wanted.tables === undefined;
+/** Whether tables created later belong to the selection: it names schemas or everything, and not its tables. */
+export function takesNewTables(selection: Pick<Selection, "tables">): boolean {
+  return selection.tables === undefined;
 }
 
 function askedTables(
   catalog: Catalog,
-  wanted: Wanted,
+  selection: Selection,
   index: ReadonlyMap<string, TableFacts>,
   own: ReadonlySet<string>,
   rejected: Rejected[],
 ): readonly TableFacts[] {
-  if (wanted.tables !== undefined) {
+  if (selection.tables !== undefined) {
     const asked: TableFacts[] = [];
-    for (const text of wanted.tables) {
+    for (const text of selection.tables) {
       const name = parse(text, rejected);
       if (name === undefined) continue;
       const table = index.get(key(name));
@@ -99,12 +109,12 @@ function askedTables(
     }
     return asked;
   }
-  if (wanted.schemas === undefined) return catalog.tables;
-  for (const schema of wanted.schemas) {
+  if (selection.schemas === undefined) return catalog.tables;
+  for (const schema of selection.schemas) {
     if (!catalog.schemas.some(({ name }) => name === schema)) rejected.push(unknownSchema(catalog, schema));
     else if (own.has(schema)) rejected.push(ownSchema(schema));
   }
-  const schemas = new Set(wanted.schemas);
+  const schemas = new Set(selection.schemas);
   return catalog.tables.filter(({ schema }) => schemas.has(schema));
 }
 
@@ -134,7 +144,7 @@ function unsuitable(text: string, table: TableFacts, own: ReadonlySet<string>): 
   if (table.persistence !== "permanent")
     return {
       subject: text,
-      message: `is ${table.persistence}: its changes are not in the write-ahead log, so nobody can capture them.`,
+      message: `is ${table.persistence}: its changes are not in the write-ahead log, so no consumer can capture them.`,
       remedy: `Take it out of tables, or run ALTER TABLE ${text} SET LOGGED.`,
     };
   return undefined;
@@ -183,24 +193,27 @@ function unknownTable(catalog: Catalog, text: string, name: TableName, own: Read
   };
 }
 
-/** The table that was probably meant: the same name in another case, else the same name in another schema. */
-function suggest(catalog: Catalog, wanted: TableName): TableName | undefined {
+/** The table that was probably meant: the same name in another case, otherwise the same name in another schema. */
+function suggest(catalog: Catalog, written: TableName): TableName | undefined {
   const alike = [...catalog.tables, ...catalog.otherRelations].filter(
-    ({ name }) => name.toLowerCase() === wanted.name.toLowerCase(),
+    ({ name }) => name.toLowerCase() === written.name.toLowerCase(),
   );
   return (
-    alike.find((name) => sameButCase(name, wanted)) ??
-    alike.find(({ name }) => name === wanted.name) ??
+    alike.find((name) => sameButCase(name, written)) ??
+    alike.find(({ name }) => name === written.name) ??
     alike[0]
   );
 }
 
-/** An exclusion with a slip in its case would track a table against the user's will; a table that is gone would not. */
-function sameButCase(found: TableName | undefined, wanted: TableName): boolean {
-  return found !== undefined && key(found).toLowerCase() === key(wanted).toLowerCase();
+/**
+ * Whether two names differ in nothing but upper and lower case. An exclusion that does is refused, as ignoring it would
+ * track a table that the user wants left out.
+ */
+function sameButCase(found: TableName | undefined, written: TableName): boolean {
+  return found !== undefined && key(found).toLowerCase() === key(written).toLowerCase();
 }
 
-/** A publication of a partitioned table carries all its partitions: one of them cannot be kept out. */
+/** The problems of excluded partitions: the publication of a partitioned table publishes every one of its partitions. */
 function excludedPartitions(
   catalog: Catalog,
   excluded: ReadonlySet<number>,

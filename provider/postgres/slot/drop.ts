@@ -4,8 +4,10 @@ import { explainConnections } from "../role/consumer";
 import { quoteLiteral } from "../sql/quote";
 
 /**
- * Drops the slot. A consumer that holds it is disconnected, if it is the given role's: again and again for at most
- * 10 s where it reconnects. Gone is fine.
+ * Drops the slot, if it still exists. A consumer of the given role that holds the slot is disconnected. If the consumer
+ * connects again, this is repeated for at most 10 s.
+ *
+ * @throws UserError if the consumer cannot be made to go
  */
 export async function dropSlot(session: Session, slot: string, role: string): Promise<void> {
   await explainConnections(

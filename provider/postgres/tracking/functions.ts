@@ -3,7 +3,7 @@ import { IN_BLOCK_SQL } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
 import { isMarkSql } from "../ownership/mark";
 import { parseTableName } from "../catalog/tableNames";
-import { type Wanted } from "../selection/selection";
+import { type Selection } from "../selection/selection";
 import { judgeSql } from "../sql/judge";
 import { ownNames } from "../ownership/ownNames";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
@@ -14,7 +14,7 @@ import { ownSchemas } from "../ownership/ownObjects";
  * Sets the identity of new tables. A table whose generated columns rule a full identity out is left alone. One that got
  * such a column while it was tracked would refuse every UPDATE from then on: it goes back to its key.
  */
-export function identityFunction(catalog: Catalog, wanted: Wanted, publication: string): string[] {
+export function identityFunction(catalog: Catalog, wanted: Selection, publication: string): string[] {
   const { schema } = ownNames(publication);
   return triggerFunction(
     schema,
@@ -58,7 +58,7 @@ END`,
  * Records what the identity was and adds the table to the publication, now that its identity is full. What the other
  * function says about the time before is trusted as far as the table's owner is: it can only be wrong about their own.
  */
-export function publishFunction(catalog: Catalog, wanted: Wanted, publication: string): string[] {
+export function publishFunction(catalog: Catalog, wanted: Selection, publication: string): string[] {
   const { schema } = ownNames(publication);
   const busy = quoteLiteral(`${schema}.busy`);
   return triggerFunction(
@@ -164,7 +164,7 @@ function withAncestors(table: string): string {
  * The tracked tables of the current command as `c`, with their schemas as `n`: those it names, and partitions below
  * them, for ATTACH PARTITION names only the parent. Read from pg_inherits, which takes no locks.
  */
-function tablesOfCommand(catalog: Catalog, wanted: Wanted, schema: string): string {
+function tablesOfCommand(catalog: Catalog, wanted: Selection, schema: string): string {
   const named = (names: readonly string[]): string =>
     names.length === 0
       ? "false"

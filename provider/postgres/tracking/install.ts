@@ -3,7 +3,7 @@ import { UserError } from "../../contract/errors";
 import { runTogether, waitForOlderWriters } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
 import { formatMark, parseMark, type Mark } from "../ownership/mark";
-import type { Wanted } from "../selection/selection";
+import type { Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 import { identityFunction, publishFunction } from "./functions";
@@ -28,7 +28,7 @@ import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 export async function installTracking(
   session: Session,
   catalog: Catalog,
-  wanted: Wanted,
+  wanted: Selection,
   publication: string,
   mark: Mark,
 ): Promise<boolean> {

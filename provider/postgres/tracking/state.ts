@@ -2,6 +2,29 @@ import type { Catalog } from "../../contract/catalog";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
 import { membersOf } from "../catalog/tableRules";
+import { takesNewTables } from "../selection/selection";
+
+/**
+ * How tables that are created later come to be tracked:
+ * - `event trigger`: at once, from their first row;
+ * - `next up`: by the next run of `pulumi up`;
+ * - `not tracked`: never, as the selection names its tables one by one.
+ */
+export type NewTables = "event trigger" | "next up" | "not tracked";
+
+/**
+ * How new tables come to be tracked by the trail of this publication, as the catalog is now. Event triggers count only
+ * with `trackNewTables: true`; otherwise they are leftovers.
+ */
+export function newTablesMode(
+  catalog: Catalog,
+  publication: string,
+  selection: { readonly tables?: readonly string[] },
+  trackNewTables: boolean,
+): NewTables {
+  if (trackNewTables && tracksNewTables(catalog, publication)) return "event trigger";
+  return takesNewTables(selection) ? "next up" : "not tracked";
+}
 
 /** Whether both event triggers are there and fire. */
 export function tracksNewTables(catalog: Catalog, publication: string): boolean {

@@ -81,7 +81,7 @@ async function readable(role: string): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-describe("with a role of our own", () => {
+describe("with a role that this module made", () => {
   beforeAll(async () => {
     const run = newProcess();
     await replicationRole.create(
@@ -90,7 +90,7 @@ describe("with a role of our own", () => {
     );
   });
 
-  test("exactly the selection becomes readable, with its future tables, and nothing is left after destroy", async () => {
+  test("makes the selection and its future tables readable, and leaves nothing after destroy", async () => {
     const before = await privileges();
     const run = newProcess();
     const state = await make(inputs({ schemas: ["shop"], excludeTables: ["shop.secret"] }), run);
@@ -112,7 +112,7 @@ describe("with a role of our own", () => {
     expect(await privileges()).toEqual(before);
   });
 
-  test("a lost grant is drift, and only that one is given again", async () => {
+  test("shows a lost grant as drift, and grants only that one again", async () => {
     const state = await make(inputs({ tables: ["shop.items", 'public."Mixed ""case"" ☂"'] }));
     expect(await readable("bemi")).toEqual(['"Mixed ""case"" ☂"', "shop.items"]);
     await runSql(db.ownerUri, "REVOKE SELECT ON shop.items FROM bemi");
@@ -135,7 +135,7 @@ describe("with a role of our own", () => {
     );
   }
 
-  test("what leaves the selection is revoked, what stays is not touched", async () => {
+  test("revokes what leaves the selection, and nothing else", async () => {
     const before = await privileges();
     const state = await make(inputs({ schemas: ["shop", "public"] }));
     const narrowed = inputs({ schemas: ["public"] });
@@ -146,7 +146,7 @@ describe("with a role of our own", () => {
     expect(await privileges()).toEqual(before);
   });
 
-  test("all tables: by default privileges of the whole database", async () => {
+  test("covers new schemas with allTables, by default privileges of the whole database", async () => {
     const before = await privileges();
     const state = await make(inputs({ allTables: true }));
     await runSql(db.ownerUri, "CREATE SCHEMA fresh; CREATE TABLE fresh.t (id int)");
@@ -156,7 +156,7 @@ describe("with a role of our own", () => {
     expect(await privileges()).toEqual(before);
   });
 
-  test("names that cannot be honoured are refused before anything is granted", async () => {
+  test("refuses names that cannot be honoured before it grants anything", async () => {
     const before = await privileges();
     const wanted = inputs({ tables: ["shop.items", "shop.Orders", "shop.seen", "shop.cache", "nodot"] });
     await expect(make(wanted)).rejects.toThrow(
@@ -165,7 +165,7 @@ describe("with a role of our own", () => {
     expect(await privileges()).toEqual(before);
   });
 
-  test("a thousand tables take as many statements as one", async () => {
+  test("takes as many statements for a thousand tables as for one", async () => {
     await runSql(
       db.ownerUri,
       `CREATE SCHEMA many; DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE many.t%s (id int)', i); END LOOP; END $$`,
@@ -194,7 +194,7 @@ describe("with a role of our own", () => {
   });
 });
 
-describe("with a role that was there before", () => {
+describe("with a role that existed before", () => {
   const wanted = () => inputs({ role: "keeper", schemas: ["shop"] });
 
   beforeAll(async () => {
@@ -205,7 +205,7 @@ describe("with a role that was there before", () => {
     );
   });
 
-  test("it keeps what it had, and loses the rest", async () => {
+  test("leaves the role exactly what it had", async () => {
     const before = await privileges();
     const state = await make(wanted());
     expect(await readable("keeper")).toContain("shop.parts");
@@ -216,7 +216,7 @@ describe("with a role that was there before", () => {
     expect(await readable("keeper")).toEqual(["shop.items"]);
   });
 
-  test("also when the create was killed after its grants, and repeated", async () => {
+  test("leaves the role exactly what it had after a create that was killed and repeated", async () => {
     const before = await privileges();
     await make(wanted());
     const state = await make(wanted());
@@ -225,7 +225,7 @@ describe("with a role that was there before", () => {
     expect(await privileges()).toEqual(before);
   });
 
-  test("also on a copy of the branch, which comes with the record and the grants of its origin", async () => {
+  test("leaves the role exactly what it had on a copied branch, which has its origin's record", async () => {
     const origin = await make(wanted());
     const held = await privileges();
     const copy = { branchId: "br-other-lake-123456" };
@@ -243,7 +243,7 @@ describe("with a role that was there before", () => {
     await readAccess.delete(origin, newProcess());
   });
 
-  test("a role that needs nothing gets nothing, not even a record", async () => {
+  test("grants nothing to a role that can read everything, and makes no record", async () => {
     await runSql(db.superuserUri, "GRANT pg_read_all_data TO other");
     const before = await privileges();
     const state = await make(inputs({ role: "other", schemas: ["shop"] }));
@@ -254,7 +254,7 @@ describe("with a role that was there before", () => {
   });
 });
 
-test("a role that is gone: nothing to read or to revoke", async () => {
+test("treats a role that is gone as gone, and refuses to grant it anything", async () => {
   await runSql(db.ownerUri, "CREATE ROLE brief");
   const state = await make(inputs({ role: "brief", tables: ["public.orders"] }));
   await runSql(

@@ -2,8 +2,10 @@ import { UserError } from "../../../provider/contract/errors";
 import { describeFindings, preflight, serverFindings } from "../../../provider/postgres/selection/findings";
 import type { Catalog } from "../../../provider/contract/catalog";
 import type { PreflightInputs } from "../../../provider/contract/inputs";
-import { formatMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import { readinessFindings } from "../../../provider/postgres/readiness/findings";
+import { check } from "../../../provider/postgres/readiness/readiness";
 import { select } from "../../../provider/postgres/selection/selection";
 import {
   bestIdentity,
@@ -13,6 +15,7 @@ import {
 } from "../../../provider/postgres/catalog/tableRules";
 import { obstacles } from "../../../provider/postgres/readiness/preflight";
 import { catalogOf, listed, publication, role, table } from "../../support/catalog";
+import { TARGET } from "../../support/session";
 
 const plan: PreflightInputs = {
   role: "bemi",
@@ -91,7 +94,7 @@ test("a publication publishes what it lists, its schemas, partitions of those, o
   expect(publishes(publication("p", { allTables: true }), other, byOid)).toBe(true);
 });
 
-test("the server: too old, in recovery, nothing free", () => {
+test("finds a server that is too old, in recovery, or without free slots and senders", () => {
   const { server } = catalogOf();
   const slots = Array.from({ length: 10 }, (_, index) => slot(`s${index}`));
   const catalog = catalogOf({
@@ -104,11 +107,11 @@ test("the server: too old, in recovery, nothing free", () => {
     expect.stringContaining("no free replication slot") as string,
     expect.stringContaining("no free WAL sender") as string,
   ]);
-  const ours = catalogOf({
+  const taken = catalogOf({
     server: { ...server, senders: 10 },
     slots: [...slots.slice(1), slot("bemi", true)],
   });
-  expect(serverFindings(ours, "bemi")).toEqual([]);
+  expect(serverFindings(taken, "bemi")).toEqual([]);
 });
 
 function slot(name: string, active = false) {
@@ -123,7 +126,7 @@ function slot(name: string, active = false) {
   };
 }
 
-test("preflight lists everything that blocks at once, tables with the same problem in one line", () => {
+test("lists everything that blocks at once, tables with the same problem in one line", () => {
   const tables = [
     ...Array.from({ length: 12 }, (_, index) =>
       table(`public.t${String(index + 10)}`, { owner: "boss", mayAlter: false }),
@@ -156,7 +159,7 @@ describe("the preflight", () => {
     expect(lines(catalogOf({ tables: [table("public.orders", { hasPrimaryKey: false })] }))).toEqual([]);
   });
 
-  test("blocks on a table that cannot be published where it is named; in a schema it is left out", () => {
+  test("refuses a table that cannot be published if it is named, and skips it in a schema", () => {
     const bare = table("public.bare", { hasPrimaryKey: false, listedIn: listed("theirs", true) });
     const catalog = catalogOf({ tables: [bare], publications: [publication("theirs")] });
     expect(lines(catalog)).toEqual([]);
@@ -165,7 +168,7 @@ describe("the preflight", () => {
     ]);
   });
 
-  test("lists everything at once: server, role, publication, names", () => {
+  test("lists the problems of server, role, publication and names at once", () => {
     const catalog = catalogOf({
       version: 150018,
       publications: [publication("bemi")],
@@ -174,24 +177,24 @@ describe("the preflight", () => {
     expect(lines(catalog, { tables: ["public.nowhere"] })).toEqual([
       expect.stringMatching(/^The server has no free replication slot/) as string,
       expect.stringMatching(
-        /^Role "bemi" cannot be made in SQL: before PostgreSQL 16.*createdBy to "api"/,
+        /^Role "bemi" cannot be made in SQL: before PostgreSQL 16.*createdBy: "api"/,
       ) as string,
       expect.stringMatching(/^Publication "bemi" exists already and was not made by this module/) as string,
       expect.stringMatching(/^public.nowhere is not a table of this database/) as string,
     ]);
   });
 
-  test("takes what this stack has made for its own, and what exists where it is to be adopted", () => {
-    const ours = (managedBy: string) => formatMark(made(managedBy));
-    const mine = catalogOf({
-      roles: [role("bemi", { comment: ours(plan.roleManagedBy) })],
-      publications: [publication("bemi", { comment: ours(plan.publicationManagedBy) })],
+  test("accepts what this stack has made, and with adopt what others have made", () => {
+    const marked = (managedBy: string) => encodeMark(made(managedBy));
+    const ownObjects = catalogOf({
+      roles: [role("bemi", { comment: marked(plan.roleManagedBy) })],
+      publications: [publication("bemi", { comment: marked(plan.publicationManagedBy) })],
     });
-    expect(lines(mine)).toEqual([]);
-    const theirs = catalogOf({ roles: [role("bemi")], publications: [publication("bemi")] });
-    expect(lines(theirs)).toHaveLength(2);
-    expect(lines(theirs, { adopt: true })).toEqual([]);
-    expect(lines(theirs, { roleCreatedBy: "api" })).toHaveLength(1);
+    expect(lines(ownObjects)).toEqual([]);
+    const foreign = catalogOf({ roles: [role("bemi")], publications: [publication("bemi")] });
+    expect(lines(foreign)).toHaveLength(2);
+    expect(lines(foreign, { adopt: true })).toEqual([]);
+    expect(lines(foreign, { roleCreatedBy: "api" })).toHaveLength(1);
   });
 });
 
@@ -216,12 +219,12 @@ describe("readiness", () => {
     );
   }
 
-  test("has nothing to say when all is well", () => {
+  test("finds nothing when everything is as wanted", () => {
     expect(findings({})).toEqual([]);
   });
 
   const { server } = catalogOf();
-  test.each([
+  const problems: [Parameters<typeof catalogOf>[0], RegExp][] = [
     [{ server: { ...server, walLevel: "replica" } }, /^blocking: Logical replication is off/],
     [{ roles: [] }, /^blocking: Role bemi does not exist/],
     [
@@ -269,9 +272,55 @@ describe("readiness", () => {
       /^blocking: .*has FULL identity and is published with a column list.*fail/,
     ],
     [{ slots: [{ ...slot("bemi"), walStatus: "lost" }] }, /^degraded: Replication slot bemi is lost/],
-  ] as [Parameters<typeof catalogOf>[0], RegExp][])("%#: %s", (parts, text) => {
+  ];
+  test.each(problems.map(([parts, text]) => [text, parts] as const))("reports %s", (text, parts) => {
     const lines = findings(parts);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(text);
+  });
+
+  describe("of new tables", () => {
+    const session = {
+      target: {
+        projectId: TARGET.projectId,
+        branchId: "br-cool-sea-123456",
+        branchName: "main",
+        branchIsDefault: true,
+        endpointId: "ep-cool-sea-123456",
+        host: "localhost",
+        database: { name: "neondb", owner: "neondb_owner" },
+      },
+    };
+    const { identityTrigger, publishTrigger } = ownNames("bemi");
+    const eventTriggers = [identityTrigger, publishTrigger].map((name) => ({
+      name,
+      enabled: true,
+      owner: "neondb_owner",
+      comment: null,
+    }));
+    const seen = (trackNewTables: boolean, parts: Parameters<typeof catalogOf>[0] = {}) => {
+      const catalog = catalogOf({ roles: [role("bemi")], publications: [publication("bemi")], ...parts });
+      const { outputs } = check(session, catalog, { ...TARGET, ...trail, trackNewTables, after: [] });
+      return [outputs.newTables, outputs.degraded.length];
+    };
+
+    test("says by what they are tracked, and that event triggers are missing", () => {
+      expect(seen(true, { eventTriggers })).toEqual(["event trigger", 0]);
+      expect(seen(true)).toEqual(["next up", 1]);
+      const disabled = eventTriggers.map((trigger) => ({ ...trigger, enabled: false }));
+      expect(seen(true, { eventTriggers: disabled })).toEqual(["next up", 1]);
+    });
+
+    test("honours trackNewTables: false, also while event triggers are left over", () => {
+      expect(seen(false)).toEqual(["next up", 0]);
+      expect(seen(false, { eventTriggers })).toEqual(["next up", 0]);
+    });
+  });
+
+  test("names the argument of the component and the resource where logical replication is off", () => {
+    const catalog = catalogOf({ server: { ...server, walLevel: "replica" } });
+    expect(
+      describeFindings(readinessFindings(catalog, trail, select(catalog, trail)), "blocking")[0],
+    ).toMatch(/Turn it on with LogicalReplication \(logicalReplication: "enable" of BemiAuditTrail\)/);
   });
 });

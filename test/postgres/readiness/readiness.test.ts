@@ -108,13 +108,13 @@ async function cost(work: () => Promise<void>): Promise<{ logins: number; statem
   };
 }
 
-test("nothing there: one error names everything that is missing", async () => {
+test("names everything that is missing in one error", async () => {
   await expect(readiness.create(ready, newProcess())).rejects.toThrow(
     /database "neondb" is not ready:\n {2}- Role bemi does not exist[^]*\n {2}- Publication bemi does not exist/,
   );
 });
 
-test("after up it is ready, and says what it saw", async () => {
+test("is ready after an up, and outputs what it verified", async () => {
   await up();
   const outputs = await readiness.create(ready, newProcess());
   expect(outputs).toMatchObject({
@@ -132,7 +132,7 @@ test("after up it is ready, and says what it saw", async () => {
   await down();
 });
 
-test("refresh without a change: no drift, one login, at most five statements, however many tables", async () => {
+test("refreshes with one login and at most five statements, whatever the number of tables", async () => {
   const refresh = () =>
     cost(async () => {
       const run = newProcess();
@@ -157,7 +157,7 @@ test("refresh without a change: no drift, one login, at most five statements, ho
   expect(many).toEqual(few);
 });
 
-test("what is no longer ready is drift, by name, and fails the next up", async () => {
+test("shows by name what is no longer ready, and fails the next up", async () => {
   await up();
   const state = { ...ready, ...(await readiness.create(ready, newProcess())) };
   await runSql(db.ownerUri, "ALTER TABLE orders REPLICA IDENTITY DEFAULT; ALTER ROLE bemi NOLOGIN");
@@ -177,7 +177,7 @@ test("what is no longer ready is drift, by name, and fails the next up", async (
   await down();
 });
 
-test("a new limit is drift too", async () => {
+test("shows a new limit as drift", async () => {
   await up();
   const state = { ...ready, ...(await readiness.create(ready, newProcess())) };
   await runSql(db.ownerUri, "ALTER ROLE bemi CONNECTION LIMIT 1");

@@ -19,17 +19,17 @@ describe.each([14, 15] as const)("PostgreSQL %i", (version) => {
 
   afterAll(() => db.close());
 
-  test("the owner cannot make the role: the error names the way out", async () => {
+  test("refuses to make the role and says to use ApiRole", async () => {
     await expect(replicationRole.create(inputs("bemi", false), run)).rejects.toThrow(
-      /before PostgreSQL 16 only a superuser.*role.createdBy to "api"/,
+      /before PostgreSQL 16 only a superuser.*Use ApiRole, or role.createdBy: "api" of BemiAuditTrail/,
     );
     expect(await runSql(db.superuserUri, "SELECT 1 FROM pg_roles WHERE rolname = 'bemi'")).toEqual([]);
   });
 
-  test("nor take one over", async () => {
+  test("refuses to take over a role and says to use ApiRole", async () => {
     await runSql(db.superuserUri, "CREATE ROLE given LOGIN REPLICATION");
     await expect(replicationRole.create(inputs("given", true), run)).rejects.toThrow(
-      /Role "given" cannot be changed by neondb_owner.*role.createdBy to "api"/,
+      /Role "given" cannot be changed by neondb_owner.*use ApiRole, or role.createdBy: "api" of BemiAuditTrail/,
     );
   });
 });

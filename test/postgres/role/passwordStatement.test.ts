@@ -70,7 +70,7 @@ describe.each([
   const recorded = (text: string) =>
     runSql(db.superuserUri, `SELECT FROM "Odd stats".pg_stat_statements WHERE strpos(query, $1) > 0`, [text]);
 
-  test("pg_stat_statements is made to forget a password, and nothing else", async () => {
+  test("removes a password from pg_stat_statements, and nothing else", async () => {
     await db.sql("SELECT 'a statement of the app'::text AS kept");
     // Somebody's function, which would be taken for the extension's if it were called like that of another version.
     await runSql(
@@ -89,7 +89,7 @@ describe.each([
     await trail.destroy();
   });
 
-  test.each(obstacles)("where it cannot be made to, a line says what to do: %s", async (obstacle) => {
+  test.each(obstacles)("logs what to do where it cannot remove the password: %s", async (obstacle) => {
     const database = obstacle === "elsewhere" ? await newDatabase(db) : TARGET.database;
     if (obstacle === "not allowed")
       await runSql(
@@ -109,7 +109,7 @@ describe.each([
     await trail.destroy();
   });
 
-  test.each(failures)("no password is told when the statement that sets it fails: %s", async (title) => {
+  test.each(failures)("tells no password when the statement that sets it fails: %s", async (title) => {
     const { password, settings, message } = FAILURES[title];
     await db.sql("CREATE ROLE bemi LOGIN PASSWORD 'of-before-2345'");
     const client = new Client({ connectionString: db.ownerUri });

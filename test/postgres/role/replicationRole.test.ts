@@ -3,7 +3,7 @@ import { Client } from "pg";
 import { UserError } from "../../../provider/contract/errors";
 import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
 import type { ReplicationRoleOutputs } from "../../../provider/contract/outputs";
-import { formatMark } from "../../../provider/postgres/ownership/mark";
+import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/session";
@@ -84,9 +84,9 @@ const EXACT = {
 
 const MARK = { ...TARGET, branchId: "br-cool-sea-123456", managedBy: "shop/dev/orders" };
 
-test("a new role has exactly its attributes, gets in, and is gone after destroy", async () => {
+test("makes a role with exactly its attributes, which can log in, and drops it on destroy", async () => {
   const state = await make(inputs("bemi"));
-  expect(await roleRow("bemi")).toMatchObject({ ...EXACT, mark: formatMark(MARK) });
+  expect(await roleRow("bemi")).toMatchObject({ ...EXACT, mark: encodeMark(MARK) });
   expect(state).toMatchObject({ username: "bemi", created: true, branchId: "br-cool-sea-123456" });
   expect(state.password.length).toBeGreaterThanOrEqual(24);
   expect(await gets(state)).toBe(true);
@@ -101,7 +101,7 @@ test("a new role has exactly its attributes, gets in, and is gone after destroy"
   expect(await replicationRole.read(state, newProcess())).toBeUndefined();
 });
 
-test("an interrupted create is continued with a new password", async () => {
+test("continues an interrupted create with a new password", async () => {
   const first = await make(inputs("again"));
   const second = await make(inputs("again"));
   expect(second.password).not.toBe(first.password);
@@ -109,7 +109,7 @@ test("an interrupted create is continued with a new password", async () => {
   await replicationRole.delete(second, newProcess());
 });
 
-test("a role of another resource, of a copied branch or of nobody is not taken without adopt", async () => {
+test("refuses a role that it did not make on this branch and says to set adopt", async () => {
   await make(inputs("shared"));
   const elsewhere = inputs("shared", { managedBy: "shop/prod/orders" });
   await expect(replicationRole.create(elsewhere, newProcess())).rejects.toThrow(
@@ -122,7 +122,7 @@ test("a role of another resource, of a copied branch or of nobody is not taken w
   expect(await roleRow("foreigner")).toMatchObject({ mark: null });
 });
 
-test("an adopted role keeps all but its password and survives destroy", async () => {
+test("leaves an adopted role all but its password, also on destroy", async () => {
   await runSql(db.ownerUri, "CREATE ROLE given LOGIN REPLICATION CREATEDB");
   const before = await roleRow("given");
   const state = await make(inputs("given", { adopt: true }));
@@ -133,7 +133,7 @@ test("an adopted role keeps all but its password and survives destroy", async ()
   expect(await roleRow("given")).toEqual(before);
 });
 
-test("rights of an adopted role that a killed destroy has left us are drift, and given back by up", async () => {
+test("ends the membership that a killed destroy has left, and shows it as drift before", async () => {
   await runSql(db.ownerUri, "CREATE ROLE lent LOGIN REPLICATION");
   const state = await make(inputs("lent", { adopt: true }));
   const before = await roleRow("lent");
@@ -143,7 +143,7 @@ test("rights of an adopted role that a killed destroy has left us are drift, and
   expect(await roleRow("lent")).toEqual(before);
 });
 
-test("a role that cannot do the work, or that another role made, is not adopted", async () => {
+test("refuses to adopt a role that cannot replicate, or that another role made", async () => {
   await runSql(db.ownerUri, "CREATE ROLE weak LOGIN");
   await expect(replicationRole.create(inputs("weak", { adopt: true }), newProcess())).rejects.toThrow(
     /lacks REPLICATION/,
@@ -154,7 +154,7 @@ test("a role that cannot do the work, or that another role made, is not adopted"
   );
 });
 
-test("drift is named and only what differs is repaired", async () => {
+test("names drift and repairs only what differs", async () => {
   const state = await make(inputs("drifter"));
   await runSql(
     db.superuserUri,
@@ -174,7 +174,7 @@ test("drift is named and only what differs is repaired", async () => {
   await replicationRole.delete(state, newProcess());
 });
 
-test("a wrong password is found by a login and replaced; passwordVersion replaces a right one", async () => {
+test("replaces a password that a login refuses, and a right one with passwordVersion", async () => {
   const state = await make(inputs("locked"));
   await runSql(db.ownerUri, "ALTER ROLE locked PASSWORD 'changed-behind-its-back-1'");
   expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("password");
@@ -189,7 +189,7 @@ test("a wrong password is found by a login and replaced; passwordVersion replace
   await replicationRole.delete({ ...state, ...rotated }, newProcess());
 });
 
-test("a role that disappeared is made again by update", async () => {
+test("makes a role again that somebody dropped", async () => {
   const state = await make(inputs("lost"));
   await runSql(db.ownerUri, "DROP ROLE lost");
   const made = await replicationRole.update(state, state, newProcess());
@@ -198,7 +198,7 @@ test("a role that disappeared is made again by update", async () => {
   await replicationRole.delete({ ...state, ...made }, newProcess());
 });
 
-test("destroy ends connections, revokes privileges in every database and leaves no membership", async () => {
+test("ends connections and revokes privileges in every database on destroy", async () => {
   const state = await make(inputs("busy"));
   await runSql(db.ownerUri, "CREATE DATABASE second");
   const second = db.ownerUri.replace("/neondb?", "/second?");
@@ -224,7 +224,7 @@ test("destroy ends connections, revokes privileges in every database and leaves 
   await runSql(db.superuserUri, "DROP DATABASE second");
 });
 
-test("destroy refuses to take along what the role owns, and continues once it is gone", async () => {
+test("refuses to drop a role that owns objects, and continues once those are gone", async () => {
   const state = await make(inputs("owner"));
   await runSql(db.superuserUri, "CREATE TABLE theirs (id int); ALTER TABLE theirs OWNER TO owner");
   await expect(replicationRole.delete(state, newProcess())).rejects.toThrow(
@@ -236,7 +236,7 @@ test("destroy refuses to take along what the role owns, and continues once it is
   expect(await roleRow("owner")).toBeUndefined();
 });
 
-test("grants by owners out of reach are named", async () => {
+test("names privileges that owners out of reach granted", async () => {
   const state = await make(inputs("granted"));
   await runSql(db.superuserUri, "CREATE TABLE admins (id int); GRANT SELECT ON admins TO granted");
   await expect(replicationRole.delete(state, newProcess())).rejects.toThrow(/1 object in database "neondb"/);
@@ -244,7 +244,7 @@ test("grants by owners out of reach are named", async () => {
   await replicationRole.delete(state, newProcess());
 });
 
-test("no password in the server's log, nor in the error of a statement that fails with one in it", async () => {
+test("keeps passwords out of the server's log and out of errors", async () => {
   const state = await make(inputs("hidden"));
   await runSql(db.superuserUri, "CREATE ROLE untouchable LOGIN REPLICATION");
   const error: unknown = await replicationRole
@@ -259,7 +259,7 @@ test("no password in the server's log, nor in the error of a statement that fail
   await replicationRole.delete(state, newProcess());
 });
 
-test("the role logs in once per create and once per refresh", async () => {
+test("logs in as the role once per create and once per refresh", async () => {
   const logins = () =>
     readFileSync(db.serverLog, "utf8")
       .split("\n")

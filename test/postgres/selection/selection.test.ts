@@ -1,15 +1,17 @@
+import fc from "fast-check";
 import type { Catalog } from "../../../provider/contract/catalog";
-import { formatMark } from "../../../provider/postgres/ownership/mark";
+import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
-import { select, type Wanted } from "../../../provider/postgres/selection/selection";
+import { select, type Selection } from "../../../provider/postgres/selection/selection";
 import { catalogOf, table } from "../../support/catalog";
+import { respelled, SCHEMAS, selections, tables } from "./selections";
 
-function selected(catalog: Catalog, wanted: Wanted): string[] {
-  return select(catalog, wanted).tables.map(formatTableName);
+function selected(catalog: Catalog, selection: Selection): string[] {
+  return select(catalog, selection).tables.map(formatTableName);
 }
 
-function rejected(catalog: Catalog, wanted: Wanted): string[] {
-  return select(catalog, wanted).rejected.map(
+function rejected(catalog: Catalog, selection: Selection): string[] {
+  return select(catalog, selection).rejected.map(
     ({ subject, message, remedy }) => `${subject} ${message} ${remedy}`,
   );
 }
@@ -33,12 +35,12 @@ const catalog = catalogOf({
       oid: 9,
       name: "_bemi",
       owner: "neondb_owner",
-      comment: formatMark({ projectId: "p", branchId: "br-1", database: "d", managedBy: "m" }),
+      comment: encodeMark({ projectId: "p", branchId: "br-1", database: "d", managedBy: "m" }),
     },
   ],
 });
 
-test("schemas, tables, all tables", () => {
+test("selects schemas, single tables or all tables, never its own", () => {
   expect(selected(catalog, { schemas: ["public"] })).toEqual(["public.Users", "public.orders"]);
   expect(selected(catalog, { tables: ["shop.items", "public.Users"] })).toEqual([
     "public.Users",
@@ -47,7 +49,7 @@ test("schemas, tables, all tables", () => {
   expect(selected(catalog, { allTables: true })).toEqual(["public.Users", "public.orders", "shop.items"]);
 });
 
-test("what cannot be tracked is left out of a schema, and said", () => {
+test("leaves out of a schema what cannot be tracked, and names it", () => {
   const { leftOut, rejected: none } = select(catalog, { schemas: ["public", "shop"] });
   expect(leftOut.map((entry) => [formatTableName(entry.table), entry.because])).toEqual([
     ["shop.cache", "unlogged"],
@@ -56,7 +58,7 @@ test("what cannot be tracked is left out of a schema, and said", () => {
   expect(none).toEqual([]);
 });
 
-test("a partitioned table brings its partitions, wherever they are, and takes them out with it", () => {
+test("takes partitions with their partitioned table, in whatever schema they are", () => {
   const root = table("public.events", { partitioned: true });
   const middle = table("shop.events_2026", { partitioned: true, ancestors: [root.oid] });
   const leaf = table("shop.events_2026_01", { ancestors: [middle.oid, root.oid] });
@@ -84,15 +86,82 @@ test.each([
   [{ schemas: ["pg_catalog"] }, /schema of PostgreSQL itself/],
   [{ schemas: ["_bemi"] }, /own records/],
   [{ allTables: true, excludeTables: ["public.users"] }, /Did you mean public.Users\?/],
-] as [Wanted, RegExp][])("%j is refused with a way out", (wanted, text) => {
-  const lines = rejected(catalog, wanted);
+] as [Selection, RegExp][])("refuses %j and says what to do", (selection, text) => {
+  const lines = rejected(catalog, selection);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(text);
 });
 
-test("an exclusion whose table is gone does not stand in the way", () => {
+test("accepts an exclusion whose table does not exist, and reports it", () => {
   const found = select(catalog, { allTables: true, excludeTables: ["public.items", "public.orders"] });
   expect(found.rejected).toEqual([]);
   expect(found.missingExclusions).toEqual(["public.items"]);
   expect(found.tables.map(formatTableName)).toEqual(["public.Users", "shop.items"]);
+});
+
+describe("for any tables and any selection of them", () => {
+  const cases = tables.chain((all) =>
+    fc.record({
+      catalog: fc.constant(
+        catalogOf({
+          tables: all,
+          schemas: SCHEMAS.map((name, oid) => ({ oid, name, owner: "neondb_owner", comment: null })),
+        }),
+      ),
+      selection: selections(all),
+    }),
+  );
+
+  test("never selects an excluded table or a partition of one, unless it refuses the exclusion", () => {
+    fc.assert(
+      fc.property(cases, ({ catalog: any, selection }) => {
+        const { tables: found, rejected: refused } = select(any, selection);
+        const excluded = any.tables.filter((each) =>
+          selection.excludeTables?.includes(formatTableName(each)),
+        );
+        const oids = new Set(excluded.map(({ oid }) => oid));
+        for (const { oid, ancestors } of found) {
+          expect(oids).not.toContain(oid);
+          expect(ancestors.some((above) => oids.has(above))).toBe(false);
+        }
+        // What is published with its parent all the same must be refused, never ignored.
+        const selectedOids = new Set(found.map(({ oid }) => oid));
+        const carried = excluded.filter(({ ancestors }) => ancestors.some((oid) => selectedOids.has(oid)));
+        expect(refused.filter(({ message }) => message.includes("cannot be excluded"))).toHaveLength(
+          carried.length,
+        );
+      }),
+    );
+  });
+
+  test("does not depend on the order and the quoting of names", () => {
+    fc.assert(
+      fc.property(
+        cases.chain((each) => respelled(each.selection).map((again) => ({ ...each, again }))),
+        ({ catalog: any, selection, again }) => {
+          const first = select(any, selection);
+          const second = select(any, again);
+          expect(second.tables).toEqual(first.tables);
+          expect(second.leftOut).toEqual(first.leftOut);
+          expect(second.rejected).toHaveLength(first.rejected.length);
+        },
+      ),
+    );
+  });
+
+  test("selects the same tables again when they are named one by one", () => {
+    fc.assert(
+      fc.property(cases, ({ catalog: any, selection }) => {
+        const once = select(any, selection).tables;
+        fc.pre(once.length > 0);
+        const again = select(any, {
+          ...selection,
+          schemas: undefined,
+          allTables: undefined,
+          tables: once.map(formatTableName),
+        });
+        expect(again.tables).toEqual(once);
+      }),
+    );
+  });
 });

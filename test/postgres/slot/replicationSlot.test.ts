@@ -112,7 +112,7 @@ async function streaming(): Promise<void> {
   while ((await slot())?.active !== true) await sleep(20);
 }
 
-test("it watches: not created yet, inactive, active", async () => {
+test("outputs whether the slot is not created yet, inactive or active", async () => {
   const outputs = await replicationSlot.create(inputs(), newProcess());
   expect(outputs.state).toBe("not created yet");
   const state = { ...inputs(), ...outputs };
@@ -123,7 +123,7 @@ test("it watches: not created yet, inactive, active", async () => {
   expect(await replicationSlot.read(state, newProcess())).toMatchObject({ outputs: { state: "active" } });
 });
 
-test("destroy stops a consumer that keeps reconnecting, for good, and drops its slot", async () => {
+test("stops a consumer that keeps reconnecting for good, and drops its slot", async () => {
   await makeSlot();
   consume("bemi", bemi.password);
   await streaming();
@@ -144,7 +144,7 @@ test("destroy stops a consumer that keeps reconnecting, for good, and drops its 
   expect(left?.n).toBe(0);
 });
 
-test("destroy ends a connection that does not hold the slot yet, and could make it anew", async () => {
+test("ends a connection that does not hold the slot yet and could make it again", async () => {
   await makeSlot();
   const uri = new URL(db.ownerUri);
   uri.username = "bemi";
@@ -158,7 +158,7 @@ test("destroy ends a connection that does not hold the slot yet, and could make 
   expect(await slot()).toBeUndefined();
 });
 
-test("only the slot goes, not the role: its login is drift, and up repairs it", async () => {
+test("leaves the role without login if only the slot goes, and the next up repairs it", async () => {
   await makeSlot();
   await replicationSlot.delete(inputs(), newProcess());
   const state = { ...ROLE, ...bemi };
@@ -168,7 +168,7 @@ test("only the slot goes, not the role: its login is drift, and up repairs it", 
   expect((await replicationRole.update(state, ROLE, newProcess())).password).toBe(bemi.password);
 });
 
-test("a slot that stays is named, with what it holds back", async () => {
+test("names a slot that stays, with the log that it holds back", async () => {
   await makeSlot();
   const run = newProcess();
   await replicationSlot.delete(inputs({ dropOnDestroy: false }), run);
@@ -176,7 +176,7 @@ test("a slot that stays is named, with what it holds back", async () => {
   expect(run.lines.join()).toMatch(/slot bemi stays.*holds back.*pg_drop_replication_slot\('bemi'\)/);
 });
 
-test("a slot that another role uses, or of another database, is left alone", async () => {
+test("leaves a slot alone that another role uses", async () => {
   await makeSlot();
   const owner = new URL(db.ownerUri);
   consume(owner.username, owner.password);
@@ -187,7 +187,7 @@ test("a slot that another role uses, or of another database, is left alone", asy
   expect(run.lines.join()).toMatch(/role neondb_owner uses it, not bemi/);
 });
 
-test("an adopted role's consumer is disconnected, the role stays as it is", async () => {
+test("disconnects the consumer of an adopted role, and leaves the role as it is", async () => {
   await runSql(db.ownerUri, "CREATE ROLE theirs LOGIN REPLICATION PASSWORD 'theirs-password-1'");
   await makeSlot();
   consume("theirs", "theirs-password-1");

@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import type { Catalog, RoleFacts } from "../../../provider/contract/catalog";
+import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
+import { encodeMark } from "../../../provider/postgres/ownership/mark";
+import {
+  obstacleToCreate,
+  planRemoval,
+  planRole,
+  type RoleState,
+  type RoleStep,
+} from "../../../provider/postgres/role/plan";
+import { roleMark } from "../../../provider/postgres/role/roleMark";
+import { READ_ONLY } from "../../../provider/postgres/role/statement";
+import { catalogOf, role } from "../../support/catalog";
+import { TARGET } from "../../support/session";
+
+const target = { projectId: TARGET.projectId, branchId: "br-cool-sea-123456" };
+const context = { target, leftMembership: false };
+const inputs: ReplicationRoleInputs = { ...TARGET, name: "bemi", adopt: false, managedBy: "shop/dev/orders" };
+const comment = encodeMark(roleMark(target, inputs));
+const state: RoleState = { ...inputs, created: true, password: "in-the-state-2345" };
+
+function made(facts: Partial<RoleFacts> = {}): Catalog {
+  return catalogOf({ roles: [role("bemi", { comment, ...facts })] });
+}
+
+describe("the plan of an up", () => {
+  test("makes a role that does not exist", () => {
+    const steps: RoleStep[] = [{ step: "create role", role: "bemi", mark: comment }];
+    expect(planRole(catalogOf(), inputs, undefined, context)).toEqual(steps);
+    expect(planRole(catalogOf(), inputs, state, context)).toEqual(steps);
+  });
+
+  test("is empty where the role is as it should be", () => {
+    expect(planRole(made(), inputs, state, context)).toEqual([]);
+  });
+
+  test("sets a password where the state has none, or another version is asked for", () => {
+    const steps: RoleStep[] = [{ step: "set password", role: "bemi" }];
+    expect(planRole(made(), inputs, undefined, context)).toEqual(steps);
+    expect(planRole(made(), { ...inputs, passwordVersion: 2 }, state, context)).toEqual(steps);
+  });
+
+  test("restores what differs and nothing else, with a new password in the same step", () => {
+    const changed = made({ replication: false, createDb: true, settings: [], memberOf: ["team"] });
+    const settings = {
+      attributes: ["REPLICATION", "NOCREATEDB"],
+      readOnly: true,
+      connect: false,
+      leave: ["team"],
+    };
+    expect(planRole(changed, inputs, state, context)).toEqual([
+      { step: "alter role", role: "bemi", settings, newPassword: false },
+    ]);
+    expect(planRole(changed, { ...inputs, passwordVersion: 2 }, state, context)).toEqual([
+      { step: "alter role", role: "bemi", settings, newPassword: true },
+    ]);
+  });
+
+  test("marks the role again after a restore gave the branch a new id", () => {
+    const restored = { ...context, target: { ...target, branchId: "br-new-1" } };
+    expect(planRole(made(), inputs, state, restored)).toMatchObject([
+      { step: "alter role", settings: { mark: encodeMark(roleMark(restored.target, inputs)) } },
+    ]);
+    expect(() => planRole(made(), inputs, undefined, restored)).toThrow(/came with the branch/);
+  });
+
+  test("leaves an adopted role all it has, and ends a membership in it", () => {
+    const adopted = catalogOf({
+      roles: [role("bemi", { createDb: true, settings: [], memberOf: ["team"] })],
+    });
+    expect(planRole(adopted, { ...inputs, adopt: true }, undefined, context)).toEqual([
+      { step: "set password", role: "bemi" },
+    ]);
+    const left = { ...context, leftMembership: true };
+    expect(planRole(adopted, inputs, { ...state, created: false }, left)).toEqual([
+      { step: "revoke membership", role: "bemi" },
+    ]);
+  });
+
+  test("is empty once it has been applied, and never holds a password", () => {
+    const facts: fc.Arbitrary<Partial<RoleFacts>> = fc.record({
+      canLogin: fc.boolean(),
+      replication: fc.boolean(),
+      createDb: fc.boolean(),
+      createRole: fc.boolean(),
+      bypassRls: fc.boolean(),
+      settings: fc.subarray([READ_ONLY, "work_mem=8MB"]),
+      memberOf: fc.subarray(["team", "app"]),
+      mayConnect: fc.boolean(),
+      comment: fc.constantFrom(comment, encodeMark(roleMark({ ...target, branchId: "br-old-1" }, inputs))),
+    });
+    fc.assert(
+      fc.property(facts, fc.boolean(), (start, leftMembership) => {
+        const steps = planRole(made(start), inputs, state, { target, leftMembership });
+        expect(JSON.stringify(steps)).not.toContain(state.password);
+        const after = made(steps.reduce(applied, start));
+        expect(planRole(after, inputs, state, context)).toEqual([]);
+      }),
+    );
+  });
+});
+
+const OPTIONS: Record<string, Partial<RoleFacts>> = {
+  LOGIN: { canLogin: true },
+  REPLICATION: { replication: true },
+  NOSUPERUSER: { superuser: false },
+  NOCREATEDB: { createDb: false },
+  NOCREATEROLE: { createRole: false },
+  NOBYPASSRLS: { bypassRls: false },
+};
+
+/** The role after a step, as the catalog would show it. */
+function applied(facts: Partial<RoleFacts>, step: RoleStep): Partial<RoleFacts> {
+  if (step.step !== "alter role") return facts;
+  const { attributes, readOnly, connect, leave, mark } = step.settings;
+  const { settings = [], memberOf = [], mayConnect = true, comment: marked = null } = facts;
+  return {
+    ...attributes.reduce((before, option) => ({ ...before, ...OPTIONS[option] }), facts),
+    settings: readOnly ? [...settings, READ_ONLY] : settings,
+    memberOf: memberOf.filter((name) => !leave.includes(name)),
+    mayConnect: mayConnect || connect,
+    comment: mark ?? marked,
+  };
+}
+
+describe("the plan of a destroy", () => {
+  test("disables the login of a role that this resource made, and drops it", () => {
+    expect(planRemoval(made({ oid: 7 }), state, context)).toEqual([
+      { step: "disable login", role: "bemi" },
+      { step: "drop role", role: "bemi", oid: 7 },
+    ]);
+    expect(planRemoval(made({ oid: 7, canLogin: false }), state, context)).toEqual([
+      { step: "drop role", role: "bemi", oid: 7 },
+    ]);
+    expect(planRemoval(catalogOf(), state, context)).toEqual([]);
+  });
+
+  test("recognises the role in a session to another database, as its own is gone", () => {
+    const elsewhere = {
+      ...context,
+      target: { ...target, database: { name: "other", owner: "neondb_owner" } },
+    };
+    expect(planRemoval(made(), state, elsewhere)).toHaveLength(2);
+  });
+
+  test("keeps an adopted role and one of somebody else, and says why", () => {
+    expect(planRemoval(made(), { ...state, created: false }, { target, leftMembership: true })).toEqual([
+      { step: "revoke membership", role: "bemi" },
+      { step: "keep role", role: "bemi", because: "it existed before" },
+    ]);
+    expect(planRemoval(catalogOf({ roles: [role("bemi")] }), state, context)).toMatchObject([
+      { step: "keep role", because: expect.stringMatching(/does not carry this resource's mark/) as string },
+    ]);
+  });
+});
+
+test("names ApiRole where the server does not let the owner make the role", () => {
+  const { server } = catalogOf();
+  const weak = catalogOf({ server: { ...server, currentRoleMayReplicate: false } });
+  for (const catalog of [catalogOf({ version: 150018 }), weak])
+    expect(obstacleToCreate(catalog, "bemi")).toMatch(
+      /se ApiRole, or role\.createdBy: "api" of BemiAuditTrail/,
+    );
+  expect(obstacleToCreate(catalogOf(), "bemi")).toBeUndefined();
+});

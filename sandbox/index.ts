@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { loadSql, readSql } from "./load-sql";
+import { loadSql, readSql } from "./loadSql";
 import { startEmulator, type Emulator } from "./neon";
 import { createCompute } from "./postgres";
 import { repositoryFile } from "./repository";

@@ -1,7 +1,7 @@
 import type { Compute } from "../compute";
 import { createProject } from "./create";
 import { Faults } from "./faults";
-import { admitsAddress } from "./ip-allow";
+import { admitsAddress } from "./ipAllow";
 import { newKeys, type Keys } from "./keys";
 import { RequestLog } from "./log";
 import { newOrganizationId } from "./names";

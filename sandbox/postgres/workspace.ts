@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryFile } from "../repository";
 import { UserError } from "../errors";
-import { canRead, runAs, type RunAs } from "./run-as";
+import { canRead, runAs, type RunAs } from "./runAs";
 
 /**
  * The one temporary folder of a sandbox and the processes that work in it. A watchdog process ends the processes and

@@ -13,11 +13,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { createCompute } from "../../../sandbox/postgres";
-import type * as runAs from "../../../sandbox/postgres/run-as";
+import type * as runAs from "../../../sandbox/postgres/runAs";
 
 // In this process the server's user cannot reach node_modules; the other tests here use processes of their own.
-jest.mock("../../../sandbox/postgres/run-as", () => {
-  const actual = jest.requireActual<typeof runAs>("../../../sandbox/postgres/run-as");
+jest.mock("../../../sandbox/postgres/runAs", () => {
+  const actual = jest.requireActual<typeof runAs>("../../../sandbox/postgres/runAs");
   const canRead: typeof runAs.canRead = (path, user) =>
     !path.includes("node_modules") && actual.canRead(path, user);
   return { ...actual, canRead };

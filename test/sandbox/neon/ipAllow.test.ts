@@ -1,4 +1,4 @@
-import { admitsAddress, type IpRule } from "../../../sandbox/neon/ip-allow";
+import { admitsAddress, type IpRule } from "../../../sandbox/neon/ipAllow";
 
 const open: IpRule = { ips: [], protectedBranchesOnly: false, blockPublicConnections: false };
 

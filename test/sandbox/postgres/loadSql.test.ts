@@ -1,4 +1,4 @@
-import { loadSql, readSql, statementStarts } from "../../../sandbox/load-sql";
+import { loadSql, readSql, statementStarts } from "../../../sandbox/loadSql";
 import { repositoryFile } from "../../../sandbox/repository";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 

@@ -1,8 +1,8 @@
 import type { ApiRoleInputs, IpAllowInputs, LogicalReplicationInputs } from "../../provider/contract/inputs";
 import { apiRole } from "../../provider/neon";
-import type { Clock } from "../../provider/neon/clock";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
-import { logicalReplicationKind } from "../../provider/neon/logicalReplication";
+import type { Clock } from "../../provider/neon/api/clock";
+import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
+import { logicalReplicationKind } from "../../provider/neon/logicalReplication/logicalReplication";
 import { allowedIps, startBench, walLevel, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
 import { liveRun, refusal, Resource, type LiveRun } from "../support/run";

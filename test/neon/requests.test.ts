@@ -1,6 +1,6 @@
 import type { Kind } from "../../provider/contract/kind";
 import { apiRole, logicalReplication } from "../../provider/neon";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
+import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import type { RecordedTarget } from "../../provider/contract/target";
 import { startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";

@@ -1,5 +1,5 @@
 import { apiRole } from "../../provider/neon";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
+import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import { startConsumer, type ConsumerOptions } from "../../tools/start/consumer";
 import { query, startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { UserError } from "../../provider/contract/errors";
-import { createNeonApi } from "../../provider/neon/client";
+import { createNeonApi } from "../../provider/neon";
 import { startSandbox, type SandboxInfo } from "../../sandbox";
 import { findEngine, PROJECT } from "../engine";
 import { EXCLUDED_TABLE, runApplication, TRACKED_SCHEMAS } from "./application";

@@ -1,13 +1,13 @@
 import fc from "fast-check";
-import { ipAllowInputs, type IpAllowInputs } from "../../provider/contract/inputs";
-import type { IpAllowOutputs } from "../../provider/contract/outputs";
-import { systemClock } from "../../provider/neon/clock";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
-import { missing, parseEntries } from "../../provider/neon/ipList";
-import { startBench, type Bench } from "../sandbox/neon/harness";
-import { expectCareful } from "../support/requestLog";
-import { liveRun, refusal, Resource } from "../support/run";
-import { fastClock } from "./clocks";
+import { ipAllowInputs, type IpAllowInputs } from "../../../provider/contract/inputs";
+import type { IpAllowOutputs } from "../../../provider/contract/outputs";
+import { systemClock } from "../../../provider/neon/api/clock";
+import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
+import { missing, parseEntries } from "../../../provider/neon/ipAllow/list";
+import { startBench, type Bench } from "../../sandbox/neon/harness";
+import { expectCareful } from "../../support/requestLog";
+import { liveRun, refusal, Resource } from "../../support/run";
+import { fastClock } from "../clocks";
 import { entries, lists } from "./entries";
 
 const PROJECT = "/projects/{project_id}";

@@ -1,7 +1,7 @@
-import { logicalReplication } from "../../provider/neon";
-import { connect, startBench, type Bench } from "../sandbox/neon/harness";
-import { expectCareful } from "../support/requestLog";
-import { liveRun, refusal, Resource } from "../support/run";
+import { logicalReplication } from "../../../provider/neon";
+import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
+import { expectCareful } from "../../support/requestLog";
+import { liveRun, refusal, Resource } from "../../support/run";
 
 let bench: Bench;
 let target: { projectId: string; database: string };

@@ -1,10 +1,10 @@
-import type { ApiRoleInputs } from "../../provider/contract/inputs";
-import { apiRole, logicalReplication } from "../../provider/neon";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
-import { connect, control, startBench, type Bench } from "../sandbox/neon/harness";
-import { expectCareful } from "../support/requestLog";
-import { liveRun, refusal, Resource } from "../support/run";
-import { fastClock } from "./clocks";
+import type { ApiRoleInputs } from "../../../provider/contract/inputs";
+import { apiRole, logicalReplication } from "../../../provider/neon";
+import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
+import { connect, control, startBench, type Bench } from "../../sandbox/neon/harness";
+import { expectCareful } from "../../support/requestLog";
+import { liveRun, refusal, Resource } from "../../support/run";
+import { fastClock } from "../clocks";
 
 let bench: Bench;
 beforeAll(async () => {

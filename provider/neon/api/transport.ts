@@ -1,23 +1,27 @@
 import { randomUUID } from "node:crypto";
 import axios, { type AxiosInstance, type AxiosResponse } from "axios";
 import { z } from "zod";
-import { UserError } from "../contract/errors";
-import { secret } from "../contract/secrets";
+import { UserError } from "../../contract/errors";
+import { secret } from "../../contract/secrets";
 import type { Clock } from "./clock";
 import { NeonError } from "./errors";
 import { pathOf, routeOf, type NeonRequest } from "./requests";
 import { parseRetryAfter, Patience } from "./retry";
 
-/** Longest one try of a read and of a mutation may take, connecting included, in milliseconds. */
+/** How long one attempt of a read or of a mutation may take, including the connection, in milliseconds. */
 const READ_TIMEOUT = 10_000;
 const WRITE_TIMEOUT = 30_000;
 
-/** Neon allows 700 requests a minute and bursts of 40 a second per route; this stays below both. */
+/*
+ * Neon allows 700 requests a minute and bursts of 40 a second per route. Both figures here stay below that: one request
+ * per route every INTERVAL milliseconds on average, and at most BURST requests at once.
+ */
 const INTERVAL = 100;
 const BURST = 20;
 
-/** A wait shorter than this, in milliseconds, is not worth a line in the terminal, nor is the next one so soon. */
+/** Waits shorter than this are not logged, in milliseconds. */
 const WORTH_A_LINE = 2_000;
+/** Time between two logged waits at least, in milliseconds. */
 const LINES_APART = 30_000;
 
 const errorBody = z.object({ request_id: z.string().optional(), message: z.string().optional() });
@@ -27,23 +31,24 @@ export interface TransportOptions {
   readonly baseUrl: string;
   readonly apiKey: string;
   readonly clock: Clock;
+  /** Prints one line in the terminal about a long wait. */
   readonly log: (message: string) => void;
-  /** Throws when the work should end; asked before every wait. */
+  /** Called before and after every wait. Throws when the work should end. */
   readonly checkpoint: () => void;
 }
 
-/** Sends requests to Neon's API, within its limits, and turns whatever fails into a {@link NeonError}. */
+/** Sends requests to Neon's API, stays below its rate limit, and turns every failure into a {@link NeonError}. */
 export class Transport {
   readonly #http: AxiosInstance;
   readonly #baseUrl: string;
   readonly #key: string;
-  /** When each route's allowance would be used up, in milliseconds since 1970. */
+  /** By route, the time until which the requests so far use up the allowance, in milliseconds since 1970. */
   readonly #routes = new Map<string, number>();
   #lastLine = 0;
 
   constructor(private readonly options: TransportOptions) {
     this.#baseUrl = checkedUrl(options.baseUrl);
-    // A key that was pasted with a line's end is no valid header.
+    // A pasted key can end with a line break, which is not valid in a header.
     this.#key = secret(options.apiKey.trim());
     this.#http = axios.create({
       baseURL: this.#baseUrl,
@@ -53,7 +58,7 @@ export class Transport {
     });
   }
 
-  /** Sends the request, again where that is safe as it is, and returns the body of the answer. */
+  /** Sends the request, repeats it where {@link Patience} allows it, and returns the body of the answer. */
   async send(request: NeonRequest): Promise<unknown> {
     const patience = new Patience(this.options.clock);
     for (;;) {
@@ -68,7 +73,11 @@ export class Transport {
     }
   }
 
-  /** Sends the request once. */
+  /**
+   * Sends the request once, and returns the body of the answer.
+   *
+   * @param timeLeft how long a read may wait for the answer, in milliseconds; a mutation has its own limit
+   */
   async once(request: NeonRequest, timeLeft = READ_TIMEOUT): Promise<unknown> {
     await this.#turn(routeOf(request));
     const timeout =
@@ -86,14 +95,14 @@ export class Transport {
         headers: {
           Authorization: `Bearer ${this.#key}`,
           "X-Request-ID": requestId,
-          // Named also without a body: axios would call that a form, which not every server takes.
+          // Set even without a body: otherwise axios sends the content type of a form, which not every server accepts.
           ...(request.method === "GET" ? {} : { "Content-Type": "application/json" }),
         },
         signal: AbortSignal.timeout(timeout),
       });
     } catch (error) {
       if (!axios.isAxiosError(error)) throw error;
-      // The error itself holds the request's headers, and must not get any further.
+      // The error of axios holds the request's headers with the API key, so it must not be passed on.
       const code = axios.isCancel(error) ? `no answer within ${Math.round(timeout / 1_000)} s` : error.code;
       throw new NeonError(request, this.#baseUrl, { code, requestId });
     }
@@ -107,20 +116,24 @@ export class Transport {
     });
   }
 
-  /** Waits before another try, and says so where it takes long. */
+  /**
+   * Waits before another attempt, and logs a long wait.
+   *
+   * @param cause the failure that makes the wait necessary
+   */
   async pause(milliseconds: number, cause: unknown): Promise<void> {
     const now = this.options.clock.now();
     if (milliseconds >= WORTH_A_LINE && now - this.#lastLine >= LINES_APART && cause instanceof NeonError) {
       this.#lastLine = now;
       const why = cause.status === undefined ? (cause.code ?? "no answer") : String(cause.status);
-      this.options.log(`Waiting for Neon (${why} to ${cause.method} ${cause.path}), and trying again`);
+      this.options.log(`Waiting for Neon (${why} to ${cause.method} ${cause.path}) before trying again`);
     }
     this.options.checkpoint();
     await this.options.clock.sleep(milliseconds);
     this.options.checkpoint();
   }
 
-  /** Waits until the route has room for one more request. */
+  /** Waits until the rate limit of the route allows one more request. */
   async #turn(route: string): Promise<void> {
     const now = this.options.clock.now();
     const usedUp = Math.max(now, this.#routes.get(route) ?? 0) + INTERVAL;
@@ -130,7 +143,7 @@ export class Transport {
   }
 }
 
-/** The API key travels in a header: never in the clear, unless it stays on this machine. */
+/** The API key is sent in a header. Only on this machine may it be sent without encryption. */
 function checkedUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const local = url !== undefined && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);

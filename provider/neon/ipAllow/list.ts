@@ -1,21 +1,26 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { UserError } from "../contract/errors";
+import { UserError } from "../../contract/errors";
 
-/** One entry of a project's IP Allow list: an address, a CIDR block or a range `first-last`, both ends included. */
+/** One entry of a project's IP Allow list: an address, a CIDR block, or a range `first-last` that includes both ends. */
 export interface IpEntry {
-  /** The normal form, as sent to Neon: no spaces (Neon's proxy matches nothing on them), lower case, no `/32`. */
+  /**
+   * The normal form, which is sent to Neon: lower case, no `/32`, and no spaces. For Neon's proxy an entry with spaces
+   * matches no address.
+   */
   readonly text: string;
   readonly family: 4 | 6;
+  /** First address, as a number. */
   readonly first: bigint;
+  /** Last address, as a number. */
   readonly last: bigint;
 }
 
 const BITS = { 4: 32, 6: 128 } as const;
 
 /**
- * Reads one entry.
+ * Parses one entry as a user or another tool wrote it.
  *
- * @returns the entry, or what is wrong with it
+ * @returns the entry, or what is wrong with the text
  */
 export function parseEntry(written: string): IpEntry | string {
   const text = written.trim();
@@ -29,16 +34,16 @@ export function parseEntry(written: string): IpEntry | string {
   if (prefix === undefined) return entry(parsed.family, parsed.value, parsed.value);
   if (!/^(0|[1-9]\d{0,2})$/.test(prefix) || Number(prefix) > bits)
     return `has a prefix that is not 0 to ${bits}`;
-  // Bits behind the prefix say nothing: 203.0.113.7/24 lets in what 203.0.113.0/24 does.
+  // Bits after the prefix have no meaning: 203.0.113.7/24 admits the same addresses as 203.0.113.0/24.
   const size = 1n << BigInt(bits - Number(prefix));
   const first = (parsed.value / size) * size;
   return entry(parsed.family, first, first + size - 1n, Number(prefix));
 }
 
 /**
- * Reads entries that a user wrote; the same range written twice counts once.
+ * Parses entries that a user wrote. A range that is written twice counts once.
  *
- * @throws UserError with every bad entry
+ * @throws UserError that lists every text that is not an entry
  */
 export function parseEntries(written: readonly string[]): IpEntry[] {
   const bad: string[] = [];
@@ -52,44 +57,42 @@ export function parseEntries(written: readonly string[]): IpEntry[] {
   return good;
 }
 
-/** Whether two entries let exactly the same addresses in, however they are written. */
-export function sameRange(one: IpEntry, other: IpEntry): boolean {
+/** Whether two entries admit exactly the same addresses, however they are written. */
+function sameRange(one: IpEntry, other: IpEntry): boolean {
   return one.family === other.family && one.first === other.first && one.last === other.last;
 }
 
-/** Whether `wide` lets in all that `narrow` does. */
-export function covers(wide: IpEntry, narrow: IpEntry): boolean {
+/** Whether `wide` admits every address that `narrow` admits. */
+function covers(wide: IpEntry, narrow: IpEntry): boolean {
   return wide.family === narrow.family && wide.first <= narrow.first && narrow.last <= wide.last;
 }
 
-/** Whether an entry lets in every address of its family: a list with it restricts nothing. */
+/** Whether an entry admits every address of its family. A list that contains it restricts nothing. */
 export function isEverything({ family, first, last }: IpEntry): boolean {
   return first === 0n && last === (1n << BigInt(BITS[family])) - 1n;
 }
 
-/** The entries of `wanted` that `list` lacks. An entry inside a wider one is lacking all the same: that may go. */
-export function missing(list: readonly string[], wanted: readonly IpEntry[]): IpEntry[] {
-  const present = understood(list);
-  return wanted.filter((entry) => !present.some((other) => sameRange(other, entry)));
+/**
+ * The given entries that the list lacks. An entry inside a wider one of the list counts as lacking too, because the
+ * wider one may be removed.
+ */
+export function missing(list: readonly string[], entries: readonly IpEntry[]): IpEntry[] {
+  const present = parsed(list);
+  return entries.filter((entry) => !present.some((other) => sameRange(other, entry)));
 }
 
-/** An entry of `list` that lets in all that `entry` does and more. */
+/** A wider entry of the list that admits every address that `entry` admits; `undefined` if there is none. */
 export function coveredBy(list: readonly string[], entry: IpEntry): IpEntry | undefined {
-  return understood(list).find((other) => covers(other, entry) && !sameRange(other, entry));
-}
-
-/** The list with the missing of `wanted` at its end; what was there stays as it is, where it is. */
-export function merge(list: readonly string[], wanted: readonly IpEntry[]): string[] {
-  return [...list, ...missing(list, wanted).map(({ text }) => text)];
+  return parsed(list).find((other) => covers(other, entry) && !sameRange(other, entry));
 }
 
 /**
- * The list without `ours`, each taken out once: as we wrote it, else as Neon may have rewritten it. What others wrote
- * for the same addresses stays.
+ * The list without the given texts, each removed once: preferably the same text, otherwise one that means the same
+ * range, because Neon may have rewritten it. So another writer's spelling of the same range stays.
  */
-export function remove(list: readonly string[], ours: readonly string[]): string[] {
+export function remove(list: readonly string[], texts: readonly string[]): string[] {
   const rest = [...list];
-  for (const text of ours) {
+  for (const text of texts) {
     const verbatim = rest.indexOf(text);
     const at = verbatim === -1 ? rest.findIndex((other) => sameText(other, text)) : verbatim;
     if (at !== -1) rest.splice(at, 1);
@@ -97,30 +100,16 @@ export function remove(list: readonly string[], ours: readonly string[]): string
   return rest;
 }
 
-/**
- * What others did to a list between our reading and our writing of it, by a look at that moment. Should the look have
- * come a little later, our own changes do not count.
- */
-export function changedByOthers(
-  read: readonly string[],
-  seen: readonly string[],
-  written: readonly string[],
-): { readonly added: readonly string[]; readonly removed: readonly string[] } {
-  return {
-    added: seen.filter((entry) => !read.includes(entry) && !written.includes(entry)),
-    removed: read.filter((entry) => written.includes(entry) && !seen.includes(entry)),
-  };
-}
-
-/** Whether two texts mean the same range; texts that are no entries are compared as they are. */
+/** Whether two texts mean the same range. Texts that are not entries are compared as they are. */
 export function sameText(one: string, other: string): boolean {
   if (one === other) return true;
   const [a, b] = [parseEntry(one), parseEntry(other)];
   return typeof a !== "string" && typeof b !== "string" && sameRange(a, b);
 }
 
-function understood(list: readonly string[]): IpEntry[] {
-  return list.map(parseEntry).filter((parsed) => typeof parsed !== "string");
+/** The entries of a list. Texts that are not entries are left out, as Neon's proxy ignores them. */
+function parsed(list: readonly string[]): IpEntry[] {
+  return list.map(parseEntry).filter((entry) => typeof entry !== "string");
 }
 
 function parseRange(from: string, to: string): IpEntry | string {
@@ -141,7 +130,7 @@ function entry(family: 4 | 6, first: bigint, last: bigint, prefix?: number): IpE
 function parseAddress(text: string): { family: 4 | 6; value: bigint } | undefined {
   if (isIPv4(text)) return { family: 4, value: joined(text.split(".").map(Number), 8n) };
   if (!isIPv6(text) || text.includes("%")) return undefined;
-  // The last 32 bits may be written as IPv4.
+  // An IPv6 address may end in an IPv4 address, which stands for its last 32 bits.
   const [, head = "", dotted] = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text) ?? [];
   const plain =
     dotted === undefined ? text : head + hexGroups(joined(dotted.split(".").map(Number), 8n), 2).join(":");
@@ -166,7 +155,10 @@ function hexGroups(value: bigint, count: number): string[] {
   );
 }
 
-/** Dotted IPv4, or IPv6 as RFC 5952 writes it: lower case, the longest run of two or more zero groups as `::`. */
+/**
+ * The usual text of an address. IPv6 follows RFC 5952: lower case, and `::` for the longest run of two or more groups
+ * that are zero.
+ */
 function formatAddress(family: 4 | 6, value: bigint): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join(".");
   const text = hexGroups(value, 8).join(":");

@@ -1,21 +1,26 @@
-import { isGone, UserError } from "../contract/errors";
-import type { RecordedTarget, ResolvedTarget, Target } from "../contract/target";
-import type { NeonApi, NeonBranch, NeonEndpoint } from "../contract/neonApi";
+import { isGone, UserError } from "../../contract/errors";
+import type { RecordedTarget, ResolvedTarget, Target } from "../../contract/target";
+import type { NeonApi, NeonBranch, NeonEndpoint } from "../../contract/neonApi";
 import { connectTo, directAddress } from "./connection";
-import { TargetNotFound } from "./errors";
 
 /** How many existing names an error lists. */
 const LISTED = 5;
 
+/** The project has no branch, or the branch no database, of that name. */
+export class TargetNotFound extends UserError {
+  override readonly gone = true;
+}
+
 /**
- * Looks a target up: branch by name or id, its read-write endpoint, the database and its owner. Never falls back to
- * anything that was not asked for. At most four requests (one more for a recorded branch that differs), and two where
- * compute and owner are in state and still there.
+ * Resolves a target: the branch by name or id, its read-write endpoint, the database and its owner. Never falls back to
+ * an object that the target does not name. Takes at most four requests, one more if the recorded branch differs, and
+ * only two plus the connection URI if the recorded compute and owner still exist.
  *
- * @param recorded what state says the target meant. A name which now means another branch is an error, unless the
- *   recorded branch is gone, or its compute serves the new one: a restore makes a new branch under the old name, moves
- *   the compute there and may keep the old branch under another name. That is accepted and logged.
- * @throws TargetNotFound when branch or database do not exist; UserError when they cannot be used as they are
+ * @param recorded what the target meant according to the state. It is an error if the name now means another branch,
+ *   except after a restore. A restore makes a new branch under the old name and moves the compute to it, and may keep
+ *   the old branch under another name. So the new branch is accepted, and logged, if the recorded branch is gone or if
+ *   its compute belongs to the new branch.
+ * @throws TargetNotFound when branch or database do not exist; UserError when they exist but cannot be used
  */
 export async function resolveTarget(
   neon: NeonApi,
@@ -45,7 +50,7 @@ export async function resolveTarget(
     );
   }
 
-  // Whoever has a state already must be able to refresh and destroy: there, what fails says so itself.
+  // Checked on create only, so that refresh and destroy still work if somebody changed these settings since.
   if (recorded?.branchId === undefined) {
     if (project.blockPublicConnections) {
       throw new UserError(
@@ -54,7 +59,7 @@ export async function resolveTarget(
     }
     if (target.database !== undefined && !project.storePasswords) {
       throw new UserError(
-        `Project ${projectId} does not store passwords (store_passwords is off), so Neon cannot hand out the owner's to connect with: use a project that stores them.`,
+        `Project ${projectId} does not store passwords (store_passwords is off), so Neon cannot hand out the owner's password to connect with: use a project that stores them.`,
       );
     }
   }
@@ -70,8 +75,8 @@ export async function resolveTarget(
 }
 
 /**
- * Compute and owner as recorded, if Neon still hands out a connection to the database that way: the request has to be
- * made anyway, and its answer is kept.
+ * The target with compute and owner as recorded, or `undefined` if they no longer exist. Asks Neon for the connection
+ * URI of compute, database and owner. That costs nothing: connecting needs the URI anyway, and the client keeps it.
  */
 async function asRecorded(
   neon: NeonApi,
@@ -99,32 +104,38 @@ async function asRecorded(
   }
 }
 
-async function resolveBranch(neon: NeonApi, { projectId, branch: wanted }: Target): Promise<NeonBranch> {
-  if (wanted === undefined) {
+async function resolveBranch(neon: NeonApi, { projectId, branch: asked }: Target): Promise<NeonBranch> {
+  if (asked === undefined) {
     const main = (await neon.branches(projectId)).find(({ isDefault }) => isDefault);
     if (main === undefined)
       throw new TargetNotFound(`Project ${projectId} has no default branch: name one with branch.`);
     return main;
   }
-  if (wanted.startsWith("br-")) {
-    const byId = await neon.branch(projectId, wanted);
+  if (asked.startsWith("br-")) {
+    const byId = await neon.branch(projectId, asked);
     if (byId !== undefined) return byId;
   }
-  const [found, ...more] = (await neon.branches(projectId, wanted)).filter(({ name }) => name === wanted);
+  const [found, ...more] = (await neon.branches(projectId, asked)).filter(({ name }) => name === asked);
   if (found === undefined) {
     const names = (await neon.branches(projectId)).map(({ name }) => name);
     throw new TargetNotFound(
-      `Project ${projectId} has no branch "${wanted}". ${candidates("Its branches", names, wanted)}`,
+      `Project ${projectId} has no branch "${asked}". ${candidates("Its branches", names, asked)}`,
     );
   }
   if (more.length > 0) {
     const ids = [found, ...more].map(({ id }) => id).join(", ");
     throw new UserError(
-      `Project ${projectId} has several branches "${wanted}" (${ids}): give branch as an id.`,
+      `Project ${projectId} has several branches "${asked}" (${ids}): give branch as an id.`,
     );
   }
   return found;
 }
+
+/**
+ * Accepts and logs that the name means another branch than recorded, if a restore explains it.
+ *
+ * @throws UserError if a restore does not explain it
+ */
 
 async function acceptRestore(
   neon: NeonApi,
@@ -138,13 +149,13 @@ async function acceptRestore(
   const called = branch === undefined ? "The default branch" : `Branch "${branch}"`;
   if (before !== undefined && !moved) {
     throw new UserError(
-      `${called} of project ${projectId} now means ${now.name} (${now.id}), but this stack was set up on ${before.name} (${before.id}). Set branch to ${before.id} to stay there, or destroy there first and then move.`,
+      `${called} of project ${projectId} now means ${now.name} (${now.id}), but this stack was set up on ${before.name} (${before.id}). Set branch to ${before.id} to keep using ${before.name}, or run destroy with it before you move.`,
     );
   }
   const old =
     before === undefined ? `${recorded.branchId} is gone` : `${recorded.branchId} is kept as ${before.name}`;
   log(
-    `${called} of project ${projectId} is now ${now.id}; ${old}, as after a restore. Replication slots do not survive one.`,
+    `${called} of project ${projectId} is now ${now.id}; ${old}, as after a restore. Replication slots do not survive a restore.`,
   );
 }
 
@@ -154,24 +165,27 @@ function usableEndpoint(
   projectId: string,
 ): NeonEndpoint {
   const endpoint = endpoints.find(({ readWrite }) => readWrite);
-  const where = `branch ${branch.name} (${branch.id}) of project ${projectId}`;
+  const place = `branch ${branch.name} (${branch.id}) of project ${projectId}`;
   if (endpoint === undefined) {
     throw new UserError(
-      `There is no read-write compute on ${where}: add one to the branch in Neon's console, then run this again.`,
+      `There is no read-write compute on ${place}: add one to the branch in Neon's console, then run this again.`,
     );
   }
   if (endpoint.disabled) {
     throw new UserError(
-      `The compute ${endpoint.id} on ${where} is disabled: enable it in Neon's console, then run this again.`,
+      `The compute ${endpoint.id} on ${place} is disabled: enable it in Neon's console, then run this again.`,
     );
   }
   return endpoint;
 }
 
-/** "Its branches: a, b and 3 more." with the likely ones first: same letters in another case, or part of the name. */
-export function candidates(title: string, names: readonly string[], wanted: string): string {
+/**
+ * Lists existing names, e.g. "Its branches: a, b and 3 more." Names that the user may have meant come first: the same
+ * name in another case, then names that contain it or are contained in it.
+ */
+function candidates(title: string, names: readonly string[], asked: string): string {
   if (names.length === 0) return `${title}: none.`;
-  const low = wanted.toLowerCase();
+  const low = asked.toLowerCase();
   const rank = (name: string): number => {
     const other = name.toLowerCase();
     if (other === low) return 0;

@@ -1,7 +1,7 @@
-import { resolveTarget, TargetNotFound } from "../../provider/neon";
-import type { NeonApi, NeonBranch, NeonEndpoint, NeonProject } from "../../provider/contract/neonApi";
-import { directAddress, parseUri } from "../../provider/neon/connection";
-import type { RecordedTarget } from "../../provider/contract/target";
+import { resolveTarget, TargetNotFound } from "../../../provider/neon/target/resolve";
+import type { NeonApi, NeonBranch, NeonEndpoint, NeonProject } from "../../../provider/contract/neonApi";
+import { directAddress, parseUri } from "../../../provider/neon/target/connection";
+import type { RecordedTarget } from "../../../provider/contract/target";
 
 const PROJECT = "cool-darkness-123456";
 
@@ -22,8 +22,6 @@ function neonOf({ branches = [branch("main", true)], endpoints = [endpoint()], p
     knownProject: () =>
       answer({
         id: PROJECT,
-        name: "orders",
-        pgVersion: 17,
         storePasswords: true,
         logicalReplication: false,
         blockPublicConnections: false,

@@ -1,6 +1,6 @@
-import { backoff } from "../../provider/neon/clock";
-import { OperationError } from "../../provider/neon/errors";
-import { virtualClock } from "./clocks";
+import { backoff } from "../../../provider/neon/api/clock";
+import { OperationError } from "../../../provider/neon/api/errors";
+import { virtualClock } from "../clocks";
 import type { Reply, SeenRequest } from "./scriptedApi";
 import {
   BRANCH,

@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import { UserError } from "../contract/errors";
-import { secret } from "../contract/secrets";
-import type { NeonApi, NeonProject } from "../contract/neonApi";
+import { UserError } from "../../contract/errors";
+import { secret } from "../../contract/secrets";
+import type { NeonApi, NeonProject } from "../../contract/neonApi";
 import { backoff, systemClock, type Clock } from "./clock";
 import { NeonError } from "./errors";
 import { isPending, waitForOperations } from "./operations";
@@ -10,30 +10,37 @@ import { Patience } from "./retry";
 import * as schemas from "./schemas";
 import { Transport } from "./transport";
 
-/** How often a mutation whose outcome stays unknown is sent in all, after looking each time whether it happened. */
-const TRIES = 3;
+/** How often a mutation is sent in all while its outcome is unknown. Before each repetition its effect is looked for. */
+const ATTEMPTS = 3;
 
-/** As many as Neon gives at once, so that a page is nearly always all. */
+/** The largest page that Neon returns, so that one page nearly always holds everything. */
 const PAGE = 1_000;
 
 /**
- * Neon's list of operations follows the request that scheduled them a while later: an empty list right after a mutation
- * proves nothing (seen in production in 2026-08). In milliseconds.
+ * How long Neon's list of operations lags behind the request that started them, in milliseconds. An empty list right
+ * after a mutation proves nothing (seen in production in 2026-08).
  */
 const LIST_LAG = 2_000;
 
 export interface NeonApiOptions {
-  /** E.g. `https://console.neon.tech/api/v2`; https, or http on this machine. */
+  /** E.g. `https://console.neon.tech/api/v2`. Must be https; http is accepted for this machine only. */
   readonly baseUrl: string;
+  /** Secret. */
   readonly apiKey: string;
-  /** One line for the terminal, where something takes long. */
+  /** Prints one line in the terminal about a long wait. */
   readonly log: (message: string) => void;
-  /** Throws when the engine is gone; asked before every mutation and every wait. */
+  /** Called before every mutation and every wait. Throws when the engine is gone. Default: never throws. */
   readonly checkpoint?: () => void;
+  /** Default: the clock of this machine. */
   readonly clock?: Clock;
 }
 
-/** Neon's API under one policy for retries, limits, waiting and errors (`requests.ts` lists all it can send). */
+/**
+ * Neon's API, with one policy for repeated requests, rate limits, waiting and errors. `requests.ts` lists all requests
+ * that it can send.
+ *
+ * @throws UserError when `baseUrl` would send the API key without encryption
+ */
 export function createNeonApi(options: NeonApiOptions): NeonApi {
   const { clock = systemClock, checkpoint = () => undefined } = options;
   const transport = new Transport({ ...options, clock, checkpoint });
@@ -64,7 +71,10 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         (await get(schemas.oneOperation, ["projects", projectId, "operations", id])).operation,
     });
 
-  /** For a mutation whose answer, with its list of operations, was lost: waits for whatever runs in the project. */
+  /**
+   * Waits for every pending operation of the project. The answer to a mutation lists its operations; when that answer
+   * is lost, this is how to wait for them.
+   */
   const waitForPending = async (projectId: string): Promise<void> => {
     checkpoint();
     await clock.sleep(LIST_LAG);
@@ -74,7 +84,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
       const page = await get(schemas.operationPage, path, { limit: 100, cursor });
       pending.push(...page.operations.filter(isPending));
       const next = page.pagination?.cursor;
-      // Newest first: where the oldest of a page has ended, so have those behind it.
+      // The newest operations come first. If the oldest of a page has ended, so have all on later pages.
       const oldest = page.operations.at(-1);
       if (!next || next === cursor || oldest === undefined || !isPending(oldest)) break;
       cursor = next;
@@ -83,8 +93,8 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
   };
 
   /**
-   * Sends a mutation and waits for its operations. When the outcome stays unknown, `happened` looks before anything
-   * is sent again. Returns the answer, or `undefined` when it happened but the answer was lost.
+   * Sends a mutation and waits for its operations. While the outcome is unknown, `happened` looks for the effect before
+   * the mutation is sent again. Returns the answer, or `undefined` if the effect was found but the answer was lost.
    */
   const mutate = async (request: NeonRequest, happened: () => Promise<boolean>): Promise<unknown> => {
     for (let attempt = 1; ; attempt++) {
@@ -94,7 +104,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         answer = await transport.send(request);
       } catch (error) {
         if (!(error instanceof NeonError)) throw error;
-        // What is sent again may find the work of the try before it, which landed late.
+        // A 409 on a repetition can mean that the first attempt succeeded.
         const unknown = error.outcomeUnknown || (attempt > 1 && error.status === 409);
         if (!unknown) throw error;
         await transport.pause(backoff(attempt), error);
@@ -102,7 +112,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
           await waitForPending(request.path[1]);
           return undefined;
         }
-        if (attempt === TRIES) throw error;
+        if (attempt === ATTEMPTS) throw error;
         continue;
       }
       await finish(request, answer);
@@ -110,8 +120,8 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
     }
   };
 
-  /** One try: whoever looks in passing can do without the answer. */
-  const lookAt = async (projectId: string): Promise<NeonProject | undefined> => {
+  /** Reads the project with a single attempt; `undefined` if that fails. The caller can do without the answer. */
+  const glance = async (projectId: string): Promise<NeonProject | undefined> => {
     const request = { method: "GET", path: ["projects", projectId] } as const;
     try {
       return parse(schemas.project, request, await transport.once(request));
@@ -151,15 +161,15 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         checkpoint();
         known.delete(projectId);
         const begun = clock.now();
-        // On its way together with the PATCH: a look before it would leave a whole round trip unseen.
-        const seen = beside && lookAt(projectId);
+        // Sent together with the PATCH: a read before it would leave the time of a whole round trip unseen.
+        const seen = beside && glance(projectId);
         let answer: unknown;
         try {
           answer = await transport.once(request);
         } catch (error) {
           const unknown = error instanceof NeonError && error.outcomeUnknown;
           if (unknown) report(await seen, project);
-          const pause = unknown && ++lost < TRIES ? backoff(lost) : patience.next(error, begun);
+          const pause = unknown && ++lost < ATTEMPTS ? backoff(lost) : patience.next(error, begun);
           if (pause === undefined) throw error;
           await transport.pause(pause, error);
           project = await api.project(projectId);
@@ -184,14 +194,14 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
     },
 
     branch: async (projectId, branchId) =>
-      (await orUndefined(get(schemas.oneBranch, ["projects", projectId, "branches", branchId])))?.branch,
+      (await undefinedOn404(get(schemas.oneBranch, ["projects", projectId, "branches", branchId])))?.branch,
 
     endpoints: async (projectId, branchId) =>
       (await get(schemas.endpoints, ["projects", projectId, "branches", branchId, "endpoints"])).endpoints,
 
     restartEndpoint: async (projectId, endpointId) => {
       const path = ["projects", projectId, "endpoints", endpointId, "restart"] as const;
-      // Nothing tells a restart from none; whoever asked for one sees in the database whether another is needed.
+      // Neon's API does not show whether a restart took place. The caller sees in the database whether to ask again.
       await mutate({ method: "POST", path }, () => Promise.resolve(true));
     },
 
@@ -199,7 +209,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
       (await get(schemas.databases, ["projects", projectId, "branches", branchId, "databases"])).databases,
 
     role: (projectId, branchId, name) =>
-      orUndefined(get(schemas.oneRole, rolePath(projectId, branchId, name))),
+      undefinedOn404(get(schemas.oneRole, rolePath(projectId, branchId, name))),
 
     createRole: async (projectId, branchId, name) => {
       const path = ["projects", projectId, "branches", branchId, "roles"] as const;
@@ -214,7 +224,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
 
     deleteRole: async (projectId, branchId, name) => {
       const request = { method: "DELETE", path: rolePath(projectId, branchId, name) } as const;
-      await orUndefined(
+      await undefinedOn404(
         mutate(request, async () => (await api.role(projectId, branchId, name)) === undefined),
       );
     },
@@ -260,8 +270,8 @@ function rolePath(projectId: string, branchId: string, name: string) {
   return ["projects", projectId, "branches", branchId, "roles", name] as const;
 }
 
-/** Turns 404 into `undefined`. */
-async function orUndefined<Value>(work: Promise<Value>): Promise<Value | undefined> {
+/** The result of the work; `undefined` if it ends in a 404. */
+async function undefinedOn404<Value>(work: Promise<Value>): Promise<Value | undefined> {
   try {
     return await work;
   } catch (error) {
@@ -277,8 +287,8 @@ function parse<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const result = schema.safeParse(answer);
   if (result.success) return result.data;
-  const where = [...new Set(result.error.issues.map((issue) => issue.path.join(".") || "the whole"))];
+  const fields = [...new Set(result.error.issues.map((issue) => issue.path.join(".") || "the whole answer"))];
   throw new UserError(
-    `Neon's answer to ${method} /${path.join("/")} is not what its API documents (${where.join(", ")}): check NEON_API_URL, or update pulumi-neon-bemi.`,
+    `Neon's answer to ${method} /${path.join("/")} differs from its API documentation (${fields.join(", ")}): check NEON_API_URL, or update pulumi-neon-bemi.`,
   );
 }

@@ -1,11 +1,13 @@
 import { z } from "zod";
-import type { NeonBranch, NeonDatabase, NeonEndpoint, NeonProject, NeonRole } from "../contract/neonApi";
+import type { NeonBranch, NeonDatabase, NeonEndpoint, NeonProject, NeonRole } from "../../contract/neonApi";
 
-/**
- * What this module relies on in Neon's answers. Other fields are ignored, and enums are plain strings: Neon adds to
- * both without notice.
+/*
+ * The fields of Neon's answers that this module reads. Other fields are ignored, and enums are plain strings, because
+ * Neon adds fields and enum values without notice.
  */
-export const operation = z.object({
+
+/** Work that Neon does in the background after it has answered a mutation. */
+const operation = z.object({
   id: z.string(),
   action: z.string(),
   status: z.string(),
@@ -14,7 +16,7 @@ export const operation = z.object({
 });
 export type Operation = z.infer<typeof operation>;
 
-/** Operations of a mutation's answer; none at all for a 204. */
+/** The operations that a mutation started. An answer with status 204 lists none. */
 export const operations = z.object({ operations: z.array(operation).optional() });
 export const oneOperation = z.object({ operation });
 export const operationPage = z.object({
@@ -26,8 +28,6 @@ export const project = z
   .object({
     project: z.object({
       id: z.string(),
-      name: z.string(),
-      pg_version: z.number(),
       store_passwords: z.boolean().optional(),
       settings: z
         .object({
@@ -40,10 +40,8 @@ export const project = z
         .nullish(),
     }),
   })
-  .transform(({ project: { id, name, pg_version, store_passwords, settings } }): NeonProject => ({
+  .transform(({ project: { id, store_passwords, settings } }): NeonProject => ({
     id,
-    name,
-    pgVersion: pg_version,
     storePasswords: store_passwords ?? true,
     logicalReplication: settings?.enable_logical_replication ?? false,
     blockPublicConnections: settings?.block_public_connections ?? false,
@@ -91,7 +89,7 @@ export const oneRole = z
     hasPassword: authentication_method === undefined || authentication_method === "password",
   }));
 
-/** The one answer to a creation or a reset that carries the password. */
+/** A role with its password. Only the answers to creating a role and to resetting its password hold one. */
 export const roleWithPassword = z.object({
   role: z.object({ password: z.string().min(1) }),
 });

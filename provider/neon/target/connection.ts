@@ -1,9 +1,9 @@
-import { UserError } from "../contract/errors";
-import { secret } from "../contract/secrets";
-import type { ResolvedTarget } from "../contract/target";
-import type { NeonApi } from "../contract/neonApi";
+import { UserError } from "../../contract/errors";
+import { secret } from "../../contract/secrets";
+import type { ResolvedTarget } from "../../contract/target";
+import type { NeonApi } from "../../contract/neonApi";
 
-/** How to log in to a database as its owner. Lives in memory only. */
+/** How to log in to a database as its owner. Kept in memory only. */
 export interface ConnectionDetails {
   readonly host: string;
   readonly port: number;
@@ -13,7 +13,7 @@ export interface ConnectionDetails {
   readonly password: string;
 }
 
-/** Connection details of a database, as its owner role, straight to the compute (one request). */
+/** Asks Neon how to connect to a database directly as its owner role. Takes one request. */
 export async function connectTo(
   neon: NeonApi,
   target: Omit<ResolvedTarget, "host"> & {
@@ -32,10 +32,10 @@ export async function connectTo(
 }
 
 /**
- * Takes a connection URI apart. Its parameters (`sslmode`, `channel_binding`) are dropped: how TLS is used is not
- * for the URI to say, and consumers' forms do not know them.
+ * Splits a connection URI into its parts. Its parameters (`sslmode`, `channel_binding`) are dropped: this module always
+ * verifies TLS, and Bemi's form has no fields for them.
  *
- * @throws UserError without the URI in it
+ * @throws UserError that does not contain the URI
  */
 export function parseUri(uri: string): ConnectionDetails {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
@@ -59,9 +59,9 @@ function unreadable(): UserError {
 }
 
 /**
- * Host and port of an endpoint as Neon reports it (`host` or `host:port`).
+ * Host and port of an endpoint as Neon reports it (`host` or `host:port`). The default port is 5432.
  *
- * @throws UserError for a pooler: it serves neither replication nor a session of our own
+ * @throws UserError for a pooler, because it supports neither replication nor settings that last for a session
  */
 export function directAddress(reported: string): { host: string; port: number } {
   const [, host = reported, port] = /^(.*?)(?::(\d+))?$/.exec(reported) ?? [];

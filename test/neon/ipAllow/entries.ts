@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { parseEntry } from "../../provider/neon/ipList";
+import { parseEntry } from "../../../provider/neon/ipAllow/list";
 
 function first(address: string): bigint {
   const entry = parseEntry(address);

@@ -1,6 +1,6 @@
-import { createNeonApi } from "../../provider/neon";
-import type { NeonApi } from "../../provider/neon";
-import { virtualClock } from "./clocks";
+import { createNeonApi } from "../../../provider/neon";
+import type { NeonApi } from "../../../provider/contract/neonApi";
+import { virtualClock } from "../clocks";
 import { scriptedApi, type Reply, type ScriptedApi, type SeenRequest } from "./scriptedApi";
 
 export const KEY = "secret-key-of-this-test";

@@ -1,13 +1,14 @@
-import { UserError } from "../contract/errors";
-import type { NeonSettingsPatch } from "../contract/neonApi";
+import { UserError } from "../../contract/errors";
+import type { NeonSettingsPatch } from "../../contract/neonApi";
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 type Project = readonly ["projects", string];
 type Role = readonly [...Project, "branches", string, "roles", string];
 
 /**
- * Every request this module can send. There is no DELETE or POST on a project or a branch here, so nothing can send
- * one; paths are segments, not text, so no name of an object can lead to another path (see {@link pathOf}).
+ * Every request that this module can send. The type has no DELETE or POST of a project or a branch, so such a request
+ * does not compile. A path is a list of segments and not a text, so no name of an object can lead to another path (see
+ * {@link pathOf}).
  */
 export type NeonRequest =
   | { readonly method: "GET"; readonly path: readonly [...Project, ...string[]]; readonly query?: Query }
@@ -26,8 +27,10 @@ export type NeonRequest =
   | { readonly method: "DELETE"; readonly path: Role };
 
 /**
- * The path of a request. An empty segment, `.` or `..` is refused: URL parsers resolve those, which would make a
- * DELETE of the role `..` one of its branch.
+ * The path of a request, relative to the base URL. URL parsers resolve an empty segment, `.` and `..`: a DELETE of the
+ * role `..` would become a DELETE of its branch.
+ *
+ * @throws UserError for such a segment
  */
 export function pathOf(request: NeonRequest): string {
   return request.path
@@ -41,7 +44,7 @@ export function pathOf(request: NeonRequest): string {
     .join("");
 }
 
-/** What Neon counts requests by: the method and the path without the ids and names in it. */
+/** The method and the path with `*` in place of ids and names. Neon's rate limit counts requests per route. */
 export function routeOf(request: NeonRequest): string {
   const words = request.path.map((segment, index) => (index % 2 === 0 ? segment : "*"));
   return `${request.method} ${words.join("/")}`;

@@ -1,10 +1,10 @@
-import type { ApiRoleInputs } from "../../provider/contract/inputs";
-import { apiRole } from "../../provider/neon";
-import { redact } from "../../provider/contract/secrets";
-import { connect, startBench, type Bench } from "../sandbox/neon/harness";
-import { expectCareful } from "../support/requestLog";
-import { liveRun, refusal, Resource } from "../support/run";
-import { fastClock } from "./clocks";
+import type { ApiRoleInputs } from "../../../provider/contract/inputs";
+import { apiRole } from "../../../provider/neon";
+import { redact } from "../../../provider/contract/secrets";
+import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
+import { expectCareful } from "../../support/requestLog";
+import { liveRun, refusal, Resource } from "../../support/run";
+import { fastClock } from "../clocks";
 
 test("the preview says that a role of the API writes, bypasses row security and costs a reconnect", () => {
   expect(apiRole.notice?.({ projectId: "p", database: "d", name: "bemi", adopt: false })).toMatch(

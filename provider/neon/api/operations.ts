@@ -3,19 +3,19 @@ import { NeonError, OperationError } from "./errors";
 import type { Operation } from "./schemas";
 
 /** How long all operations of one mutation may take together, in milliseconds. */
-export const OPERATION_DEADLINE = 300_000;
+const OPERATION_DEADLINE = 300_000;
 
-/** An operation that has neither ended nor failed. */
+/** Whether an operation has neither ended nor failed. */
 export function isPending(operation: Operation): boolean {
   return ["scheduling", "running", "cancelling"].includes(operation.status);
 }
 
 /**
- * Waits until every operation has ended. Neon lists several for one mutation, the later ones still being scheduled;
- * `finished` and `skipped` are success, `error` and `cancelled` are not, and `failed` is not the end: Neon may run
- * it again. Unknown states are waited for.
+ * Waits until every operation has ended. Neon lists several operations for one mutation, and schedules the later ones
+ * while the first one runs. `finished` and `skipped` are success; `error` and `cancelled` are failure. `failed` is not
+ * the end, because Neon may run the operation again. An unknown status counts as unfinished.
  *
- * @throws OperationError naming action, id and project when one did not succeed, or not in time
+ * @throws OperationError naming action, id and project of an operation that failed, or did not end in time
  */
 export async function waitForOperations(
   projectId: string,
@@ -38,7 +38,7 @@ export async function waitForOperations(
   }
 }
 
-/** An operation can be listed in an answer a moment before it can be read. */
+/** Reads the operation again. Neon can list an operation a moment before a GET of it succeeds: then a 404 is no error. */
 async function latest(
   operation: Operation,
   read: (operationId: string) => Promise<Operation>,
@@ -75,6 +75,6 @@ function title(projectId: string, { action, id }: Operation): string {
 }
 
 function cause({ error, failures_count: failures }: Operation): string {
-  const words = error ? `: ${error.replace(/\.$/, "")}` : "";
-  return failures ? `${words}, after ${failures} ${failures === 1 ? "failure" : "failures"}` : words;
+  const message = error ? `: ${error.replace(/\.$/, "")}` : "";
+  return failures ? `${message}, after ${failures} ${failures === 1 ? "failure" : "failures"}` : message;
 }

@@ -3,12 +3,16 @@ import { Client, DatabaseError } from "pg";
 import type { EventEmitter } from "node:events";
 import { UserError } from "./errors";
 
-/** A file of SQL, read before anything is started. */
-export interface SqlFile {
+interface SqlFile {
   readonly path: string;
   readonly text: string;
 }
 
+/**
+ * Reads an SQL file.
+ *
+ * @throws UserError that names the file
+ */
 export async function readSql(path: string): Promise<SqlFile> {
   try {
     return { path, text: await readFile(path, "utf8") };
@@ -19,10 +23,10 @@ export async function readSql(path: string): Promise<SqlFile> {
 }
 
 /**
- * Runs a whole file in one message and so, unless it says otherwise itself, in one transaction. Like any client of the
- * protocol it knows no psql commands and no data after `COPY ... FROM stdin`.
+ * Runs a file as one message, and so in one transaction unless the file itself says otherwise. psql commands and data
+ * after `COPY ... FROM stdin` do not work: only psql understands them.
  *
- * @throws UserError naming file, line and message of the first failure
+ * @throws UserError with file, line and message of the first failure
  */
 export async function loadSql(uri: string, sslRootCert: string, { path, text }: SqlFile): Promise<void> {
   const { hostname, port, username, password, pathname } = new URL(uri);
@@ -54,7 +58,10 @@ export async function loadSql(uri: string, sslRootCert: string, { path, text }: 
   }
 }
 
-/** Errors of running statements come without a position; then it is the start of the first uncompleted statement. */
+/**
+ * The line of an error. PostgreSQL gives no position for an error that occurs while a statement runs. Then the line is
+ * that of the first statement that did not complete.
+ */
 function lineOf(text: string, error: DatabaseError, completed: number): number {
   const before =
     error.position === undefined
@@ -65,13 +72,16 @@ function lineOf(text: string, error: DatabaseError, completed: number): number {
   return before.split("\n").length;
 }
 
-/** Whatever can hold a semicolon that ends nothing, the semicolon itself, and the smallest other parts. */
+/**
+ * The parts of an SQL text: comments, dollar quotes, quoted texts and quoted names, in which a semicolon does not end a
+ * statement; white space and words; and single characters, the semicolon among them.
+ */
 const TOKEN =
   /--[^\n]*|\/\*|\$([a-z_]\w*)?\$[^]*?\$\1\$|\be'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\s+|\w+|[^]/giy;
 
 /**
- * Where the statements of the text begin. The semicolons in a `BEGIN ATOMIC` body count as ends, which only makes the
- * line of an error that follows one less exact.
+ * The positions at which the statements of the text begin. A semicolon in a `BEGIN ATOMIC` body is taken for the end of a
+ * statement, which makes the line of a later error less exact.
  */
 export function statementStarts(text: string): number[] {
   const starts: number[] = [];
@@ -90,7 +100,7 @@ export function statementStarts(text: string): number[] {
   return starts;
 }
 
-/** Comments of this kind nest. */
+/** The end of a comment that starts with a slash and an asterisk. Such comments can be nested. */
 function endOfComment(text: string, start: number): number {
   const mark = /\/\*|\*\//g;
   mark.lastIndex = start;

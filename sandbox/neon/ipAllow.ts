@@ -1,8 +1,12 @@
 import { BlockList, isIP } from "node:net";
 
+/** The settings of a project that decide who may connect. */
 export interface IpRule {
+  /** Entries of the IP Allow list. An empty list admits every address. */
   readonly ips: readonly string[];
+  /** Whether the list restricts protected branches only. */
   readonly protectedBranchesOnly: boolean;
+  /** Whether every connection from the internet is refused. */
   readonly blockPublicConnections: boolean;
 }
 
@@ -14,8 +18,8 @@ export function admitsAddress(rule: IpRule, branchIsProtected: boolean, address:
 }
 
 /**
- * One entry of the list: an address, a CIDR block or `first-last`. As in Neon's proxy nothing is trimmed, and an entry
- * that cannot be read matches nothing.
+ * Whether an entry admits the address. An entry is an address, a CIDR block or a range `first-last`. As in Neon's proxy,
+ * spaces are not trimmed, and an entry that cannot be parsed matches no address.
  */
 function matches(entry: string, address: string): boolean {
   const family = familyOf(address);
@@ -42,7 +46,7 @@ function parse(entry: string): BlockList | undefined {
     }
     return list;
   } catch {
-    // A prefix that is too long, or a range that ends before it starts.
+    // The prefix is too long, or the range ends before it begins.
     return undefined;
   }
 }

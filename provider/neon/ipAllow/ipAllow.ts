@@ -20,8 +20,9 @@ import {
 
 /**
  * How long after a PATCH the list is read again at least, in milliseconds. Neon's list has no version, so another
- * writer that read it before our PATCH and writes after it removes our entries. By this time its write has arrived, is
- * seen and repaired. A write between our read and our PATCH is seen by the read that is sent beside the PATCH.
+ * writer that read it before this module's PATCH and writes after it removes the entries again. By this time that write
+ * has arrived, so it is seen and repaired. A write that comes between this module's read and its PATCH is seen by the
+ * read that is sent together with the PATCH.
  */
 const SETTLE = 1_500;
 
@@ -162,7 +163,9 @@ async function converge(plan: Plan, project: NeonProject, run: Run, clock: Clock
       );
     }
     if (round > 0)
-      run.log(`Somebody else changed the IP Allow list of project ${projectId} meanwhile; repairing it`);
+      run.log(
+        `Another writer changed the IP Allow list of project ${projectId} in the meantime; repairing it`,
+      );
     let undone = NO_CHANGE;
     await run.neon.updateSettings(projectId, patch, current, (seen, planned) => {
       undone = changeByOthers(planned.allowedIps, seen.allowedIps, patch(planned));

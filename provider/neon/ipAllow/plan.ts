@@ -79,7 +79,7 @@ export function planRemoval(
   const opens = removed.length > 0 && remove(ips, state.added ?? []).length === 0;
   if (opens && state.wasOpen !== true && !state.openRestrictedProject) {
     throw new UserError(
-      `The IP Allow entries ${ips.join(", ")} of this stack are the last ones of project ${state.projectId}: without them it would be open to every address. Add another entry, or set openRestrictedProject: true and run up before destroy.`,
+      `Project ${state.projectId} would be open to every address without the IP Allow entries of this stack (${ips.join(", ")}), because they are the last ones: add another entry, or set openRestrictedProject: true and run up before destroy.`,
     );
   }
   return [...repeated, ...removed];

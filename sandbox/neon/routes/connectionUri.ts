@@ -3,16 +3,16 @@ import { notFound } from "../errors";
 import { refresh } from "../servers";
 import {
   defaultBranch,
-  findBranch,
-  findEndpoint,
-  findProject,
+  requireBranch,
+  requireEndpoint,
+  requireProject,
   type BranchState,
   type Neon,
   type ProjectState,
 } from "../state";
 import { connectionUri } from "../views";
-import { findDatabase } from "./databases";
-import { findRole, storedPassword } from "./roles";
+import { requireDatabase } from "./databases";
+import { requireRole, storedPassword } from "./roles";
 import { checked, flag, ok, param, type Answer, type Call, type Route } from "./route";
 
 const query = z.object({
@@ -20,7 +20,7 @@ const query = z.object({
   role_name: z.string().min(1),
   branch_id: z.string().optional(),
   endpoint_id: z.string().optional(),
-  // Neon does not say what it does without; pooled is the answer that a client must be prepared for.
+  // Neon does not document the default. The pooled host is the answer that demands more of a client.
   pooled: flag.default(true),
 });
 
@@ -31,28 +31,28 @@ export function connectionUriRoutes(neon: Neon): Route[] {
 }
 
 async function get(neon: Neon, call: Call): Promise<Answer> {
-  const project = findProject(neon, param(call, "project_id"));
-  const wanted = checked(query, call.query);
-  const branch = meantBranch(project, wanted.branch_id, wanted.endpoint_id);
+  const project = requireProject(neon, param(call, "project_id"));
+  const asked = checked(query, call.query);
+  const branch = branchOf(project, asked.branch_id, asked.endpoint_id);
   if (branch.endpoint === undefined) throw notFound("endpoint of branch", branch.id);
   await refresh(neon, project, branch);
-  const role = findRole(branch, wanted.role_name);
-  const database = findDatabase(branch, wanted.database_name);
+  const role = requireRole(branch, asked.role_name);
+  const database = requireDatabase(branch, asked.database_name);
   const uri = connectionUri(neon, branch, {
     role: role.name,
     password: storedPassword(project, role),
     database: database.name,
-    pooled: wanted.pooled,
+    pooled: asked.pooled,
   });
   return ok({ uri });
 }
 
-function meantBranch(project: ProjectState, branchId?: string, endpointId?: string): BranchState {
+function branchOf(project: ProjectState, branchId?: string, endpointId?: string): BranchState {
   const branch =
     branchId !== undefined
-      ? findBranch(project, branchId)
+      ? requireBranch(project, branchId)
       : endpointId !== undefined
-        ? findEndpoint(project, endpointId).branch
+        ? requireEndpoint(project, endpointId).branch
         : defaultBranch(project);
   if (endpointId !== undefined && branch.endpoint?.id !== endpointId) throw notFound("endpoint", endpointId);
   return branch;

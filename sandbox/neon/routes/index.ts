@@ -20,5 +20,5 @@ export function allRoutes(neon: Neon): Route[] {
     connectionUriRoutes,
     operationRoutes,
     userRoutes,
-  ].flatMap((room) => room(neon));
+  ].flatMap((routes) => routes(neon));
 }

@@ -8,7 +8,7 @@ import { BRANCH, closeScripted, errorOf, failure, KEY, PROJECT, project, scripte
 afterEach(closeScripted);
 
 describe("reads", () => {
-  test("send the key as a bearer token, and report only what is relied on", async () => {
+  test("send the key as a bearer token, and return only the fields that are used", async () => {
     const { neon, server } = await scriptedNeon(() =>
       project({ enable_logical_replication: true, allowed_ips: { ips: ["::1"] } }),
     );
@@ -38,26 +38,26 @@ describe("reads", () => {
   test.each([
     ["seconds", () => "7"],
     ["a date", (now: number) => new Date(now + 7_000).toUTCString()],
-  ])("wait as long as Retry-After says in %s", async (_, header) => {
+  ])("wait as long as Retry-After says, given in %s", async (_, header) => {
     const clock = virtualClock();
     const { neon, lines } = await scriptedNeon(
       (_request, before) => (before === 0 ? failure(503, { "retry-after": header(clock.now()) }) : project()),
       { clock },
     );
     await neon.project(PROJECT);
-    // A date has no fractions of a second.
+    // A date has no fractions of a second, so the wait may be up to one second shorter.
     expect(clock.elapsed()).toBeGreaterThanOrEqual(6_000);
     expect(clock.elapsed()).toBeLessThan(8_000);
     expect(lines).toEqual([expect.stringContaining("503 to GET /projects/cool-darkness-123456")]);
   });
 
-  test("do not wait longer than the patience, but say how long Neon asked for", async () => {
+  test("fail at once if Neon asks for a wait that is too long, and say how long", async () => {
     const { neon, server } = await scriptedNeon(() => failure(429, { "retry-after": "3600" }));
     expect((await errorOf(neon.project(PROJECT))).message).toMatch(/429.*Run this again in 3600 s/);
     expect(server.requests).toHaveLength(1);
   });
 
-  test("give up on server errors after 15 s, on a lock after 5 minutes, with few lines in the terminal", async () => {
+  test("give up after 15 s of server errors or 5 minutes of a lock, with few log lines", async () => {
     const failing = await scriptedNeon(() => failure(500));
     expect((await errorOf(failing.neon.project(PROJECT))).message).toMatch(
       /answered 500 .*request id req-7: Neon's own words\. /,
@@ -72,7 +72,7 @@ describe("reads", () => {
     expect(locked.lines.length).toBeLessThan(12);
   });
 
-  test("fail within seconds, in one sentence, where nobody listens", async () => {
+  test("fail within seconds, in one sentence, if no server listens", async () => {
     const { neon, server, clock } = await scriptedNeon(() => "cut");
     await server.close();
     const error = await errorOf(neon.project(PROJECT));
@@ -81,7 +81,7 @@ describe("reads", () => {
     expect(clock.elapsed()).toBeLessThanOrEqual(4_000);
   });
 
-  test("page through branches by pagination.next, to the end", async () => {
+  test("read all pages of branches by pagination.next", async () => {
     const branch = (name: string) => ({ id: `br-${name}`, name, default: name === "z" });
     const { neon } = await scriptedNeon(({ url }) => {
       const cursor = new URLSearchParams(url.split("?")[1]).get("cursor");
@@ -95,13 +95,13 @@ describe("reads", () => {
     ]);
   });
 
-  test("stay below Neon's limit for the route", async () => {
+  test("stay below Neon's rate limit for the route", async () => {
     const { neon, clock } = await scriptedNeon(() => project());
     await Promise.all(Array.from({ length: 60 }, () => neon.project(PROJECT)));
     expect(clock.elapsed()).toBeGreaterThan(3_000);
   });
 
-  test("say which field of an answer is missing", async () => {
+  test("say which field is missing in an answer", async () => {
     const { neon } = await scriptedNeon(() => ({ status: 200, body: { project: {} } }));
     expect((await errorOf(neon.project(PROJECT))).message).toMatch(
       /differs from its API documentation .*project\.id/,
@@ -109,7 +109,7 @@ describe("reads", () => {
   });
 });
 
-describe("errors", () => {
+describe("an error", () => {
   const cases: [number, (neon: NeonApi) => Promise<unknown>, RegExp][] = [
     [401, (neon) => neon.project(PROJECT), /missing, invalid or revoked.*NEON_API_KEY.*neon:apiKey/],
     [403, (neon) => neon.createRole(PROJECT, BRANCH, "bemi"), /key may not do this: use a key/],
@@ -135,14 +135,14 @@ describe("errors", () => {
   });
 
   test.each(["http://example.com/api/v2", "not a url", "ftp://127.0.0.1"])(
-    "a base URL that would show the key to others is refused: %s",
+    "refuses a base URL that would send the key without encryption: %s",
     (baseUrl) => {
       expect(() => createNeonApi({ baseUrl, apiKey: KEY, log: () => undefined })).toThrow(/NEON_API_URL/);
     },
   );
 
   test.each(["..", ".", ""])(
-    "a role called %j cannot turn a request into one about its branch",
+    "refuses %j as the name of a role: it would make a request about the branch",
     async (name) => {
       const { neon, server } = await scriptedNeon(() => ({ status: 200, body: {} }));
       await expect(neon.deleteRole(PROJECT, BRANCH, name)).rejects.toThrow(/choose another name/);
@@ -150,7 +150,7 @@ describe("errors", () => {
     },
   );
 
-  test("a redirect is not followed with the key", async () => {
+  test("does not follow a redirect, which would send the key on", async () => {
     const { neon, server } = await scriptedNeon(() => ({
       status: 302,
       headers: { location: "/api/v2/elsewhere" },

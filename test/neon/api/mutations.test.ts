@@ -13,7 +13,11 @@ import {
 
 afterEach(closeScripted);
 
-/** A branch with at most one role, behind answers that fail as told. */
+/**
+ * Plays a branch with at most one role.
+ *
+ * @param trouble by method, the fault that its first request meets
+ */
 function roleServer(trouble: Record<string, "cut before" | "cut after" | 500 | "500 after" | 423 | 503>) {
   const seen = new Set<string>();
   const roles = new Map<string, string>();
@@ -53,19 +57,19 @@ function roleServer(trouble: Record<string, "cut before" | "cut after" | 500 | "
   return { answer, roles };
 }
 
-describe("mutations under faults", () => {
+describe("a mutation under a fault", () => {
   const faults = ["cut before", "cut after", 500, "500 after", 423, 503] as const;
 
-  test.each(faults)("one role is created: %s", async (fault) => {
+  test.each(faults)("creates one role: %s", async (fault) => {
     const { answer, roles } = roleServer({ POST: fault });
     const { neon, server } = await scriptedNeon(answer);
     await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("password-1");
     expect([...roles]).toEqual([["bemi", "password-1"]]);
-    // After an answer that was lost, nothing is sent again before looking.
+    // After a lost answer the role is looked for before the request is sent again.
     if (fault !== 423 && fault !== 503) expect(server.calls()[1]).toMatch(/^GET .*\/roles\/bemi$/);
   });
 
-  test.each(faults)("the role is deleted: %s", async (fault) => {
+  test.each(faults)("deletes the role: %s", async (fault) => {
     const { answer, roles } = roleServer({ DELETE: fault });
     roles.set("bemi", "x");
     const { neon } = await scriptedNeon(answer);
@@ -73,32 +77,32 @@ describe("mutations under faults", () => {
     expect([...roles]).toEqual([]);
   });
 
-  test.each(faults)("the password that is returned is the one that is set: %s", async (fault) => {
+  test.each(faults)("returns the password that is set: %s", async (fault) => {
     const { answer, roles } = roleServer({ POST: fault });
     roles.set("bemi", "old");
     const { neon, server } = await scriptedNeon(answer);
     await expect(neon.resetPassword(PROJECT, BRANCH, "bemi", "old")).resolves.toBe("password-1");
     expect(roles.get("bemi")).toBe("password-1");
-    // Without a body too: a form, as axios would have it, is refused by servers that take JSON only.
+    // Also without a body: axios would send the content type of a form, which some servers refuse.
     const posts = server.requests.filter(({ method }) => method === "POST");
     expect(posts.map(({ headers }) => headers["content-type"])).toEqual(posts.map(() => "application/json"));
   });
 
-  test("deleting what is gone is fine", async () => {
+  test("succeeds in deleting a role that does not exist", async () => {
     for (const reply of [failure(404), { status: 204 }]) {
       const { neon } = await scriptedNeon(() => reply);
       await neon.deleteRole(PROJECT, BRANCH, "bemi");
     }
   });
 
-  test("a role that somebody made is a 409, not ours", async () => {
+  test("fails with 409 if somebody else made the role", async () => {
     const { answer, roles } = roleServer({});
-    roles.set("bemi", "theirs");
+    roles.set("bemi", "other");
     const { neon } = await scriptedNeon(answer);
     expect(await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"))).toMatchObject({ status: 409 });
   });
 
-  test("an outcome that stays unknown is an error after three tries", async () => {
+  test("fails after three attempts if the outcome stays unknown", async () => {
     const { neon, server } = await scriptedNeon(({ method }) =>
       method === "POST" ? failure(500) : failure(404),
     );
@@ -106,7 +110,7 @@ describe("mutations under faults", () => {
     expect(server.calls().filter((call) => call.startsWith("POST"))).toHaveLength(3);
   });
 
-  test("nothing is sent once the engine is gone", async () => {
+  test("sends nothing once the engine is gone", async () => {
     const { neon, server } = await scriptedNeon(() => project(), {
       checkpoint: () => {
         throw new Error("gone");
@@ -116,7 +120,7 @@ describe("mutations under faults", () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  test.each(faults)("a settings PATCH is planned anew from a fresh read: %s", async (fault) => {
+  test.each(faults)("plans a settings PATCH again from a fresh read: %s", async (fault) => {
     let ips = ["198.51.100.1"];
     let faulty = true;
     const act = ({ method, body }: SeenRequest): Reply => {
@@ -131,7 +135,7 @@ describe("mutations under faults", () => {
       if (request.method !== "PATCH" || !faulty) return act(request);
       faulty = false;
       if (fault === "cut after" || fault === "500 after") act(request);
-      // Somebody else writes while we wait: an old list sent again would take their entry away.
+      // Another writer adds an entry during the wait. A PATCH from the old list would remove it.
       ips = [...ips, "192.0.2.9"];
       return String(fault).startsWith("cut") ? "cut" : failure(fault === "500 after" ? 500 : Number(fault));
     });

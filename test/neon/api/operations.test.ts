@@ -25,14 +25,14 @@ async function createWith(statuses: (before: number) => object): Promise<Scripte
   });
 }
 
-test("all of them are waited for, through states that are unknown or not the end", async () => {
+test("waits for all operations, also through unknown states and failed ones", async () => {
   const states = ["scheduling", "failed", "of_the_future", "running", "skipped"];
   const { neon, server } = await createWith((before) => ({ status: states[before] }));
   await neon.createRole(PROJECT, BRANCH, "bemi");
   expect(server.calls().slice(1)).toEqual(states.map(() => `GET /projects/${PROJECT}/operations/op-1`));
 });
 
-test.each(["error", "cancelled"])("%s is a failure at once", async (status) => {
+test.each(["error", "cancelled"])("fails at once if an operation ends as %s", async (status) => {
   const { neon } = await createWith(() => ({ status, error: "no room", failures_count: 1 }));
   const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
   expect(error).toBeInstanceOf(OperationError);
@@ -49,19 +49,22 @@ test.each([
     false,
     /"failed": no room, after 9 failures/,
   ],
-])("%s is a failure after the deadline, polled every 250 ms to 5 s", async (_, state, running, message) => {
-  const { neon, clock } = await createWith(() => state);
-  const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
-  expect(error).toMatchObject({ running });
-  expect(error.message).toMatch(message);
-  expect(clock.elapsed()).toBeGreaterThanOrEqual(300_000);
-  expect(clock.elapsed()).toBeLessThan(310_000);
-  expect(Math.min(...clock.sleeps())).toBeGreaterThanOrEqual(250);
-  expect(Math.max(...clock.sleeps())).toBeLessThanOrEqual(5_000);
-  expect(clock.sleeps().at(-1)).toBeGreaterThanOrEqual(2_500);
-});
+])(
+  "fails at the deadline if an operation is %s, after polling every 250 ms to 5 s",
+  async (_, state, running, message) => {
+    const { neon, clock } = await createWith(() => state);
+    const error = await errorOf(neon.createRole(PROJECT, BRANCH, "bemi"));
+    expect(error).toMatchObject({ running });
+    expect(error.message).toMatch(message);
+    expect(clock.elapsed()).toBeGreaterThanOrEqual(300_000);
+    expect(clock.elapsed()).toBeLessThan(310_000);
+    expect(Math.min(...clock.sleeps())).toBeGreaterThanOrEqual(250);
+    expect(Math.max(...clock.sleeps())).toBeLessThanOrEqual(5_000);
+    expect(clock.sleeps().at(-1)).toBeGreaterThanOrEqual(2_500);
+  },
+);
 
-test("one that cannot be read yet is waited for", async () => {
+test("waits for an operation that cannot be read yet", async () => {
   const { neon } = await scriptedNeon(({ method, url }, before) => {
     if (url.includes("/operations/")) return before === 0 ? failure(404) : FINISHED;
     return {
@@ -72,7 +75,7 @@ test("one that cannot be read yet is waited for", async () => {
   await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("abcd");
 });
 
-test("waits grow from 250 ms to 5 s, never at the same pace", () => {
+test("waits between 250 ms and 5 s, longer each time and at random", () => {
   for (let attempt = 0; attempt < 40; attempt++) {
     const least = Math.min(2_500, 250 * 2 ** attempt);
     const waits = Array.from({ length: 50 }, () => backoff(attempt));
@@ -82,10 +85,14 @@ test("waits grow from 250 ms to 5 s, never at the same pace", () => {
   }
 });
 
-describe("after an answer that was lost", () => {
+describe("after a lost answer", () => {
   const ROLES = `/projects/${PROJECT}/branches/${BRANCH}/roles`;
 
-  /** The role is made, its answer lost; `list` says what the list of operations shows. */
+  /**
+   * Makes the role and cuts the connection before the answer.
+   *
+   * @param list answers a request for the list of operations
+   */
   async function lostWith(
     list: (cursor: string | null) => Reply,
     clock = virtualClock(),
@@ -100,7 +107,7 @@ describe("after an answer that was lost", () => {
     return scriptedNeon(answer, { clock });
   }
 
-  test("an operation that the list shows late is waited for", async () => {
+  test("waits for an operation that the list shows late", async () => {
     const clock = virtualClock();
     const list = (): Reply => ({
       status: 200,
@@ -111,7 +118,7 @@ describe("after an answer that was lost", () => {
     expect(server.calls()).toContain(`GET /projects/${PROJECT}/operations/op-1`);
   });
 
-  test("the list is paged by pagination.cursor, as far as operations are unfinished", async () => {
+  test("reads pages of the list by pagination.cursor as long as operations are unfinished", async () => {
     const page = (cursor: string, ...statuses: string[]): Reply => ({
       status: 200,
       body: {

@@ -10,7 +10,7 @@ export interface SeenRequest {
   readonly body: unknown;
 }
 
-/** What a request gets: an answer, or a connection that is cut. */
+/** The reply to a request: an answer, a cut connection, or no answer at all. */
 export type Reply =
   | { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
   | "cut"
@@ -19,7 +19,7 @@ export type Reply =
 export interface ScriptedApi {
   readonly baseUrl: string;
   readonly requests: SeenRequest[];
-  /** `GET /projects/p`, one for each request so far, without queries. */
+  /** The requests so far, each as `GET /projects/p` without its query. */
   calls(): string[];
   /** May be called twice. */
   close(): Promise<void>;
@@ -27,7 +27,11 @@ export interface ScriptedApi {
 
 const BASE = "/api/v2";
 
-/** An HTTP server on loopback that answers as a function of the request (and of how many of its kind came before). */
+/**
+ * Starts an HTTP server on loopback.
+ *
+ * @param answer gets the request, and how many requests with the same method and path came before
+ */
 export async function scriptedApi(
   answer: (request: SeenRequest, before: number) => Reply | Promise<Reply>,
 ): Promise<ScriptedApi> {

@@ -27,13 +27,13 @@ export interface ScriptedNeon {
   readonly neon: NeonApi;
   readonly server: ScriptedApi;
   readonly clock: ReturnType<typeof virtualClock>;
-  /** What was logged, oldest first. */
+  /** The logged lines, oldest first. */
   readonly lines: readonly string[];
 }
 
 const servers: ScriptedApi[] = [];
 
-/** The module's client, on a {@link scriptedApi} and a clock on which waiting takes no time. */
+/** The module's client of Neon's API, on a {@link scriptedApi} and a clock on which waiting takes no time. */
 export async function scriptedNeon(
   answer: (request: SeenRequest, before: number) => Reply,
   { clock = virtualClock(), checkpoint }: { clock?: ScriptedNeon["clock"]; checkpoint?: () => void } = {},
@@ -51,11 +51,12 @@ export async function scriptedNeon(
   return { neon, server, clock, lines };
 }
 
-/** For `afterEach`. */
+/** Closes all servers of {@link scriptedNeon}. For `afterEach`. */
 export async function closeScripted(): Promise<void> {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 }
 
+/** The error that the work ends in. Fails if the work succeeds. */
 export async function errorOf(work: Promise<unknown>): Promise<Error> {
   return work.then(
     () => {

@@ -6,7 +6,7 @@ import { expectCareful } from "../../support/requestLog";
 import { liveRun, refusal, Resource } from "../../support/run";
 import { fastClock } from "../clocks";
 
-test("the preview says that a role of the API writes, bypasses row security and costs a reconnect", () => {
+test("says in the preview what the role may do, and that connections drop once", () => {
   expect(apiRole.notice?.({ projectId: "p", database: "d", name: "bemi", adopt: false })).toMatch(
     /Role bemi .* can write all tables and bypass row security; .*drops the connections .* once/,
   );
@@ -34,7 +34,7 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     return { projectId, database, name, adopt: false, ...changes };
   }
 
-  /** How the state says to connect. */
+  /** The URI of a connection according to the state. */
   function uriOf(role: ReturnType<typeof newOne>, password = role.state?.password ?? ""): string {
     const { host = "", port, username } = role.state ?? {};
     return `postgresql://${username}:${encodeURIComponent(password)}@${host}:${port}/neondb`;
@@ -47,7 +47,7 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     return calls.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
   }
 
-  test("is made, logs in, is left alone by an up without changes, and goes", async () => {
+  test("creates a role that can log in, keeps it on up, and deletes it on destroy", async () => {
     const role = newOne();
     await role.up(inputs("bemi"));
     const client = await connect(bench, uriOf(role));
@@ -68,7 +68,7 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect((await bench.api("GET", `${bench.branch}/roles/bemi`)).status).toBe(404);
   });
 
-  test("gets a new password when its passwordVersion changes, and only then; the old one is refused", async () => {
+  test("sets a new password when passwordVersion changes, and only then", async () => {
     const role = newOne();
     await role.up(inputs("rotating", { passwordVersion: 1 }));
     const { password: old = "" } = role.state ?? {};
@@ -80,7 +80,7 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await role.destroy();
   });
 
-  test("drops the clients of an active compute once when it is made, and they come back", async () => {
+  test("drops the connections of an active compute once; clients can connect again", async () => {
     const client = await connect(bench, bench.emulator.ownerUri());
     const role = newOne();
     await role.up(inputs("disturbing"));
@@ -90,20 +90,20 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await role.destroy();
   });
 
-  test("that exists already is taken over only when told, and then survives", async () => {
-    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "theirs" } });
+  test("adopts an existing role only if adopt is set, and leaves it in place on destroy", async () => {
+    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "existing" } });
     const role = newOne();
-    expect(await refusal(role.up(inputs("theirs")))).toMatch(
-      /Role theirs .* exists already: set adopt: true/,
+    expect(await refusal(role.up(inputs("existing")))).toMatch(
+      /Role existing .* exists already: set adopt: true/,
     );
-    await role.up(inputs("theirs", { adopt: true }));
-    expect(role.state).toMatchObject({ created: false, username: "theirs" });
+    await role.up(inputs("existing", { adopt: true }));
+    expect(role.state).toMatchObject({ created: false, username: "existing" });
     await (await connect(bench, uriOf(role))).end();
-    expect(await role.destroy()).toEqual(["Role theirs was not made by this stack, so it stays"]);
-    expect((await bench.api("GET", `${bench.branch}/roles/theirs`)).status).toBe(200);
+    expect(await role.destroy()).toEqual(["Role existing was not made by this stack, so it stays"]);
+    expect((await bench.api("GET", `${bench.branch}/roles/existing`)).status).toBe(200);
   });
 
-  test("that somebody makes in the same moment is a 409, which is not mistaken for ours", async () => {
+  test("does not mistake a role that somebody makes at the same moment (409) for its own", async () => {
     await bench.done("POST", `${bench.branch}/roles`, { role: { name: "raced" } });
     const route = "/projects/{project_id}/branches/{branch_id}/roles/{role_name}";
     const fault = { kind: "answer", status: 404 };
@@ -118,14 +118,14 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect(role.state).toMatchObject({ created: false });
   });
 
-  test("that cannot log in is not taken over", async () => {
+  test("refuses to adopt a role that cannot log in", async () => {
     await bench.done("POST", `${bench.branch}/roles`, { role: { name: "group", no_login: true } });
     expect(await refusal(newOne().up(inputs("group", { adopt: true })))).toMatch(
       /has no password to log in with/,
     );
   });
 
-  test("that was deleted behind our back is made again, and deleting what is gone is fine, by 204 and by 404", async () => {
+  test("creates a deleted role again, and can destroy one that is gone (204 and 404)", async () => {
     const role = newOne();
     await role.up(inputs("fleeting"));
     await bench.done("DELETE", `${bench.branch}/roles/fleeting`);
@@ -146,7 +146,7 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect(role.state).toBeUndefined();
   });
 
-  test("that owns a database is not deleted, and not taken for gone; when that is cleared, it goes", async () => {
+  test("refuses to delete a role that owns a database, and deletes it after that", async () => {
     const role = newOne();
     await role.up(inputs("landlord"));
     const wanted = { database: { name: "owned", owner_name: "landlord" } };
@@ -160,7 +160,7 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect((await bench.api("GET", `${bench.branch}/roles/landlord`)).status).toBe(404);
   });
 
-  test("leaves to the database's owner what it owned: its publication survives", async () => {
+  test("leaves the publication of a deleted role to the database's owner", async () => {
     const role = newOne();
     await role.up(inputs("publisher"));
     const client = await connect(bench, uriOf(role));
@@ -176,7 +176,7 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect(owner).toEqual([{ owner: "neondb_owner" }]);
   });
 
-  test("whose creation could not be seen to its end is remembered, and finished by the next up", async () => {
+  test("keeps a role in the state whose creation was interrupted; the next up completes it", async () => {
     const routes = ["operations/{operation_id}", "branches/{branch_id}/roles/{role_name}/reveal_password"];
     bench.emulator.setFaults({
       faults: routes.map((route) => ({

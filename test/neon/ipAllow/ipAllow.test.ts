@@ -50,7 +50,7 @@ const list = async () => (await listOf(bench.project)).ips;
 const setList = (ips: readonly string[], only = false) => setListOf(bench.project, ips, only);
 
 describe("an entry", () => {
-  test("does not restrict an open project unless told, and then gives back an open one", async () => {
+  test("restricts an open project only if permitted, and a destroy opens it again", async () => {
     await setList([]);
     const one = newOne();
     expect(await refusal(one.up(inputs(["203.0.113.7"])))).toMatch(
@@ -66,7 +66,7 @@ describe("an entry", () => {
     expect(await list()).toEqual([]);
   });
 
-  test("that would lock this machine out is announced in the preview", () => {
+  test("that would lock this machine out is mentioned in the preview", () => {
     const kind = ipAllowKind(systemClock);
     expect(kind.notice?.(inputs(["203.0.113.7"]))).toBeUndefined();
     expect(kind.notice?.(inputs(["203.0.113.7"], { restrictOpenProject: true }))).toMatch(
@@ -74,7 +74,7 @@ describe("an entry", () => {
     );
   });
 
-  test("that is the last one of a list that others had restricted stays, unless told", async () => {
+  test("that is the last one of a list that others restricted stays, unless permitted", async () => {
     await setList(["198.51.100.1"]);
     const one = newOne();
     await one.up(inputs(["203.0.113.7"]));
@@ -89,7 +89,7 @@ describe("an entry", () => {
   });
 
   test.each(["0.0.0.0/0", "::/0", "0.0.0.0-255.255.255.255"])(
-    "that lets everybody in is refused, unless told: %s",
+    "that admits every address is refused, unless permitted: %s",
     async (everything) => {
       await setList(["198.51.100.1"]);
       expect(await refusal(newOne().up(inputs([everything])))).toMatch(/would open project/);
@@ -97,7 +97,7 @@ describe("an entry", () => {
     },
   );
 
-  test("follows changes of the program, and leaves what was there before us", async () => {
+  test("follows changes of the inputs, and leaves entries of others in place", async () => {
     await setList(["198.51.100.1", "203.0.113.7/32"]);
     const one = newOne();
     await one.up(inputs(["203.0.113.7", "203.0.113.8", "2001:DB8::1"]));
@@ -109,14 +109,14 @@ describe("an entry", () => {
     expect(await list()).toEqual(["198.51.100.1", "203.0.113.7/32"]);
   });
 
-  test("within a wider one is added all the same, and the overlap is said", async () => {
+  test("that a wider entry covers is added too, and the overlap is logged", async () => {
     await setList(["203.0.113.0/24"]);
     const lines = await newOne().up(inputs(["203.0.113.7"]));
     expect(lines).toEqual([expect.stringContaining("203.0.113.7 lies within 203.0.113.0/24")]);
     expect(await list()).toEqual(["203.0.113.0/24", "203.0.113.7"]);
   });
 
-  test("that vanished is shown as drift, and put back", async () => {
+  test("that somebody removed is shown as drift, and added again", async () => {
     await setList(["198.51.100.1"]);
     const one = newOne();
     await one.up(inputs(["203.0.113.7"]));
@@ -127,7 +127,7 @@ describe("an entry", () => {
     expect(await listOf(bench.project)).toEqual({ ips: ["198.51.100.1", "203.0.113.7"], only: true });
   });
 
-  test("takes four requests to be added, and one to be found", async () => {
+  test("takes four requests to add, and one if it is on the list", async () => {
     await setList(["198.51.100.1"]);
     const { project } = bench;
     const calls = await bench.callsOf(() => newOne().up(inputs(["203.0.113.7"])));
@@ -140,7 +140,7 @@ describe("an entry", () => {
     expect(await bench.callsOf(() => newOne().up(inputs(["203.0.113.7"])))).toEqual([`GET ${project}`]);
   });
 
-  test("is refused in Neon's words where the plan lacks the feature, and is not remembered", async () => {
+  test("fails with Neon's message if the plan lacks IP Allow, and leaves no state", async () => {
     await setList(["198.51.100.1"]);
     const fault = { kind: "answer", status: 400, message: "IP allow is not available on your plan" };
     bench.emulator.setFaults({ faults: [{ method: "PATCH", route: PROJECT, fault }] });
@@ -151,7 +151,7 @@ describe("an entry", () => {
     expect(one.state).toBeUndefined();
   });
 
-  test("that was sent before the line broke is remembered as ours", async () => {
+  test("that was sent before the connection failed is kept in the state", async () => {
     await setList(["198.51.100.1"]);
     const fault = { kind: "answer", status: 500 };
     bench.emulator.setFaults({
@@ -166,7 +166,7 @@ describe("an entry", () => {
     expect(await list()).toEqual(["198.51.100.1"]);
   });
 
-  test("that cannot be read is refused in the preview, each by name", () => {
+  test("that cannot be parsed is refused in the preview, each by name", () => {
     const result = ipAllowKind(systemClock).inputs.safeParse(
       inputs(["nonsense", "203.0.113.7", "10.0.0.0/64"]),
     );
@@ -181,18 +181,18 @@ describe("an entry", () => {
 const some = fc.array(entries, { minLength: 1, maxLength: 5 });
 const allowed = { restrictOpenProject: true, openRestrictedProject: true } as const;
 
-/** What up has to leave behind. */
-function merged(before: readonly string[], wanted: readonly string[]): string[] {
-  return [...before, ...missing(before, parseEntries(wanted)).map(({ text }) => text)];
+/** The list that an up has to leave behind. */
+function merged(before: readonly string[], ips: readonly string[]): string[] {
+  return [...before, ...missing(before, parseEntries(ips)).map(({ text }) => text)];
 }
 
-test("property: up gives the list and the missing of ours, order and flag untouched; destroy gives it back", async () => {
+test("property: up only appends the lacking entries, and destroy removes them", async () => {
   await fc.assert(
-    fc.asyncProperty(lists, some, fc.boolean(), async (before, wanted, only) => {
+    fc.asyncProperty(lists, some, fc.boolean(), async (before, ips, only) => {
       await setList(before, only);
       const one = newOne();
-      await one.up(inputs(wanted, allowed));
-      expect(await listOf(bench.project)).toEqual({ ips: merged(before, wanted), only });
+      await one.up(inputs(ips, allowed));
+      expect(await listOf(bench.project)).toEqual({ ips: merged(before, ips), only });
       await one.destroy();
       expect(await listOf(bench.project)).toEqual({ ips: before, only });
     }),
@@ -201,64 +201,65 @@ test("property: up gives the list and the missing of ours, order and flag untouc
 });
 
 /**
- * When a foreign writer's PATCH lands, and with which list: the one it read before us, or the one of the moment, each
- * time with its own entries. It looks only once, as Neon's own command line client does.
+ * When the PATCH of another writer arrives, and to which list it adds its own entries: the list before the up, or the
+ * list with the up's entries. It writes only once, as Neon's command line client does.
  */
-const MOMENTS: Readonly<Record<string, { method: "GET" | "PATCH"; skip: number; sees: "old" | "ours" }>> = {
-  "between our read and our PATCH": { method: "GET", skip: 0, sees: "old" },
-  "after our PATCH": { method: "PATCH", skip: 0, sees: "ours" },
-  "after our PATCH, from an old list": { method: "PATCH", skip: 0, sees: "old" },
-  "after our last look, from an old list": { method: "GET", skip: 2, sees: "old" },
-};
+const MOMENTS: Readonly<Record<string, { method: "GET" | "PATCH"; skip: number; sees: "before" | "after" }>> =
+  {
+    "between read and PATCH": { method: "GET", skip: 0, sees: "before" },
+    "after the PATCH": { method: "PATCH", skip: 0, sees: "after" },
+    "after the PATCH, from an old list": { method: "PATCH", skip: 0, sees: "before" },
+    "after the last read, from an old list": { method: "GET", skip: 2, sees: "before" },
+  };
 
 test.each(Object.keys(MOMENTS))(
-  "property: twenty runs against a foreign writer end with both parties' entries, and leave its own: %s",
+  "property: another writer's entries survive up and destroy: %s",
   async (moment) => {
     const { method = "GET", skip = 0, sees } = MOMENTS[moment] ?? {};
     const foreign = fc.uniqueArray(entries, { minLength: 1, maxLength: 3 });
     await fc.assert(
-      fc.asyncProperty(lists, some, foreign, async (before, wanted, theirs) => {
-        const ours = merged(before, wanted);
-        // Something has to be sent, and an entry that both want has no owner to tell by.
+      fc.asyncProperty(lists, some, foreign, async (before, ips, foreignIps) => {
+        const expected = merged(before, ips);
+        // The up must have something to add, and not the same as the other writer, because such an entry has no owner.
         fc.pre(
-          ours.length > before.length &&
-            merged(theirs, wanted).length === theirs.length + parseEntries(wanted).length,
+          expected.length > before.length &&
+            merged(foreignIps, ips).length === foreignIps.length + parseEntries(ips).length,
         );
         await setList(before, true);
         const allowedIps = {
-          ips: [...(sees === "old" ? before : ours), ...theirs],
+          ips: [...(sees === "before" ? before : expected), ...foreignIps],
           protected_branches_only: false,
         };
         bench.emulator.setFaults({
           faults: [
             { method, route: PROJECT, skip, fault: { kind: "otherWriter", allowedIps, when: "after" } },
-            // Our look beside the PATCH is under way at the same time, and has to come first.
+            // The read that is sent together with the PATCH has to arrive first.
             { method: "PATCH", route: PROJECT, fault: { kind: "delay", ms: 20 } },
           ],
         });
         const one = newOne();
-        await one.up(inputs(wanted, allowed));
+        await one.up(inputs(ips, allowed));
         bench.emulator.setFaults({ faults: [] });
-        if (moment.startsWith("after our last look")) {
+        if (moment.startsWith("after the last read")) {
           await one.refresh();
           expect(one.drift).toHaveProperty("not on the IP Allow list");
-          await one.up(inputs(wanted, allowed));
+          await one.up(inputs(ips, allowed));
         }
         const after = await listOf(bench.project);
         expect(after.only).toBe(false);
-        expect([...after.ips].sort()).toEqual(expect.arrayContaining([...ours, ...theirs].sort()));
+        expect([...after.ips].sort()).toEqual(expect.arrayContaining([...expected, ...foreignIps].sort()));
         await one.destroy();
         const left = new Set((await listOf(bench.project)).ips);
-        expect(left).toEqual(new Set([...before, ...theirs]));
+        expect(left).toEqual(new Set([...before, ...foreignIps]));
       }),
       { numRuns: 20 },
     );
   },
 );
 
-test("twenty interleaved runs of two stacks end with both parties' entries, and leave as they came", async () => {
+test("two stacks at the same time both add their entries and both remove them, twenty times", async () => {
   const before = ["198.51.100.1", "2001:db8::/32"];
-  // Real delays, on a third of the real time: a write that lands late does so well before a stack looks again.
+  // The delays are real, and the clock only three times faster: a late write arrives well before a stack reads again.
   const clock = fastClock(3);
   const delays = fc.sample(fc.integer({ min: 0, max: 100 }), { seed: 1, numRuns: 400 });
   const runs = await Promise.all(

@@ -155,7 +155,7 @@ describe("properties", () => {
     );
   });
 
-  test("other inputs remove the entries that are no longer named, and planning again has no steps", () => {
+  test("other inputs remove the entries that they no longer name", () => {
     fc.assert(
       fc.property(lists, some, some, (before, first, second) => {
         const list = listOf(before);

@@ -25,12 +25,12 @@ function newOne() {
 const setting = newOne();
 const inputs = () => ({ ...target, mode: "enable" as const });
 
-/** The calls that the work made, polling of operations apart. */
+/** The calls that the work made, except the polling of operations. */
 async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
   return (await bench.callsOf(work)).filter((call) => !call.includes("/operations/"));
 }
 
-/** An application that queries all the time, and connects anew when its connection breaks. */
+/** An application that sends queries all the time, and connects again when its connection breaks. */
 function application() {
   let [dropped, answers] = [0, 0];
   const ending = new AbortController();
@@ -50,13 +50,13 @@ function application() {
   };
   const done = (async () => {
     while (!ended()) {
-      // Who comes while the server stops is refused, and comes again.
+      // A connection during the restart is refused; the loop tries again.
       await session().catch(() => undefined);
     }
   })();
   return {
     dropped: () => dropped,
-    /** Resolves when it has had one more answer. */
+    /** Resolves when it has received one more answer. */
     async works(): Promise<void> {
       const before = answers;
       while (answers === before) await new Promise(setImmediate);
@@ -68,14 +68,14 @@ function application() {
   };
 }
 
-// In this order: the setting cannot be turned off again.
-test("is not turned on where it is required only", async () => {
+// The order of the tests matters, because the setting cannot be turned off again.
+test("leaves the setting alone if it is only required, and says how to turn it on", async () => {
   const work = () => refusal(newOne().up({ ...inputs(), mode: "require" }));
   expect(await work()).toMatch(/is off .*"require" leaves the project alone.*all computes restart/);
   expect((await callsOf(work)).filter((call) => !call.startsWith("GET"))).toEqual([]);
 });
 
-test("the preview says that all computes restart, and that it cannot be undone", () => {
+test("says in the preview that all computes restart, and that it cannot be undone", () => {
   expect(logicalReplication.notice?.(inputs())).toMatch(
     /all computes of the project restart, so that every connection drops once, and it cannot be undone/,
   );
@@ -85,13 +85,13 @@ test("the preview says that all computes restart, and that it cannot be undone",
 test.each([
   [{ database: "nodb" }, /no database "nodb"/],
   [{ branch: "nobranch" }, /no branch "nobranch"/],
-])("is not turned on for a target that does not exist: %j", async (wrong, message) => {
+])("leaves the setting alone for a target that does not exist: %j", async (wrong, message) => {
   expect(await refusal(setting.up({ ...inputs(), ...wrong }))).toMatch(message);
   const { settings } = (await bench.api("GET", bench.project)).body.project;
   expect(settings?.enable_logical_replication).toBe(false);
 });
 
-test("is turned on by one PATCH under clients that query all the time: each drops once and comes back, and the time is said", async () => {
+test("turns it on with one PATCH; each busy client drops once and connects again", async () => {
   const clients = Array.from({ length: 3 }, application);
   await Promise.all(clients.map((client) => client.works()));
   let lines: string[] = [];
@@ -110,7 +110,7 @@ test("is turned on by one PATCH under clients that query all the time: each drop
   expect(calls.filter((call) => call.startsWith("PATCH"))).toEqual([`PATCH ${bench.project}`]);
 });
 
-test("is left alone where it is on, and by a destroy, which says why", async () => {
+test("changes nothing where it is on, nor on destroy, which says why", async () => {
   const calls = await callsOf(async () => {
     await setting.up(inputs());
     const another = newOne();
@@ -124,7 +124,7 @@ test("is left alone where it is on, and by a destroy, which says why", async () 
   expect(calls.filter((call) => !call.startsWith("GET"))).toEqual([]);
 });
 
-test("a compute that sleeps is woken to be asked, and not restarted", async () => {
+test("starts a suspended compute to ask it, and does not restart it", async () => {
   const { branchId, endpointId } = bench.emulator;
   await bench.done("POST", `${bench.project}/endpoints/${endpointId}/suspend`);
   expect(bench.compute.isRunning(branchId)).toBe(false);
@@ -134,7 +134,7 @@ test("a compute that sleeps is woken to be asked, and not restarted", async () =
   expect(calls.filter((call) => !call.startsWith("GET"))).toEqual([]);
 });
 
-test("is gone with its project", async () => {
+test("reports the resource as gone if the project is gone", async () => {
   const gone = newOne();
   gone.state = { projectId: "no-such-project-1", mode: "enable", enabledHere: true };
   await gone.refresh();

@@ -11,7 +11,7 @@ interface World {
   project?: Partial<NeonProject>;
 }
 
-/** The reads that resolution makes, over plain values; counts them. */
+/** Neon's API as far as resolving a target reads it, over plain values. Counts the requests. */
 function neonOf({ branches = [branch("main", true)], endpoints = [endpoint()], project = {} }: World) {
   let requests = 0;
   const answer = <Value>(value: Value): Promise<Value> => {
@@ -65,7 +65,7 @@ function resolve(
   return { work, requests, lines };
 }
 
-describe("with compute and owner in state", () => {
+describe("with compute and owner in the state", () => {
   const state = {
     branchId: "br-main",
     branchName: "main",
@@ -75,7 +75,7 @@ describe("with compute and owner in state", () => {
   };
   const target = { projectId: PROJECT, database: "neondb" };
 
-  test("two requests and the connection's tell that nothing has changed", async () => {
+  test("two requests and the connection URI show that nothing has changed", async () => {
     const { neon, requests } = neonOf({});
     const connectionUri = () =>
       Promise.resolve("postgresql://app:pw@ep-a.aws.neon.tech/neondb?sslmode=require");
@@ -92,7 +92,7 @@ describe("with compute and owner in state", () => {
     expect(requests()).toBe(2);
   });
 
-  test("what is gone since is looked up anew", async () => {
+  test("looks the compute up again if it is gone", async () => {
     const { neon } = neonOf({ endpoints: [endpoint({ id: "ep-b", host: "ep-b.aws.neon.tech" })] });
     const connectionUri = () => Promise.reject(new TargetNotFound("no such compute"));
     const found = await resolveTarget({ ...neon, connectionUri }, target, state, () => undefined);
@@ -100,7 +100,7 @@ describe("with compute and owner in state", () => {
   });
 });
 
-test("the default branch, its read-write compute and the database's owner, in four requests", async () => {
+test("finds default branch, read-write compute and the database's owner in four requests", async () => {
   const world = {
     branches: [branch("dev"), branch("main", true)],
     endpoints: [endpoint({ id: "ep-r", readWrite: false }), endpoint()],
@@ -122,7 +122,7 @@ test.each([
   ["by exact name among names that contain it", "prod", "br-prod"],
   ["by id", "br-prod-2", "br-prod-2"],
   ["by a name that looks like an id", "br-odd name", "br-br-odd name"],
-])("a branch %s", async (_, wanted, id) => {
+])("finds a branch %s", async (_, wanted, id) => {
   const branches = [branch("main", true), branch("prod"), branch("prod-2"), branch("br-odd name")];
   await expect(resolve({ branches }, { branch: wanted }).work).resolves.toMatchObject({ branchId: id });
 });
@@ -184,25 +184,25 @@ test.each<[string, World, { branch?: string; database?: string }, RegExp]>([
     { database: "neondb" },
     /store_passwords is off/,
   ],
-])("%s is an error with the way out", async (_, world, target, message) => {
+])("refuses %s and says what to do", async (_, world, target, message) => {
   await expect(resolve(world, target).work).rejects.toThrow(message);
 });
 
-test("what does not exist can be told from what cannot be used", async () => {
+test("tells a target that does not exist from one that cannot be used", async () => {
   await expect(resolve({}, { branch: "x" }).work).rejects.toBeInstanceOf(TargetNotFound);
   await expect(resolve({}, { database: "x" }).work).rejects.toBeInstanceOf(TargetNotFound);
   await expect(resolve({ endpoints: [] }, {}).work).rejects.not.toBeInstanceOf(TargetNotFound);
 });
 
-describe("a recorded branch", () => {
-  test("that the name no longer means is an error naming both", async () => {
+describe("with a recorded branch", () => {
+  test("refuses a name that means another branch now, and names both branches", async () => {
     const branches = [branch("main", true, "br-new"), branch("old-main", false, "br-old")];
     await expect(resolve({ branches }, {}, "br-old").work).rejects.toThrow(
       /main \(br-new\).*old-main \(br-old\)/,
     );
   });
 
-  test("whose compute serves the new one is a restore that kept the old branch: accepted, and said", async () => {
+  test("accepts and logs a restore that kept the old branch and moved its compute", async () => {
     const branches = [branch("main", true, "br-new"), branch("main_old", false, "br-old")];
     const before = { branchId: "br-old", endpointId: "ep-a" };
     const { work, lines } = resolve({ branches }, { branch: "main" }, before);
@@ -212,7 +212,7 @@ describe("a recorded branch", () => {
     await expect(resolve({ branches }, { branch: "main" }, elsewhere).work).rejects.toThrow(/now means main/);
   });
 
-  test("that is gone is a restore: accepted, and said", async () => {
+  test("accepts and logs a restore after which the old branch is gone", async () => {
     const { work, lines } = resolve(
       { branches: [branch("main", true, "br-new")] },
       { branch: "main" },
@@ -222,7 +222,7 @@ describe("a recorded branch", () => {
     expect(lines).toEqual([expect.stringMatching(/br-new; br-old is gone, as after a restore/)]);
   });
 
-  test("stays in reach when the project's settings would keep a new stack out", async () => {
+  test("accepts project settings that would be refused for a new stack", async () => {
     const world = { project: { blockPublicConnections: true, storePasswords: false } };
     await expect(resolve(world, { database: "neondb" }, "br-main").work).resolves.toMatchObject({
       endpointId: "ep-a",
@@ -231,7 +231,7 @@ describe("a recorded branch", () => {
 });
 
 describe("connection URIs", () => {
-  test("are taken apart, without their parameters", () => {
+  test("are split into their parts, without the parameters", () => {
     expect(
       parseUri(
         "postgresql://neondb_owner:npg_a%40b%2F%25@ep-a.aws.neon.tech/my%20db?sslmode=require&channel_binding=require",
@@ -255,12 +255,12 @@ describe("connection URIs", () => {
     "postgresql://host/db",
     "postgresql://o:secret99@host",
     "postgresql://o:%zz@h/db",
-  ])("%j is refused, and not repeated", (uri) => {
+  ])("are refused without being repeated in the error: %j", (uri) => {
     expect(() => parseUri(uri)).toThrow(/lacks a host, database, user or password/);
     expect(() => parseUri(uri)).not.toThrow(/secret99/);
   });
 
-  test("only the endpoint's own name makes a pooler", () => {
+  test("a pooler is recognised by the endpoint's name only", () => {
     expect(() => directAddress("ep-a-pooler.c-2.aws.neon.tech:5432")).toThrow(/ep-a\.c-2\.aws\.neon\.tech/);
     expect(directAddress("ep-a.my-pooler.example")).toEqual({ host: "ep-a.my-pooler.example", port: 5432 });
   });

@@ -47,7 +47,7 @@ function allow(where: { projectId?: string } = {}) {
   return { projectId, ips, restrictOpenProject: true, openRestrictedProject: false, ...where };
 }
 
-/** What the first up of a stack runs into; nothing is changed by it. */
+/** The message that the first up of a stack ends in, for both kinds. Checks that nothing was changed. */
 async function refused(where: Where): Promise<string | undefined> {
   const before = bench.log().length;
   const [message, another] = [
@@ -73,12 +73,12 @@ describe("an API key", () => {
     refusal(new Resource(ipAllowKind(fastClock(100)), () => newRun(key)).up(allow(where))),
   ];
 
-  test("that is wrong ends every kind in an error that says where it is read from", async () => {
+  test("that is wrong makes every kind fail and say where the key is read from", async () => {
     for (const message of await Promise.all(everything("wrong-key")))
       expect(message).toMatch(/401 .*missing, invalid or revoked: .*NEON_API_KEY.*neon:apiKey/);
   });
 
-  test("that may only read (403) ends every kind in an error, and changes nothing", async () => {
+  test("that may only read (403) makes every kind fail, and changes nothing", async () => {
     const before = await settings();
     const messages = await Promise.all(everything(bench.emulator.keys.readOnly));
     expect(messages).toEqual([
@@ -89,7 +89,7 @@ describe("an API key", () => {
     expect(await settings()).toEqual(before);
   });
 
-  test("that is scoped to the project does everything in it, and nothing in another", async () => {
+  test("that is scoped to the project works in that project only", async () => {
     const key = bench.emulator.keys.project;
     const resources = [
       [newSetting(key), setting()],
@@ -108,14 +108,14 @@ describe("an API key", () => {
 });
 
 describe("a branch", () => {
-  test("without compute is an error that says to add one", async () => {
+  test("without a compute is refused, and the error says to add one", async () => {
     const { branch } = await newBranch("empty", false);
     expect(await refused({ branch: "empty" })).toMatch(
       new RegExp(`no read-write compute on branch empty \\(${branch.id}\\) .*: add one to the branch`),
     );
   });
 
-  test("is meant by its exact name only, among names that contain it", async () => {
+  test("is found by its exact name only, among names that contain it", async () => {
     const { branch } = await newBranch("prod", true);
     await newBranch("prod-eu", false);
     await newBranch("my-prod", false);
@@ -126,7 +126,7 @@ describe("a branch", () => {
     expect(await refused({ branch: "pro" })).toMatch(/no branch "pro"\. Its branches: .*prod/);
   });
 
-  test("that was restored (a new id under the old name) is accepted, and said", async () => {
+  test("that was restored (a new id under the old name) is accepted and logged", async () => {
     const { branch } = await newBranch("dev", true);
     const kept = newSetting();
     await kept.up(setting({ branch: "dev" }));
@@ -143,7 +143,7 @@ describe("a branch", () => {
     expect(kept.state).toMatchObject({ branchId: restored.id });
   });
 
-  test("that a name no longer means, while it is still there, is an error on up and on destroy", async () => {
+  test("whose name means another branch now is refused on up and on destroy", async () => {
     const made = newRole();
     await made.up(role({ branch: "prod" }));
     const { branchId } = made.state ?? {};
@@ -153,7 +153,7 @@ describe("a branch", () => {
     expect(await refusal(made.destroy())).toMatch(/now means prod .* set up on old-prod/);
   });
 
-  test("is found among 150, and the default one among more than a page; an unknown one lists a few", async () => {
+  test("is found among 150, the default one among several pages; an unknown one lists a few", async () => {
     await control(bench, "branches", { prefix: "feature-", count: 150 });
     const found = newSetting();
     await found.up(setting());
@@ -164,7 +164,7 @@ describe("a branch", () => {
     );
 
     await control(bench, "branches", { prefix: "preview-", count: 1_000 });
-    // The list is sorted by the last change: the default branch comes last, on the second page.
+    // The list is sorted by the time of the last change, so the default branch comes last, on the second page.
     const before = bench.log().length;
     const paged = newSetting();
     await paged.up(setting());
@@ -180,14 +180,14 @@ describe("a branch", () => {
 describe("a compute", () => {
   const endpoint = () => `${bench.project}/endpoints/${bench.emulator.endpointId}`;
 
-  test("that sleeps is woken", async () => {
+  test("that is suspended is started", async () => {
     await bench.done("POST", `${endpoint()}/suspend`);
     const woken = newSetting();
     await woken.up(setting());
     expect(woken.state).toMatchObject({ walLevel: "logical" });
   });
 
-  test("that is disabled is an error that says to enable it, for a new stack and for one it worked with", async () => {
+  test("that is disabled is refused, and the error says to enable it", async () => {
     const old = newSetting();
     await old.up(setting());
     await bench.done("PATCH", endpoint(), { endpoint: { disabled: true } });
@@ -202,7 +202,7 @@ describe("a compute", () => {
 });
 
 describe("a project", () => {
-  test("that blocks public connections is an error for a new stack", async () => {
+  test("that blocks public connections is refused for a new stack", async () => {
     const block = (on: boolean) =>
       bench.done("PATCH", bench.project, { project: { settings: { block_public_connections: on } } });
     await block(true);
@@ -210,14 +210,14 @@ describe("a project", () => {
     await block(false);
   });
 
-  test("that stores no passwords (412) is an error for a new stack", async () => {
+  test("that stores no passwords (412) is refused for a new stack", async () => {
     const { body } = await bench.done("POST", "/projects", { project: { store_passwords: false } });
     const projectId = body.project.id;
     expect(await refused({ projectId })).toMatch(/store_passwords is off/);
     await bench.api("DELETE", `/projects/${projectId}`);
   });
 
-  test("that does not exist is an error for a new stack, and gone for an old one", async () => {
+  test("that does not exist is refused for a new stack, and gone for an existing one", async () => {
     const projectId = "no-such-project-12345678";
     expect(await refused({ projectId })).toMatch(/404 .*Check projectId \(no-such-project-12345678\)/);
     const old = newRole();
@@ -226,7 +226,7 @@ describe("a project", () => {
     expect(old.state).toBeUndefined();
   });
 
-  test("without the database is an error that names those it has", async () => {
+  test("without the database is refused, and the error lists its databases", async () => {
     expect(await refused({ database: "nodb" })).toMatch(/no database "nodb"\. Its databases: neondb\./);
   });
 });

@@ -22,7 +22,7 @@ function hits(all: Faults, count: number, method = "PATCH", route = PROJECT): nu
   return Array.from({ length: count }, () => all.hit(method, route).length);
 }
 
-test("a rule holds once, on its method and route only", () => {
+test("applies a rule once, to its method and route only", () => {
   const all = faults({ method: "PATCH", route: PROJECT, fault: BUSY });
   expect(all.hit("GET", PROJECT)).toEqual([]);
   expect(all.hit("PATCH", "/projects")).toEqual([]);
@@ -30,13 +30,13 @@ test("a rule holds once, on its method and route only", () => {
   expect(all.hit("PATCH", PROJECT)).toEqual([]);
 });
 
-test("skip and times count matching requests", () => {
+test("counts only matching requests for skip and times", () => {
   expect(hits(faults({ method: "*", route: "*", skip: 1, times: 2, fault: BUSY }), 5)).toEqual([
     0, 1, 1, 0, 0,
   ]);
 });
 
-test("forMs begins with the first hit", () => {
+test("begins forMs with the first request that the fault applies to", () => {
   jest.useFakeTimers();
   try {
     const all = faults({ method: "PATCH", route: PROJECT, forMs: 1000, fault: BUSY });
@@ -51,7 +51,7 @@ test("forMs begins with the first hit", () => {
   }
 });
 
-test("a rate limit counts per method and route, and frees itself", () => {
+test("counts a rate limit per method and route, and ends it after its time", () => {
   jest.useFakeTimers();
   try {
     const limit = { kind: "rateLimit", requests: 2, perSeconds: 1 };
@@ -65,7 +65,7 @@ test("a rate limit counts per method and route, and frees itself", () => {
   }
 });
 
-test("several rules can meet one request", () => {
+test("can apply several rules to one request", () => {
   const rule = { method: "PATCH", route: PROJECT };
   const all = faults({ ...rule, fault: { kind: "delay", ms: 5 } }, { ...rule, fault: BUSY });
   expect(all.hit("PATCH", PROJECT).map(({ kind }) => kind)).toEqual(["delay", "answer"]);
@@ -91,7 +91,7 @@ test.each([
   }).toThrow(where);
 });
 
-test("a refused script leaves the present one in place", () => {
+test("keeps the present script if another one is refused", () => {
   const all = faults({ method: "PATCH", route: PROJECT, fault: BUSY });
   expect(() => {
     all.set({ faults: [{}] });
@@ -99,7 +99,7 @@ test("a refused script leaves the present one in place", () => {
   expect(hits(all, 1)).toEqual([1]);
 });
 
-test("a script is read from a file, and the file is named when it cannot be", () => {
+test("reads a script from a file, and names the file if that fails", () => {
   const folder = mkdtempSync(join(tmpdir(), "faults-"));
   try {
     const path = join(folder, "faults.json");
@@ -119,7 +119,7 @@ test("a script is read from a file, and the file is named when it cannot be", ()
   }
 });
 
-test("another script lets go of what is stuck", async () => {
+test("releases stuck operations when another script is set", async () => {
   const all = new Faults([]);
   const { released } = all;
   all.set({ faults: [] });

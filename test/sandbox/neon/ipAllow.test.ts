@@ -38,16 +38,16 @@ test.each([
   "203.0.113.*",
   "localhost",
   "",
-])("the unreadable entry %p matches nothing, and closes the list all the same", (entry) => {
+])("the invalid entry %p admits no address, and is still a restriction", (entry) => {
   expect(admits([entry], "203.0.113.7")).toBe(false);
 });
 
-test("one entry of many is enough, and families do not mix", () => {
+test("one entry of several is enough, and IPv4 entries do not admit IPv6", () => {
   expect(admits(["nonsense", "203.0.113.7"], "203.0.113.7")).toBe(true);
   expect(admits(["203.0.113.7"], "2001:db8::1")).toBe(false);
 });
 
-test("protected_branches_only lifts the list from other branches", () => {
+test("protected_branches_only restricts protected branches only", () => {
   const rule = { ...open, ips: ["203.0.113.7"], protectedBranchesOnly: true };
   expect(admitsAddress(rule, false, "198.51.100.1")).toBe(true);
   expect(admitsAddress(rule, true, "198.51.100.1")).toBe(false);

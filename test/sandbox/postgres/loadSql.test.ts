@@ -6,11 +6,11 @@ describe("finding statements", () => {
   const statements = (text: string): string[] =>
     statementStarts(text).map((start) => text.slice(start, start + 6));
 
-  test("skips comments, also nested and with semicolons", () => {
+  test("skips comments, also nested ones and ones with semicolons", () => {
     expect(statements("-- one; two\nSELECT 1; /* a; /* b; */ c; */ INSERT")).toEqual(["SELECT", "INSERT"]);
   });
 
-  test("takes quotes and dollar quotes as a whole", () => {
+  test("ignores semicolons in quotes and dollar quotes", () => {
     expect(
       statements(
         `SELECT 'a;''b;', "c;""d;", E'e\\';', $$f;$$, $x$g; $$ ;$x$;\nUPDATE t SET a = $1;;\nDELETE`,
@@ -30,7 +30,7 @@ describe("loading", () => {
   const load = (text: string): Promise<void> =>
     loadSql(database.ownerUri, database.sslRootCert, { path: "app.sql", text });
 
-  test("the sample is there, as the owner's", async () => {
+  test("makes the objects of the sample, with the owner role as their owner", async () => {
     const path = repositoryFile("sandbox", "sample.sql");
     await loadSql(database.ownerUri, database.sslRootCert, await readSql(path));
     const [row] = await runSql(
@@ -62,7 +62,7 @@ describe("loading", () => {
     expect(unidentified).toEqual([{ relname: "stock_imports" }]);
   });
 
-  test("a mistake is told with file and line, wherever PostgreSQL finds it", async () => {
+  test("reports a mistake with file and line, wherever PostgreSQL finds it", async () => {
     await expect(load("SELECT 1;\n\nSELEC 2;")).rejects.toThrow(/^app\.sql, line 3: syntax error/);
     await expect(load("SELECT 'ä€😀';\nSELECT nope;")).rejects.toThrow(
       'app.sql, line 2: column "nope" does not exist.',
@@ -72,20 +72,20 @@ describe("loading", () => {
     );
   });
 
-  test("a failing file leaves nothing of itself", async () => {
+  test("leaves no objects of a file that fails", async () => {
     await expect(load("CREATE TABLE half (id int); SELECT 1 / 0;")).rejects.toThrow(/division/);
     const rows = await runSql(database.ownerUri, "SELECT to_regclass('public.half') AS half");
     expect(rows).toEqual([{ half: null }]);
   });
 
-  test("what only psql understands is named", async () => {
+  test("says that psql commands and COPY FROM stdin do not work", async () => {
     await expect(load("\\connect neondb\nSELECT 1;")).rejects.toThrow(/line 1: .*no psql commands/);
     await expect(load("CREATE TABLE c (id int);\nCOPY c FROM stdin;\n1\n\\.\n")).rejects.toThrow(
       /no COPY FROM stdin/,
     );
   });
 
-  test("a file that is not there is named", async () => {
+  test("names a file that does not exist", async () => {
     await expect(readSql("missing.sql")).rejects.toThrow(/missing\.sql cannot be read/);
   });
 });

@@ -1,10 +1,10 @@
-/** The major versions that a server can be of: those Neon has. */
+/** The major versions of PostgreSQL that Neon offers, and so the sandbox. */
 export const POSTGRES_VERSIONS = [14, 15, 16, 17, 18] as const;
 export type PostgresVersion = (typeof POSTGRES_VERSIONS)[number];
 
 /**
- * The seam of the sandbox: real PostgreSQL servers and their front doors on one side (`sandbox/postgres`), the Neon
- * API emulator on the other (`sandbox/neon`). A branch is one server with a data directory of its own.
+ * The interface between the two halves of the sandbox. `sandbox/postgres` implements it with real PostgreSQL servers and
+ * front doors; the emulator of Neon's API (`sandbox/neon`) uses it. A branch is one server with its own data directory.
  */
 export interface Compute {
   /** The major version of every server. */
@@ -12,44 +12,49 @@ export interface Compute {
   /** Path of the CA certificate (PEM) that every front door's certificate is signed by. */
   readonly sslRootCert: string;
   /**
-   * Makes the server of a branch and starts it: empty with roles `cloud_admin` (superuser) and `neon_superuser`, or a
-   * physical copy of another branch's server as it is at this moment, without its replication slots.
+   * Makes and starts the server of a branch. A new server has the roles `cloud_admin` (superuser) and `neon_superuser`.
+   *
+   * @param origin makes a physical copy of this branch's server instead, without its replication slots
    */
   createBranch(branchId: string, origin?: { readonly copyOf: string }): Promise<void>;
   deleteBranch(branchId: string): Promise<void>;
-  /** Starts the server if it is down, with the wal_level last asked for. The front door's port never changes. */
+  /** Starts the server if it is down, with the `wal_level` that was set last. The front door keeps its port. */
   start(branchId: string): Promise<void>;
-  /** Fast shutdown: every connection drops. */
+  /** Stops the server by a fast shutdown, which drops every connection. */
   stop(branchId: string): Promise<void>;
-  /** From the next start on. */
+  /** Takes effect at the next start. */
   setWalLevel(branchId: string, level: "replica" | "logical"): void;
   /**
-   * Where clients connect. `host` has the port in it (`localhost:54321`), as Neon's own host needs none. Each branch
-   * has a front door from its creation on; it wakes the server for the first client (scale to zero).
+   * Where clients connect: the front door of the branch. `host` includes the port (`localhost:54321`), because a host
+   * of Neon has the default port. The front door exists as long as the branch, and starts a stopped server for the first
+   * client (scale to zero).
    */
   address(branchId: string): { readonly host: string; readonly port: number };
-  /** Straight to the server, past the front door, as superuser. */
+  /** URI of a superuser's connection to the server itself, past the front door. */
   superuserUri(branchId: string, database: string): string;
   isRunning(branchId: string): boolean;
-  /** Runs SQL as the superuser `cloud_admin`; `database` defaults to `postgres`. Wakes the server. */
+  /** Runs SQL as the superuser `cloud_admin`. Starts a stopped server. Default of `database`: `postgres`. */
   sql<Row extends object>(
     branchId: string,
     statement: string,
     values?: readonly unknown[],
     database?: string,
   ): Promise<Row[]>;
-  /** Ends all client connections of a branch (not the superuser's own), as Neon does when it changes roles. */
+  /** Ends the connections of all clients except the superuser, as Neon does when it changes roles. */
   dropConnections(branchId: string): Promise<void>;
-  /** Stops every server and front door and removes every file. Safe to call twice. */
+  /** Stops every server and front door, and removes every file. May be called twice. */
   close(): Promise<void>;
 }
 
 export interface ComputeOptions {
   readonly pgVersion: PostgresVersion;
-  /** Asked for every new connection at the front door of a branch; `false` refuses with Neon's message. */
+  /** Called for every new connection to a branch. `false` refuses it with the message of IP Allow. */
   readonly admits: (branchId: string, clientAddress: string) => boolean;
-  /** Asked first: why a branch takes no connection from anywhere, in the words for the client. Default: it does. */
+  /**
+   * Called before `admits`. Returns the message for the client if the branch accepts no connections at all, otherwise
+   * `undefined`. Default: every branch accepts connections.
+   */
   readonly refusal?: (branchId: string) => string | undefined;
-  /** One line for a person, where something takes long (fetching a server, a first start). */
+  /** Prints one line for the user about something that takes long, e.g. a download. */
   readonly progress: (line: string) => void;
 }

@@ -1,4 +1,4 @@
-/** Something the person who starts the sandbox can put right; the message says how. Anything else is a bug. */
+/** A mistake that the user of the sandbox can correct; the message says how. Any other error is a bug. */
 export class UserError extends Error {
   override readonly name = "UserError";
 }

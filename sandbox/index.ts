@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { loadSql, readSql } from "./load-sql";
+import { loadSql, readSql } from "./loadSql";
 import { startEmulator, type Emulator } from "./neon";
 import { createCompute } from "./postgres";
 import { repositoryFile } from "./repository";
@@ -8,10 +8,11 @@ import type { Sandbox, SandboxOptions } from "./sandbox";
 export type { Sandbox, SandboxInfo, SandboxOptions } from "./sandbox";
 
 /**
- * Starts PostgreSQL, the Neon API in front of it and a front door for SQL connections, with one project, branch and
- * database in it. Nothing of it outlives this process, even if it is killed.
+ * Starts PostgreSQL, the emulator of Neon's API and a front door for SQL connections, with one project, one branch and
+ * one database. Processes and files are removed when this process ends, even if it is killed.
  *
- * @throws UserError where a file of the options is at fault
+ * @throws UserError if an SQL file cannot be read or run
+ * @throws FaultScriptError if the fault script is not valid
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { postgres = 17, profile = "strict", settings, faults, progress = () => undefined } = options;

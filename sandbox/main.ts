@@ -10,7 +10,7 @@ const USAGE = `Usage: npm run sandbox -- [--postgres ${POSTGRES_VERSIONS.join("|
 
 /**
  * `npm run sandbox`: starts a sandbox, prints its {@link SandboxInfo} as one JSON line on stdout and keeps it running
- * until a signal, or until whoever started it has gone. Returns the exit code.
+ * until a signal arrives or the process that started it ends. Returns the exit code.
  */
 export async function main(args: string[]): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -25,7 +25,7 @@ export async function main(args: string[]): Promise<number> {
   const ended = end();
   try {
     const sandbox = await Promise.race([startSandbox({ ...options, progress: say }), ended]);
-    // Ended while starting: as this process ends, what has been started so far is cleared away after it.
+    // A signal came during the start. After this process has ended, the watchdog removes what was started so far.
     if (sandbox === undefined) return 1;
     process.stdout.write(`${JSON.stringify(sandbox.info)}\n`);
     say("The sandbox is ready. It runs until Ctrl-C or SIGTERM.");
@@ -78,7 +78,10 @@ function oneOf<Value extends string | number>(
   return value;
 }
 
-/** Resolves at the first signal, and at the death of whoever started this. Later signals do not disturb the clean-up. */
+/**
+ * Resolves at the first signal, or when the process that started this one ends. Later signals are ignored, so that they
+ * do not interrupt the clean-up.
+ */
 function end(): Promise<undefined> {
   return new Promise((resolve) => {
     const done = (): void => {

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 const INTERVAL_MS = 500;
-/** Between npm and this process there is at most a shell and the repository's own runner. */
+/** How far up npm is looked for. Between npm and this process there are at most a shell and `tools/run.mjs`. */
 const MOST_LEVELS = 4;
 
 interface Link {
@@ -11,9 +11,9 @@ interface Link {
 }
 
 /**
- * Resolves when whoever started this process has gone: its parent or, where npm is above it, any process up to npm,
- * which may have been killed without a word to the shell it runs us in. The shell that runs npm may end: that is how
- * a command is left in the background.
+ * Resolves when the process that started this one has ended. That is its parent. If npm is among its ancestors, it is
+ * any process from the parent up to npm, because a killed npm does not end the shell between the two. The shell in which
+ * npm runs may end: that is how a command is left running in the background.
  */
 export function whenOrphaned(): Promise<void> {
   const links = chain();
@@ -33,7 +33,7 @@ function chain(): Link[] {
     const parent = look(pid)?.parent;
     if (parent === undefined || parent <= 1) break;
     links.push({ pid, parent });
-    // npm calls itself "npm run sandbox" in the list of processes.
+    // The title of npm's process is "npm run sandbox".
     if (/^npm\b|npm-cli\.js/.test(look(parent)?.command ?? "")) return links;
     pid = parent;
   }

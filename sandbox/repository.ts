@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /**
- * Path of a file of the repository, wherever this code runs from: the TypeScript sources or the compiled `dist`, which
- * holds no SQL files and no scripts.
+ * The path of a file of the repository. This code can also run from the compiled `dist`, which has no SQL files and no
+ * scripts.
  */
 export function repositoryFile(...path: readonly string[]): string {
   for (let folder = __dirname; ; folder = dirname(folder)) {

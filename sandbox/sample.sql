@@ -1,5 +1,5 @@
--- The sandbox's default contents: a small shop with its billing, as an application's migrations would have left it.
--- Loads on PostgreSQL 14 to 18 as the owner role, which is no superuser.
+-- The default contents of the sandbox: a small shop with billing, as the migrations of an application would make them.
+-- Runs on PostgreSQL 14 to 18 as the owner role, which is not a superuser.
 
 CREATE SCHEMA billing;
 
@@ -46,7 +46,7 @@ CREATE TABLE product_categories (
     PRIMARY KEY (product_id, category_id)
 );
 
--- Long descriptions: some are stored out of line.
+-- PostgreSQL stores the longest descriptions out of line (TOAST).
 CREATE TABLE product_descriptions (
     product_id bigint PRIMARY KEY REFERENCES products ON DELETE CASCADE,
     language   char(2) NOT NULL DEFAULT 'en',
@@ -86,7 +86,7 @@ CREATE TABLE sessions (
     expires_at  timestamptz NOT NULL
 );
 
--- No primary key: the kind of table that an import script leaves behind.
+-- This table has no primary key, as often happens to tables that an import script creates.
 CREATE TABLE stock_imports (
     file        text NOT NULL,
     sku         text NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE billing.refunds (
     amount     numeric(12, 2) NOT NULL
 );
 
--- Same name as the address book of the shop, as happens between schemas.
+-- This table has the same name as public.addresses.
 CREATE TABLE billing.addresses (
     customer_id bigint PRIMARY KEY REFERENCES customers,
     company     text NOT NULL,
@@ -170,7 +170,7 @@ FROM generate_series(1, 80) AS n;
 INSERT INTO product_categories (product_id, category_id)
 SELECT id, 1 + id % 7 FROM products;
 
--- Every eighth text is some 30 kB of poorly compressible text, the others are a sentence.
+-- Every eighth description is about 30 kB long and hard to compress; the others are one sentence.
 INSERT INTO product_descriptions (product_id, body)
 SELECT id,
        CASE WHEN id % 8 = 0

@@ -1,40 +1,46 @@
 import type { PostgresVersion } from "./compute";
 
-/** What `npm run sandbox` prints as one JSON line, and what the rest of the repository uses a sandbox by. */
+/** How to use a running sandbox. `npm run sandbox` prints it as one JSON line. */
 export interface SandboxInfo {
+  /** Base URL of the API; ends in `/api/v2`. */
   readonly apiUrl: string;
+  /** A key with all rights. */
   readonly apiKey: string;
   readonly projectId: string;
   readonly branchId: string;
   readonly branchName: string;
   readonly endpointId: string;
   readonly database: string;
-  /** Through the front door, like any client. */
+  /** How the owner of the database connects through the front door, like any client. */
   readonly ownerUri: string;
-  /** Straight to the server. */
+  /** How a superuser connects to the server itself, past the front door. */
   readonly superuserUri: string;
+  /** Path of the CA certificate (PEM) for `PGSSLROOTCERT`. */
   readonly sslRootCert: string;
-  /** Path of the file with every API request, one JSON object a line, secrets masked. */
+  /** Path of the file with every API request: one JSON object a line, secrets masked. */
   readonly requestLog: string;
 }
 
 export interface Sandbox {
   readonly info: SandboxInfo;
-  /** Stops servers and emulator and removes every file. Safe to call twice. */
+  /** Stops the servers and the emulator, and removes every file. May be called twice. */
   stop(): Promise<void>;
 }
 
 export interface SandboxOptions {
-  /** Default 17. */
+  /** Major version of PostgreSQL. Default: 17. */
   readonly postgres?: PostgresVersion;
-  /** SQL files loaded as the owner, in order. Default: the sample schema, `sandbox/sample.sql`. */
+  /** Paths of SQL files that are run as the owner, in this order. Default: the sample schema, `sandbox/sample.sql`. */
   readonly sql?: readonly string[];
-  /** Default "strict". See design: what the owner role may do. */
+  /**
+   * What the owner role may do. `strict`: what PostgreSQL gives a role without superuser. `neon`: also what Neon's patches
+   * allow. Default: `strict`.
+   */
   readonly profile?: "strict" | "neon";
-  /** Path of a fault script. */
+  /** Path of a fault script. Default: no faults. */
   readonly faults?: string;
-  /** Extra settings of the server, e.g. `log_statement=all`; for tests that read the server's log. */
+  /** More settings of the server, e.g. `{ log_statement: "all" }` for tests that read the server's log. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** One line for a person. Default: none. */
+  /** Prints one line for the user about the progress of the start. Default: prints nothing. */
   readonly progress?: (line: string) => void;
 }

@@ -1,17 +1,25 @@
-/** What the module uses of Neon's API. Every mutation waits for all of its operations before it returns. */
+/**
+ * The part of Neon's API that this module uses. Every mutation waits for all of its operations before it returns. Every
+ * method fails with a `UserError` that says what to do; an error about something that does not exist is `gone`.
+ */
 export interface NeonApi {
-  /** As it is now. */
+  /** Reads the project. */
   project(projectId: string): Promise<NeonProject>;
-  /** As this process last read it, unless it changed its settings since; for what need not be of this moment. */
+  /**
+   * The project as this process last read it, for a caller that does not need the present moment. Reads the project if
+   * this process has not read it yet, or has changed its settings since.
+   */
   knownProject(projectId: string): Promise<NeonProject>;
   /**
-   * PATCHes exactly the settings that `plan` asks for, and waits. `plan` gets the project as it is and returns
-   * `undefined` when nothing is left to do; after a refusal for now (423, 429, 503) or an answer that got lost, the
-   * project is read and `plan` asked again, so that no PATCH is repeated blindly or from an old list.
+   * PATCHes exactly the settings that `plan` returns, and waits. `plan` gets the project, and returns `undefined` when
+   * nothing is left to do. After a temporary refusal (423, 429, 503) or a lost answer the project is read again and
+   * `plan` is called again, so that no PATCH is repeated blindly or computed from an old list.
    *
-   * @param current the project, where it has been read a moment ago
-   * @param beside gets the project as it was read at the moment of each PATCH that may have taken effect, next to what
-   *   that one was planned from: a difference is somebody else's change, which the PATCH knew nothing of
+   * @param plan may be called several times, each time with the project as it is then
+   * @param current the project, if the caller has just read it
+   * @param beside called after each PATCH that may have taken effect, with the project as it was read at the moment of
+   *   the PATCH and the project that the PATCH was planned from. A difference between the two is a change by another
+   *   writer that the PATCH did not take into account.
    */
   updateSettings(
     projectId: string,
@@ -21,28 +29,29 @@ export interface NeonApi {
   ): Promise<void>;
   /** All branches, or those whose name or id contains `search`. */
   branches(projectId: string, search?: string): Promise<NeonBranch[]>;
-  /** `undefined` when there is no such branch. */
+  /** `undefined` when the branch does not exist. */
   branch(projectId: string, branchId: string): Promise<NeonBranch | undefined>;
+  /** The computes of a branch. */
   endpoints(projectId: string, branchId: string): Promise<NeonEndpoint[]>;
-  /** Drops the connections of that one compute. */
+  /** Restarts one compute, which drops its connections. */
   restartEndpoint(projectId: string, endpointId: string): Promise<void>;
   databases(projectId: string, branchId: string): Promise<NeonDatabase[]>;
-  /** `undefined` when there is no such role. */
+  /** `undefined` when the role does not exist. */
   role(projectId: string, branchId: string, name: string): Promise<NeonRole | undefined>;
   /** Returns the password. Drops the connections of the branch's compute. Fails with 409 when the role exists. */
   createRole(projectId: string, branchId: string, name: string): Promise<string>;
-  /** Already gone is fine. */
+  /** Succeeds when the role does not exist. Drops the connections of the branch's compute. */
   deleteRole(projectId: string, branchId: string, name: string): Promise<void>;
   revealPassword(projectId: string, branchId: string, name: string): Promise<string>;
   /**
    * Returns the new password. Drops the connections of the branch's compute.
    *
-   * @param previous the password so far: when Neon's answer gets lost, it tells whether there is a new one
+   * @param previous the present password: if Neon's answer is lost, a comparison tells whether the reset took effect
    */
   resetPassword(projectId: string, branchId: string, name: string, previous: string): Promise<string>;
   /**
-   * Direct connection URI, with branch and endpoint named explicitly and `pooled=false`. Asked for once in a process,
-   * however often a restart makes it connect anew.
+   * URI of a direct connection: the request names branch and endpoint, and has `pooled=false`. A process asks Neon once
+   * for each database and role, however often it connects anew.
    */
   connectionUri(query: {
     projectId: string;
@@ -55,20 +64,24 @@ export interface NeonApi {
 
 export interface NeonProject {
   readonly id: string;
-  readonly name: string;
-  readonly pgVersion: number;
+  /** Whether Neon keeps the passwords of roles. Without them it can neither reveal a password nor give a URI. */
   readonly storePasswords: boolean;
+  /** The setting `enable_logical_replication`. */
   readonly logicalReplication: boolean;
+  /** Whether the project refuses connections from the internet. */
   readonly blockPublicConnections: boolean;
   readonly allowedIps: NeonAllowedIps;
 }
 
+/** The IP Allow list of a project. */
 export interface NeonAllowedIps {
+  /** Addresses, CIDR blocks and ranges `first-last`. An empty list admits every address. */
   readonly ips: readonly string[];
+  /** Whether the list restricts protected branches only. */
   readonly protectedBranchesOnly: boolean;
 }
 
-/** The documented exact shapes of a PATCH this module ever sends; nothing else of the settings is touched. */
+/** The only two shapes of a settings PATCH that this module sends. Both are exactly as Neon documents them. */
 export type NeonSettingsPatch =
   | { readonly enable_logical_replication: true }
   | { readonly allowed_ips: { readonly ips: readonly string[]; readonly protected_branches_only: boolean } };
@@ -79,20 +92,24 @@ export interface NeonBranch {
   readonly isDefault: boolean;
 }
 
+/** A compute. */
 export interface NeonEndpoint {
   readonly id: string;
+  /** Host of direct connections, in the sandbox with a port: `host` or `host:port`. */
   readonly host: string;
+  /** `false` for a read replica. */
   readonly readWrite: boolean;
   readonly disabled: boolean;
 }
 
 export interface NeonDatabase {
   readonly name: string;
+  /** Name of the owner role. */
   readonly owner: string;
 }
 
 export interface NeonRole {
   readonly name: string;
-  /** `false` for a role that cannot log in, or does so by OAuth. */
+  /** `false` for a role that cannot log in, or that logs in with OAuth. */
   readonly hasPassword: boolean;
 }

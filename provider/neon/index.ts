@@ -1,9 +1,8 @@
-export type { NeonApi } from "../contract/neonApi";
-export { createNeonApi, type NeonApiOptions } from "./client";
-export { connectTo, type ConnectionDetails } from "./connection";
-export { NeonError, OperationError, TargetNotFound } from "./errors";
-export { resolveTarget } from "./resolve";
-export { apiRole } from "./apiRole";
-export { ipAllow } from "./ipAllow";
-export { logicalReplication, logicalReplicationKind } from "./logicalReplication";
-export { systemClock } from "./clock";
+/** The door of this room: other rooms import from here only. */
+export { systemClock, type Clock } from "./api/clock";
+export { createNeonApi } from "./api/client";
+export { apiRole } from "./apiRole/apiRole";
+export { ipAllow } from "./ipAllow/ipAllow";
+export { logicalReplication, logicalReplicationKind } from "./logicalReplication/logicalReplication";
+export { connectTo } from "./target/connection";
+export { resolveTarget } from "./target/resolve";

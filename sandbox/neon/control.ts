@@ -5,21 +5,21 @@ import { ApiError } from "./errors";
 import { FaultScriptError, type Faults } from "./faults";
 import { authenticate } from "./keys";
 import { checked } from "./routes/route";
-import { findProject, type Neon } from "./state";
+import { requireProject, type Neon } from "./state";
 
 const newBranches = z.strictObject({
   /** Default: the first project. */
   projectId: z.string().optional(),
-  /** The branches are called by it and a number, from 1 on. */
+  /** The names of the branches are this text and a number from 1 on. */
   prefix: z.string().min(1).max(200),
   count: z.int().min(1).max(10_000),
 });
 
 /**
- * What Neon's API does not have: routes that set the sandbox up, outside the API's prefix. They take the main key and
- * are not logged.
+ * Adds the routes that control the sandbox itself. Neon's API does not have them, so they are outside the API's prefix.
+ * They need the main key, and are not logged.
  *
- * @param failed answers an error as the API does
+ * @param failed answers an error in the same way as the API
  */
 export function addControlRoutes(
   app: FastifyInstance,
@@ -49,7 +49,7 @@ export function addControlRoutes(
   });
   control("branches", (body) => {
     const { projectId = neon.projectOfKey ?? "", prefix, count } = checked(newBranches, body);
-    const branches = addListedBranches(findProject(neon, projectId), prefix, count);
+    const branches = addListedBranches(requireProject(neon, projectId), prefix, count);
     return { branches: branches.map(({ id, name }) => ({ id, name })) };
   });
 }

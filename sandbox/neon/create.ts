@@ -14,7 +14,7 @@ import {
 } from "./state";
 import { followWalLevel, start, step } from "./steps";
 
-export interface NewProject {
+interface NewProject {
   readonly name?: string;
   readonly storePasswords: boolean;
   readonly settings: Settings;
@@ -30,7 +30,7 @@ export interface Login {
   readonly database: string;
 }
 
-export interface CreatedProject {
+interface CreatedProject {
   readonly project: ProjectState;
   readonly branch: BranchState;
   readonly endpoint: EndpointState;
@@ -38,26 +38,30 @@ export interface CreatedProject {
   readonly login: Login;
 }
 
-/** A project with its root branch, compute, owner role and database; ready when the operations are finished. */
+/**
+ * Makes a project with its root branch, compute, owner role and database. It is ready when the operations are finished.
+ *
+ * @param fault how the operations end
+ */
 export async function createProject(
   neon: Neon,
-  wanted: NewProject,
+  asked: NewProject,
   fault?: OperationFault,
 ): Promise<CreatedProject> {
   const id = newProjectId();
   const now = new Date();
-  const branch = newBranch({ name: wanted.branchName, isDefault: true });
+  const branch = newBranch({ name: asked.branchName, isDefault: true });
   const endpoint = newEndpoint(branch.id);
   branch.endpoint = endpoint;
-  const owner = newRole(wanted.role, newPassword());
+  const owner = newRole(asked.role, newPassword());
   branch.roles = [owner];
-  branch.databases = [newDatabase(wanted.database, wanted.role)];
+  branch.databases = [newDatabase(asked.database, asked.role)];
   const project: ProjectState = {
     id,
-    name: wanted.name ?? id,
-    storePasswords: wanted.storePasswords,
-    settings: wanted.settings,
-    historyRetentionSeconds: wanted.historyRetentionSeconds,
+    name: asked.name ?? id,
+    storePasswords: asked.storePasswords,
+    settings: asked.settings,
+    historyRetentionSeconds: asked.historyRetentionSeconds,
     createdAt: now,
     updatedAt: now,
     branches: new Map([[branch.id, branch]]),
@@ -70,46 +74,50 @@ export async function createProject(
       step(branch, "create_timeline", async () => {
         await server;
         await followWalLevel(neon, project, branch);
-        await setUpServer(neon, branch.id, owner, wanted.database);
+        await setUpServer(neon, branch.id, owner, asked.database);
         setReady(branch);
       }),
       start(neon, branch),
     ],
     fault,
   );
-  // The address is part of the answer.
+  // The answer contains the address of the server.
   await server;
   return {
     project,
     branch,
     endpoint,
     operations,
-    login: { role: owner.name, password: owner.password, database: wanted.database },
+    login: { role: owner.name, password: owner.password, database: asked.database },
   };
 }
 
-export interface NewBranch {
+interface NewBranch {
   readonly name?: string;
   readonly protected: boolean;
   readonly expiresAt?: string;
   readonly withEndpoint: boolean;
 }
 
-/** A copy of the parent as it is now; ready when the operations are finished. */
+/**
+ * Makes a branch: a copy of the parent as it is now. It is ready when the operations are finished.
+ *
+ * @param fault how the operations end
+ */
 export async function createBranch(
   neon: Neon,
   project: ProjectState,
   parent: BranchState,
-  wanted: NewBranch,
+  asked: NewBranch,
   fault?: OperationFault,
 ): Promise<{ branch: BranchState; operations: OperationState[] }> {
   const { compute } = neon;
-  const branch = newBranch({ name: wanted.name, isDefault: false, parentId: parent.id });
-  branch.protected = wanted.protected;
-  branch.expiresAt = wanted.expiresAt;
+  const branch = newBranch({ name: asked.name, isDefault: false, parentId: parent.id });
+  branch.protected = asked.protected;
+  branch.expiresAt = asked.expiresAt;
   branch.roles = parent.roles.map((role) => ({ ...role }));
   branch.databases = parent.databases.map((database) => ({ ...database }));
-  if (wanted.withEndpoint) branch.endpoint = newEndpoint(branch.id);
+  if (asked.withEndpoint) branch.endpoint = newEndpoint(branch.id);
 
   project.operations.assertIdle();
   assertServer(parent);
@@ -120,22 +128,22 @@ export async function createBranch(
     if (!parentWasRunning) await compute.stop(parent.id);
     await followWalLevel(neon, project, branch);
     if (parent.protected) await renewPasswords(neon, branch);
-    if (!wanted.withEndpoint) await compute.stop(branch.id);
+    if (!asked.withEndpoint) await compute.stop(branch.id);
     setReady(branch);
   });
   const operations = project.operations.schedule(
-    wanted.withEndpoint ? [copy, start(neon, branch)] : [copy],
+    asked.withEndpoint ? [copy, start(neon, branch)] : [copy],
     fault,
   );
   project.branches.set(branch.id, branch);
-  // The address is part of the answer.
+  // The answer contains the address of the server.
   await server;
   return { branch, operations };
 }
 
 /**
- * Branches without compute that are only listed: there is no server behind them, so that a project can have hundreds.
- * Ready at once.
+ * Makes branches that have no compute and no server and are only listed, so that a project can have hundreds of them.
+ * They are ready at once.
  */
 export function addListedBranches(project: ProjectState, prefix: string, count: number): BranchState[] {
   const parent = defaultBranch(project);
@@ -150,22 +158,22 @@ export function addListedBranches(project: ProjectState, prefix: string, count: 
   });
 }
 
-/** Since 2024-07-31 the roles of a protected branch's children get passwords of their own. */
+/** On Neon, the children of a protected branch have had other passwords than their parent since 2024-07-31. */
 async function renewPasswords(neon: Neon, branch: BranchState): Promise<void> {
   for (const role of branch.roles)
     if (role.login) await setPassword(neon.compute, branch.id, role, newPassword());
 }
 
-function newBranch(wanted: { name?: string; isDefault: boolean; parentId?: string }): BranchState {
+function newBranch(asked: { name?: string; isDefault: boolean; parentId?: string }): BranchState {
   const id = newBranchId();
   const now = new Date();
   return {
     id,
-    name: wanted.name ?? id,
-    parentId: wanted.parentId,
+    name: asked.name ?? id,
+    parentId: asked.parentId,
     state: "init",
     stateChangedAt: now,
-    isDefault: wanted.isDefault,
+    isDefault: asked.isDefault,
     protected: false,
     createdAt: now,
     updatedAt: now,
@@ -193,7 +201,7 @@ export function newEndpoint(branchId: string): EndpointState {
   };
 }
 
-/** @param password left out: a role that cannot log in */
+/** @param password `undefined` for a role that cannot log in */
 export function newRole<Password extends string | undefined>(
   name: string,
   password: Password,

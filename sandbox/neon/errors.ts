@@ -1,8 +1,8 @@
-/** A refusal, answered as Neon's `GeneralError`: `{request_id, code, message}`. */
+/** An error answer in the form of Neon's `GeneralError`: `{request_id, code, message}`. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
 
-  /** @param code Neon's own is a free string, and mostly empty. */
+  /** @param code Neon's API document allows any text; it is mostly empty */
   constructor(
     readonly status: number,
     message: string,
@@ -13,11 +13,12 @@ export class ApiError extends Error {
   }
 }
 
-export function notFound(what: string, name: string): ApiError {
-  return new ApiError(404, `${what} not found: ${name}`);
+/** @param kind of the object, e.g. `branch` */
+export function notFound(kind: string, name: string): ApiError {
+  return new ApiError(404, `${kind} not found: ${name}`);
 }
 
-/** Neon's wording, as its own tests quote it. */
+/** The message is the one that Neon's own tests quote. */
 export function locked(): ApiError {
   return new ApiError(
     423,

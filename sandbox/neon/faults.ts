@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { OperationAction } from "./wire";
 
-/** Of the operations that the emulator schedules. */
+/** The actions of the operations that the emulator schedules. */
 const ACTIONS = [
   "apply_config",
   "create_branch",
@@ -13,7 +13,7 @@ const ACTIONS = [
   "timeline_update_protected_config",
 ] as const satisfies readonly OperationAction[];
 
-/** What the emulator can be made to do wrong; `docs/sandbox.md` explains each. */
+/** The faults that can be set. `docs/sandbox.md` explains each. */
 const fault = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("answer"),
@@ -51,9 +51,9 @@ const fault = z.discriminatedUnion("kind", [
 const rule = z
   .strictObject({
     method: z.enum(["GET", "POST", "PATCH", "DELETE", "*"]),
-    /** Template without the API prefix, as in Neon's documentation: `/projects/{project_id}`; or `*`. */
+    /** Template of the path without the API prefix, as in Neon's documentation: `/projects/{project_id}`; or `*`. */
     route: z.string(),
-    /** Leave this many matching requests alone first. */
+    /** How many matching requests pass before the fault begins. */
     skip: z.int().min(0).default(0),
     times: z.int().min(1).optional(),
     forMs: z.int().min(1).optional(),
@@ -68,52 +68,64 @@ const script = z.strictObject({ faults: z.array(rule) });
 export type Fault = z.output<typeof fault>;
 type Rule = z.output<typeof rule>;
 
-/** How the operations of one request end. */
+/** The fault that says how the operations of one request end. */
 export type OperationFault = Extract<Fault, { kind: "operation" }> & {
-  /** Resolves when another script is set: lets go of what is stuck. */
+  /** Resolves when another script is set. Stuck operations wait for it. */
   readonly released: Promise<void>;
 };
 
-/** A fault script that cannot be used; the message says where and why. */
+/** The fault script cannot be used. The message says where and why. */
 export class FaultScriptError extends Error {
   override readonly name = "FaultScriptError";
 }
 
 interface ActiveRule {
   readonly rule: Rule;
+  /** Number of matching requests so far. */
   met: number;
+  /** When the fault first applied, in milliseconds since 1970. */
   firstHit?: number;
-  /** Times of the recent requests of a rate limit, by method and route. */
+  /** For a rate limit: by method and route, the times of the recent requests. */
   readonly recent: Map<string, number[]>;
 }
 
-/** The faults that are set, and what is left of them. */
+/** The faults that are set, and how often each has applied. */
 export class Faults {
   private rules: ActiveRule[] = [];
   private release: () => void = () => undefined;
+  /** Resolves when another script is set. */
   released: Promise<void> = Promise.resolve();
 
-  /** @param routes those that rules may name */
+  /** @param routes the routes that a rule may name */
   constructor(private readonly routes: readonly { readonly method: string; readonly path: string }[]) {
     this.reset([]);
   }
 
-  /** Replaces all rules and lets go of stuck operations. */
+  /**
+   * Replaces all rules, and lets stuck operations go on.
+   *
+   * @throws FaultScriptError if the script is not valid; then the present rules stay
+   */
   set(value: unknown): void {
     const parsed = script.safeParse(value);
     if (!parsed.success)
       throw new FaultScriptError(`The fault script is not valid: ${z.prettifyError(parsed.error)}`);
-    const idle = parsed.data.faults.find(
+    const unknown = parsed.data.faults.find(
       (each) => !this.routes.some(({ method, path }) => matches(each, method, path)),
     );
-    if (idle !== undefined)
+    if (unknown !== undefined)
       throw new FaultScriptError(
-        `The fault script names a route that the sandbox does not have: ${idle.method} ${idle.route}. ` +
+        `The fault script names a route that the sandbox does not have: ${unknown.method} ${unknown.route}. ` +
           `It has: ${this.routes.map(({ method, path }) => `${method} ${path}`).join(", ")}.`,
       );
     this.reset(parsed.data.faults);
   }
 
+  /**
+   * {@link set} with a script from a file.
+   *
+   * @throws FaultScriptError if the file cannot be read, or the script is not valid
+   */
   load(path: string): void {
     let value: unknown;
     try {
@@ -124,10 +136,10 @@ export class Faults {
     this.set(value);
   }
 
-  /** What this request runs into. Counts it. */
+  /** The faults that apply to this request. Counts the request. */
   hit(method: string, route: string): Fault[] {
     return this.rules
-      .filter((active) => matches(active.rule, method, route) && takes(active, `${method} ${route}`))
+      .filter((active) => matches(active.rule, method, route) && applies(active, `${method} ${route}`))
       .map((active) => active.rule.fault);
   }
 
@@ -144,7 +156,8 @@ function matches(rule: Rule, method: string, route: string): boolean {
   return (rule.method === "*" || rule.method === method) && (rule.route === "*" || rule.route === route);
 }
 
-function takes(active: ActiveRule, key: string): boolean {
+/** Counts a matching request, and says whether the fault applies to it. */
+function applies(active: ActiveRule, key: string): boolean {
   const { rule } = active;
   active.met += 1;
   if (active.met <= rule.skip) return false;

@@ -1,7 +1,7 @@
 import type { Compute } from "../compute";
 import { createProject } from "./create";
 import { Faults } from "./faults";
-import { admitsAddress } from "./ip-allow";
+import { admitsAddress } from "./ipAllow";
 import { newKeys, type Keys } from "./keys";
 import { RequestLog } from "./log";
 import { newOrganizationId } from "./names";
@@ -15,24 +15,28 @@ export { FaultScriptError } from "./faults";
 export type { Keys } from "./keys";
 export type { LoggedExchange } from "./log";
 
-export interface EmulatorOptions {
+interface EmulatorOptions {
+  /** The servers of the branches. */
   readonly compute: Compute;
-  /** `strict`: the owner role is an ordinary role with CREATEROLE, CREATEDB, REPLICATION, BYPASSRLS; `neon`: a superuser. */
+  /**
+   * Rights of the owner role. `strict`: an ordinary role with CREATEROLE, CREATEDB, REPLICATION and BYPASSRLS. `neon`: a
+   * superuser.
+   */
   readonly profile: "strict" | "neon";
   /** Path of a fault script. Default: no faults. */
   readonly faults?: string;
-  /** Path of the file for the request log; emptied first. */
+  /** Path of the request log. The file is emptied at the start. */
   readonly requestLog: string;
   /**
-   * How many times faster than by default operations pass, and their list follows: for tests whose clock runs fast,
-   * too. Default: 1.
+   * How many times faster than by default the operations run and appear in their list. For tests on a fast clock.
+   * Default: 1.
    */
   readonly pace?: number;
 }
 
 /** A running emulator of Neon's API with one project. */
 export interface Emulator {
-  /** Base of the API; ends in `/api/v2`. */
+  /** Base URL of the API; ends in `/api/v2`. */
   readonly apiUrl: string;
   /** The main key of {@link keys}. */
   readonly apiKey: string;
@@ -44,17 +48,21 @@ export interface Emulator {
   readonly endpointId: string;
   readonly database: string;
   readonly owner: string;
-  /** How the owner connects to {@link database} through the front door, with its present password. */
+  /** URI by which the owner connects to {@link database} through the front door, with its present password. */
   ownerUri(): string;
-  /** IP Allow of the branch's project, as Neon's proxy applies it to a new connection. */
+  /** Whether the IP Allow list of the branch's project admits a new connection from the address. */
   admits(branchId: string, address: string): boolean;
-  /** Why the branch takes no connection from anywhere, in Neon's words; `undefined`: it does. */
+  /** Neon's message if the branch accepts no connections at all; otherwise `undefined`. */
   refusal(branchId: string): string | undefined;
-  /** Sets a fault script (`{ faults: [...] }`) in place of the present one; an empty one ends all faults. */
+  /**
+   * Replaces the fault script (`{ faults: [...] }`). One without faults ends all faults.
+   *
+   * @throws FaultScriptError if the script is not valid
+   */
   setFaults(script: unknown): void;
   /** Resolves when no operation is running. */
   settled(): Promise<void>;
-  /** Waits for what is under way and stops answering; the servers stay. Safe to call twice. */
+  /** Waits for running operations and requests, and stops answering. The servers stay. May be called twice. */
   close(): Promise<void>;
 }
 
@@ -64,6 +72,7 @@ const OWNER = "neondb_owner";
 
 /**
  * Starts the emulator on a free port of the loopback interface, with one project as `POST /projects` makes it.
+ *
  * @throws FaultScriptError if the fault script is not valid
  */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
@@ -150,7 +159,9 @@ function admits(neon: Neon, branchId: string, address: string): boolean {
   return false;
 }
 
-/** Neon's own words. */
+/*
+ * The messages of Neon's proxy.
+ */
 const DISABLED = "The endpoint has been disabled. Enable it using Neon API and retry.";
 const NO_ENDPOINT =
   "The requested endpoint could not be found, or you don't have access to it. Please check the provided ID and try again.";

@@ -1,7 +1,7 @@
 import { ApiError } from "./errors";
 import { newApiKey } from "./names";
 
-/** What the emulator's API keys may do. */
+/** The emulator's API keys, by what they permit. */
 export interface Keys {
   /** Everything, like the key of an organization's admin. */
   readonly main: string;
@@ -17,7 +17,11 @@ export function newKeys(): Keys {
   return { main: newApiKey(), readOnly: newApiKey(), project: newApiKey() };
 }
 
-/** Which key the `Authorization` header carries. */
+/**
+ * The kind of the key in the `Authorization` header.
+ *
+ * @throws ApiError 401 if there is no valid key
+ */
 export function authenticate(keys: Keys, authorization: string | undefined): KeyKind {
   const token = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
   const kinds: KeyKind[] = ["main", "readOnly", "project"];
@@ -26,10 +30,16 @@ export function authenticate(keys: Keys, authorization: string | undefined): Key
   return kind;
 }
 
-/** What a project-scoped key may do outside its project: see which projects and organization it belongs to. */
+/** Routes outside its project that a project-scoped key may use: they show its project and its organization. */
 const OPEN_TO_PROJECT_KEY = new Set(["GET /projects", "GET /projects/shared", "GET /users/me/organizations"]);
 
-/** @param route template of the path, e.g. `/projects/{project_id}` */
+/**
+ * Checks that a key may use a route.
+ *
+ * @param route template of the path, e.g. `/projects/{project_id}`
+ * @param project the project in the path, and the project of the project-scoped key
+ * @throws ApiError 403 if it may not
+ */
 export function authorize(
   kind: KeyKind,
   method: string,

@@ -5,24 +5,30 @@ export interface LoggedExchange {
   /** ISO 8601. */
   readonly time: string;
   readonly method: string;
-  /** Without the API prefix, as the client sent it. */
+  /** The path as the client sent it, without the API prefix. */
   readonly path: string;
   readonly query: Readonly<Record<string, unknown>>;
-  /** Of the answer that was made, also where a fault then cut the connection; `null` where it was cut before. */
+  /**
+   * Status of the answer, also if a fault cut the connection before the answer was sent. `null` if a fault cut the
+   * connection before there was an answer.
+   */
   readonly status: number | null;
   readonly requestBody: unknown;
   readonly responseBody: unknown;
   readonly durationMs: number;
   readonly requestId: string;
-  /** Which client it was. Of the headers nothing else is kept. */
+  /** Header `User-Agent`, which tells the clients apart. No other header is logged. */
   readonly userAgent: string | null;
-  /** Kinds of the faults that this request ran into. */
+  /** Kinds of the faults that applied to this request. Left out if there were none. */
   readonly faults?: readonly string[];
 }
 
 const MASK = "[masked]";
 
-/** The file with every request to the emulator, one JSON object a line, readable as soon as the answer is. */
+/**
+ * The file with every request to the emulator, one JSON object a line. A line is complete before the client gets its
+ * answer.
+ */
 export class RequestLog {
   constructor(private readonly path: string) {
     writeFileSync(path, "");
@@ -33,7 +39,7 @@ export class RequestLog {
   }
 }
 
-/** The value without passwords, API keys and passwords in URIs; everything keeps its type. */
+/** The value with passwords, API keys and passwords in URIs masked. The types of all values stay the same. */
 export function mask(value: unknown): unknown {
   if (typeof value === "string") return maskText(value);
   if (Array.isArray(value)) return value.map(mask);

@@ -27,7 +27,7 @@ export function newProjectId(): string {
   return `${words()}-${digits(8)}`;
 }
 
-/** Three parts after `br-`: Neon's command line client takes anything else for a branch name. */
+/** `br-` and three parts. Neon's command line client takes any other text for the name of a branch. */
 export function newBranchId(): string {
   return `br-${words()}-${characters(LOWER, 8)}`;
 }
@@ -40,7 +40,7 @@ export function newOrganizationId(): string {
   return `org-${words()}-${digits(8)}`;
 }
 
-/** A role's password with the prefix of Neon's; over the 60 bits of entropy that Neon asks for. */
+/** A password for a role, with Neon's prefix and more than the 60 bits of entropy that Neon requires. */
 export function newPassword(): string {
   return `npg_${characters(ALPHANUMERIC, 16)}`;
 }

@@ -5,7 +5,7 @@ import type { OperationFault } from "./faults";
 import { locked } from "./errors";
 import type { OperationAction, OperationStatus } from "./wire";
 
-/** Something that Neon does in the background after it has answered. */
+/** A piece of work that Neon does in the background after it has answered a request. */
 export interface Step {
   readonly action: OperationAction;
   readonly branchId: string;
@@ -26,33 +26,37 @@ export interface OperationState {
   updatedAt: Date;
 }
 
-/** What every operation takes at least, so that clients that do not wait for it meet the unfinished state. */
+/** How long every operation takes at least, so that a client that does not wait for it sees the unfinished state. */
 const SHORTEST_MS = 150;
-/** Neon's list of operations lags behind the request that scheduled them. */
+/** How long Neon's list of operations lags behind the request that scheduled them. */
 const LIST_LAG_MS = 200;
 
-/** The operations of one project: those of one request run one after the other, and no others beside them. */
+/** The operations of one project. The operations of one request run one after the other, and no others at that time. */
 export class Operations {
   private readonly known: OperationState[] = [];
   private chain: Promise<void> | undefined;
   private readonly closing = new AbortController();
   private readonly closed = once(this.closing.signal, "abort");
 
-  /** @param pace how many times faster than by default operations and their list are */
+  /** @param pace how many times faster than by default operations run and appear in their list */
   constructor(private readonly pace: number) {}
 
-  /** Whether something is unfinished; until then other changes are refused. */
+  /** Whether an operation is unfinished. While it is, other changes of the project are refused. */
   get busy(): boolean {
     return this.chain !== undefined;
   }
 
+  /** @throws ApiError 423 if an operation is unfinished */
   assertIdle(): void {
     if (this.busy) throw locked();
   }
 
   /**
-   * Takes the steps on and starts the first.
-   * @returns the operations as they are at this moment: the first one running, the others scheduled
+   * Schedules one operation for each step, and starts the first.
+   *
+   * @param fault how the operations end
+   * @returns the operations as they are at this moment: the first is running, the others are scheduled
+   * @throws ApiError 423 if an operation is unfinished
    */
   schedule(steps: readonly Step[], fault?: OperationFault): OperationState[] {
     this.assertIdle();
@@ -83,18 +87,18 @@ export class Operations {
     return this.known.find((operation) => operation.id === id);
   }
 
-  /** Newest first, without those that the list does not show yet. */
+  /** The operations, newest first, without those that the list does not show yet. */
   list(): OperationState[] {
     const shown = Date.now() - LIST_LAG_MS / this.pace;
     return this.known.filter((operation) => operation.createdAt.getTime() <= shown).reverse();
   }
 
-  /** Resolves when nothing is unfinished. */
+  /** Resolves when no operation is unfinished. */
   async settled(): Promise<void> {
     await this.chain;
   }
 
-  /** Gives up what has not begun, and waits for what is under way. */
+  /** Cancels the operations that have not begun their work, and waits for the others. */
   async close(): Promise<void> {
     this.closing.abort();
     await this.chain;
@@ -116,7 +120,7 @@ export class Operations {
     }
   }
 
-  /** @returns whether the next operation may follow */
+  /** @returns whether the next operation may run */
   private async runOne(operation: OperationState, step: Step, fault?: OperationFault): Promise<boolean> {
     change(operation, "running");
     try {

@@ -12,7 +12,7 @@ import type { Neon } from "./state";
 
 export const API_PREFIX = "/api/v2";
 
-export interface ServerParts {
+interface ServerParts {
   readonly neon: Neon;
   readonly routes: readonly Route[];
   readonly faults: Faults;
@@ -21,12 +21,12 @@ export interface ServerParts {
 
 type Outcome = Answer & { readonly headers?: Readonly<Record<string, string>> };
 
-/** Thrown where a fault cuts the connection. */
+/** Thrown when a fault cuts the connection. */
 class Cut extends Error {
   override readonly name = "Cut";
 }
 
-/** The HTTP side: keys, faults, errors and the request log around the routes. */
+/** The HTTP server: it checks keys, applies faults, answers errors and writes the request log around every route. */
 export function buildServer(parts: ServerParts): FastifyInstance {
   const app = fastify({
     requestIdHeader: "x-request-id",
@@ -36,7 +36,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     routerOptions: { maxParamLength: 500 },
   });
   app.removeAllContentTypeParsers();
-  // Clients send the type without a body, e.g. with reset_password.
+  // Clients send this content type without a body too, e.g. with reset_password.
   app.addContentTypeParser("application/json", { parseAs: "string" }, (_, body, done) => {
     try {
       done(null, body === "" ? undefined : JSON.parse(body.toString()));
@@ -82,10 +82,10 @@ async function serve(
     const key = authenticate(neon.keys, request.headers.authorization);
     authorize(key, route.method, route.path, { asked: projectId, ofKey: neon.projectOfKey });
     hits.push(...faults.hit(route.method, route.path));
-    await meet(neon, hits, "before", projectId);
+    await applyFaults(neon, hits, "before", projectId);
     const operationFault = operationFaultOf(hits, faults.released);
     outcome = await route.handle({ params, query: request.query, body: request.body, key, operationFault });
-    await meet(neon, hits, "after", projectId);
+    await applyFaults(neon, hits, "after", projectId);
   } catch (error) {
     if (error instanceof Cut) {
       record(parts.log, request, reply, outcome, hits);
@@ -98,8 +98,12 @@ async function serve(
   return send(parts, request, reply, outcome, hits);
 }
 
-/** Does what the faults of a request say for before or after its handling. */
-async function meet(
+/**
+ * Applies the faults of a request that take effect before, or after, its handling.
+ *
+ * @throws ApiError or Cut if a fault replaces the answer
+ */
+async function applyFaults(
   neon: Neon,
   hits: readonly Fault[],
   when: "before" | "after",
@@ -154,7 +158,7 @@ function retryAfter({ seconds, as }: { seconds: number; as: "seconds" | "date" }
   return as === "seconds" ? String(seconds) : new Date(Date.now() + seconds * 1000).toUTCString();
 }
 
-/** What a colleague in the Console, or another tool, does at the same time. */
+/** Changes IP Allow as another client of the API would. */
 function writeAsOther(
   neon: Neon,
   projectId: string | undefined,
@@ -175,7 +179,7 @@ function failure(request: FastifyRequest, error: unknown): Outcome {
   };
 }
 
-/** Fastify's own refusals of a request (a body of another type, a bad URL) carry a status. */
+/** Errors with which Fastify refuses a request, e.g. for a body of another type, have a status. */
 function statusOf(error: unknown): number {
   return error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
     ? error.statusCode

@@ -3,19 +3,19 @@ import type { Compute } from "../compute";
 import { isRunning, type BranchState, type Neon, type ProjectState, type RoleState } from "./state";
 
 /**
- * Attributes of the roles made through Neon's API (compute_tools/src/spec_apply.rs): on the roles themselves, as
- * PostgreSQL does not inherit attributes from a group.
+ * Attributes of roles that are made through Neon's API (compute_tools/src/spec_apply.rs). Each role has them itself,
+ * because in PostgreSQL a member of a group does not inherit its attributes.
  */
 const NEON_ATTRIBUTES = "INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION";
 
-/** The first contents of a project's root branch: the owner and its database. */
+/** Makes the owner role and its database on the server of a project's root branch. */
 export async function setUpServer(
   { compute, profile }: Neon,
   branchId: string,
   owner: RoleState & { password: string },
   database: string,
 ): Promise<void> {
-  // Vanilla PostgreSQL has no switch for what Neon's patches allow; only a superuser may do all of it.
+  // Neon patches PostgreSQL to allow the owner more. Without those patches, only a superuser may do all of it.
   const rank = profile === "neon" ? "SUPERUSER" : "NOSUPERUSER";
   await compute.sql(
     branchId,
@@ -40,7 +40,10 @@ export async function dropDatabase(compute: Compute, branchId: string, name: str
   await compute.sql(branchId, `DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
 }
 
-/** As Neon's control plane does it: as `cloud_admin`, so that from 16 on the owner has no ADMIN OPTION on the role. */
+/**
+ * Makes a role as Neon's control plane does: as `cloud_admin`. So from PostgreSQL 16 on the owner of the database has no
+ * ADMIN OPTION on the role.
+ */
 export async function createApiRole(compute: Compute, branchId: string, role: RoleState): Promise<void> {
   const login = role.password === undefined ? "NOLOGIN" : `LOGIN PASSWORD ${escapeLiteral(role.password)}`;
   await compute.sql(
@@ -65,7 +68,10 @@ export async function setPassword(
   await rememberVerifier(compute, branchId, role);
 }
 
-/** In every database what the role owns goes to the database's owner, as compute_tools/src/spec_apply.rs does. */
+/**
+ * Drops a role. In every database, the objects that it owns are reassigned to the owner of the database, as
+ * compute_tools/src/spec_apply.rs does.
+ */
 export async function dropRole(compute: Compute, branchId: string, name: string): Promise<void> {
   const role = escapeIdentifier(name);
   const databases = await compute.sql<{ name: string; owner: string }>(
@@ -105,15 +111,20 @@ interface DatabaseRow {
 }
 
 /**
- * Reads the branch's roles and databases from its server, so that those made in SQL appear. An idle server is not
- * woken: nobody can have changed it. While operations run, the lists say what they will lead to.
+ * Reads the branch's roles and databases from its server, so that objects made in SQL appear. A stopped server is not
+ * started, because nobody can have changed it. While operations run nothing is read: the lists then show the result to
+ * which the operations lead.
  */
 export async function refresh(neon: Neon, project: ProjectState, branch: BranchState): Promise<void> {
   if (project.operations.busy || !isRunning(neon, branch)) return;
   await readServer(neon.compute, branch, () => !project.operations.busy);
 }
 
-/** {@link refresh} for operations, which are the only ones at work. */
+/**
+ * Reads the branch's roles and databases from its server.
+ *
+ * @param stillValid asked after the read: `false` discards what was read. Default: always `true`
+ */
 export async function readServer(
   compute: Compute,
   branch: BranchState,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ApiError } from "./errors";
 import type { Settings } from "./state";
 
-/** What a request may say about settings. */
+/** The settings that a request may set. */
 export const settingsChange = z.object({
   quota: z.record(z.string(), z.int().min(0)).optional(),
   allowed_ips: z
@@ -16,9 +16,9 @@ export const settingsChange = z.object({
   block_vpc_connections: z.boolean().optional(),
   hipaa: z.boolean().optional(),
 });
-export type SettingsChange = z.output<typeof settingsChange>;
+type SettingsChange = z.output<typeof settingsChange>;
 
-/** A new project's settings, as Neon reports them. */
+/** The settings of a new project, as Neon reports them. */
 export function newSettings(): Settings {
   return {
     allowed_ips: { ips: [], protected_branches_only: false },
@@ -31,8 +31,10 @@ export function newSettings(): Settings {
 }
 
 /**
- * The settings after a change. What a change does not name stays; what it names is replaced whole: an `allowed_ips`
- * without `ips` empties the list, which has happened to users of a Terraform provider.
+ * The settings after a change. A setting that the change does not name stays. A setting that it names is replaced as a
+ * whole: an `allowed_ips` without `ips` empties the list, as users of a Terraform provider have experienced.
+ *
+ * @throws ApiError 400 if the change turns logical replication off
  */
 export function changeSettings(settings: Settings, change: SettingsChange): Settings {
   if (change.enable_logical_replication === false && settings.enable_logical_replication)

@@ -4,16 +4,16 @@ import type { Keys } from "./keys";
 import type { Operations } from "./operations";
 import type { Organization, ProjectSettings } from "./wire";
 
-/** Everything the emulator knows; the truth about roles and databases is in the servers. */
+/** The state of the emulator. Roles and databases are read again from the servers, where SQL can change them. */
 export interface Neon {
   readonly compute: Compute;
   readonly profile: "strict" | "neon";
-  /** How many times faster than by default operations and their list are. */
+  /** How many times faster than by default operations run and appear in their list. */
   readonly pace: number;
   readonly keys: Keys;
   readonly organization: Organization;
   readonly projects: Map<string, ProjectState>;
-  /** What the project-scoped key is for: the first project, also after it is gone. */
+  /** Id of the project of the project-scoped key: the first project, also after it is deleted. */
   projectOfKey: string | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface ProjectState {
   readonly operations: Operations;
 }
 
-/** Neon reports these settings always, also on a new project. */
+/** A project's settings. Neon always reports the required ones, also for a new project. */
 export type Settings = ProjectSettings &
   Required<Pick<ProjectSettings, "enable_logical_replication" | "block_public_connections">> & {
     allowed_ips: { ips: string[]; protected_branches_only: boolean };
@@ -43,13 +43,13 @@ export interface BranchState {
   stateChangedAt: Date;
   isDefault: boolean;
   protected: boolean;
-  /** There is no server behind it: it can be listed, renamed and deleted, and no more. */
+  /** The branch has no server. It can only be listed, renamed and deleted. */
   listedOnly?: true;
   expiresAt?: string;
   readonly createdAt: Date;
   updatedAt: Date;
   endpoint?: EndpointState;
-  /** As last seen in the server, plus what running operations are about to add. */
+  /** The roles as last read from the server, plus those that running operations are going to make. */
   roles: RoleState[];
   databases: DatabaseState[];
 }
@@ -68,11 +68,11 @@ export interface EndpointState {
 export interface RoleState {
   readonly name: string;
   readonly login: boolean;
-  /** Unknown where the role, or its present password, was made in SQL. */
+  /** `undefined` if the role, or its present password, was made in SQL. */
   password?: string;
-  /** Identity in the server; unknown until the role has been made there. */
+  /** Oid in the server; `undefined` until the role exists there. */
   oid?: number;
-  /** `rolpassword` of {@link password}: tells when the password was changed in SQL. */
+  /** `rolpassword` that belongs to {@link password}. If the server has another one, SQL changed the password. */
   verifier?: string | null;
   readonly createdAt: Date;
   updatedAt: Date;
@@ -86,19 +86,22 @@ export interface DatabaseState {
   readonly updatedAt: Date;
 }
 
-export function findProject(neon: Neon, id: string): ProjectState {
+/** @throws ApiError 404 if there is no such project */
+export function requireProject(neon: Neon, id: string): ProjectState {
   const project = neon.projects.get(id);
   if (project === undefined) throw notFound("project", id);
   return project;
 }
 
-export function findBranch(project: ProjectState, id: string): BranchState {
+/** @throws ApiError 404 if there is no such branch */
+export function requireBranch(project: ProjectState, id: string): BranchState {
   const branch = project.branches.get(id);
   if (branch === undefined) throw notFound("branch", id);
   return branch;
 }
 
-export function findEndpoint(
+/** @throws ApiError 404 if there is no such endpoint */
+export function requireEndpoint(
   project: ProjectState,
   id: string,
 ): { branch: BranchState; endpoint: EndpointState } {
@@ -107,16 +110,18 @@ export function findEndpoint(
   throw notFound("endpoint", id);
 }
 
-/** Every project has exactly one. */
+/** The default branch. Every project has exactly one. */
 export function defaultBranch(project: ProjectState): BranchState {
   for (const branch of project.branches.values()) if (branch.isDefault) return branch;
   throw notFound("default branch of project", project.id);
 }
 
+/** Whether the branch has a server that runs. */
 export function isRunning(neon: Neon, branch: BranchState): boolean {
   return branch.state === "ready" && !branch.listedOnly && neon.compute.isRunning(branch.id);
 }
 
+/** @throws ApiError 422 if the branch is only listed */
 export function assertServer(branch: BranchState): void {
   if (branch.listedOnly)
     throw new ApiError(422, `branch "${branch.name}" was added to this sandbox without a server behind it`);

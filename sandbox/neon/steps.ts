@@ -3,7 +3,7 @@ import { readServer } from "./servers";
 import { assertServer, isRunning, type BranchState, type Neon, type ProjectState } from "./state";
 import type { OperationAction } from "./wire";
 
-/** An operation on a branch, and on its compute if it has one. */
+/** A step of an operation on a branch, and on its compute if it has one. */
 export function step(branch: BranchState, action: OperationAction, run: Step["run"]): Step {
   return { action, branchId: branch.id, endpointId: branch.endpoint?.id, run };
 }
@@ -11,7 +11,7 @@ export function step(branch: BranchState, action: OperationAction, run: Step["ru
 export function suspend(neon: Neon, branch: BranchState): Step {
   return step(branch, "suspend_compute", async () => {
     if (!isRunning(neon, branch)) return;
-    // What was made in SQL stays visible while the server is down.
+    // Read before the stop, so that objects made in SQL stay visible while the server is down.
     await readServer(neon.compute, branch);
     await neon.compute.stop(branch.id);
     touchEndpoint(branch);
@@ -26,8 +26,8 @@ export function start(neon: Neon, branch: BranchState): Step {
 }
 
 /**
- * A change of roles or databases: it drops the connections of an active compute; an idle one is woken for it and
- * suspended again.
+ * Steps that change roles or databases. The connections of an active compute drop. An idle compute is started for the
+ * change and suspended again.
  */
 export function configure(neon: Neon, branch: BranchState, effect: () => Promise<void>): Step[] {
   assertServer(branch);
@@ -39,7 +39,7 @@ export function configure(neon: Neon, branch: BranchState, effect: () => Promise
   return active ? [apply] : [apply, suspend(neon, branch)];
 }
 
-/** Every running server of the project comes back with `wal_level=logical`; the others get it at their next start. */
+/** Steps that restart every running server of the project with `wal_level=logical`. Other servers get it at their next start. */
 export function enableLogicalReplication(neon: Neon, project: ProjectState): Step[] {
   const branches = [...project.branches.values()].filter(
     (branch) => branch.state === "ready" && !branch.listedOnly,
@@ -50,12 +50,12 @@ export function enableLogicalReplication(neon: Neon, project: ProjectState): Ste
     .flatMap((branch) => [suspend(neon, branch), start(neon, branch)]);
 }
 
-/** Only a server's restart changes its wal_level: makes a copied server's that of its project. */
+/** Gives a server the `wal_level` of its project, by a restart if it has another one. */
 export async function followWalLevel(neon: Neon, project: ProjectState, branch: BranchState): Promise<void> {
-  const wanted = project.settings.enable_logical_replication ? "logical" : "replica";
+  const asked = project.settings.enable_logical_replication ? "logical" : "replica";
   const [row] = await neon.compute.sql<{ wal_level: string }>(branch.id, "SHOW wal_level");
-  if (row?.wal_level === wanted) return;
-  neon.compute.setWalLevel(branch.id, wanted);
+  if (row?.wal_level === asked) return;
+  neon.compute.setWalLevel(branch.id, asked);
   await neon.compute.stop(branch.id);
   await neon.compute.start(branch.id);
 }

@@ -12,7 +12,7 @@ import type {
   Role,
 } from "./wire";
 
-/** What the emulator says about where it runs. */
+/** The platform and region that the emulator reports. */
 const PLATFORM_ID = "aws";
 const PLACE = {
   region_id: "aws-us-east-2",
@@ -22,14 +22,14 @@ const PLACE = {
 const LIMIT_MEBIBYTES = 16_384;
 const CREATION_SOURCE = "api";
 
-/** Retired by Neon, but still required by its OpenAPI document. */
+/** Fields that are out of use on Neon, but that its OpenAPI document still requires. */
 const RETIRED = {
   project: { cpu_used_sec: 0 },
   branch: { cpu_used_sec: 0 },
   endpoint: { pooler_enabled: false, pooler_mode: "transaction" },
 } as const;
 
-/** Neon's times have no fractions of a second. */
+/** A time as Neon writes it, without fractions of a second. */
 function time(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, "Z");
 }
@@ -77,7 +77,7 @@ export function projectView(neon: Neon, project: ProjectState): Project {
       name: neon.organization.name,
       email: "sandbox@example.com",
       branches_limit: 500,
-      // The plan that has IP Allow and protected branches.
+      // The plan with IP Allow and protected branches.
       subscription_type: "scale_v3",
     },
   };
@@ -140,7 +140,7 @@ export function endpointView(
   };
 }
 
-/** @param password only in the answers that make one */
+/** @param password only for the answers to requests that set one */
 export function roleView(branch: BranchState, role: RoleState, password?: string): Role {
   return {
     branch_id: branch.id,
@@ -185,7 +185,7 @@ function directHost(neon: Neon, branch: BranchState): string {
   return neon.compute.address(branch.id).host;
 }
 
-/** Nothing answers there: the sandbox has no pooler. */
+/** A host on which no server listens, because the sandbox has no pooler. */
 function poolerHost(neon: Neon, branch: BranchState): string {
   const { port } = neon.compute.address(branch.id);
   return `${branch.endpoint?.id ?? branch.id}-pooler.localhost:${port}`;
@@ -201,7 +201,7 @@ export function connectionUri(
   return `postgresql://${role}:${password}@${host}/${database}?sslmode=require&channel_binding=require`;
 }
 
-/** What POST answers say about how to connect: the direct URI. */
+/** How to connect, as the answers to POST requests report it: the direct URI. */
 export function connectionDetails(
   neon: Neon,
   branch: BranchState,

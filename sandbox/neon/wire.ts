@@ -1,6 +1,6 @@
 import type * as neon from "@neondatabase/api-client";
 
-/** A type of Neon's client as it travels: its enums are plain strings there. */
+/** A type of Neon's client in the form of JSON, in which its enums are plain strings. */
 type Wire<T> = T extends string
   ? `${T}`
   : T extends readonly (infer Item)[]

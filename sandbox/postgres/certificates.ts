@@ -1,13 +1,13 @@
 import { generate } from "selfsigned";
 
-/** PEM texts. */
+/** The certificates of a sandbox, as PEM texts. */
 export interface Certificates {
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
 }
 
-/** A new CA and a server certificate signed by it, for every name and address that a sandbox is reached by. */
+/** Makes a CA, and a server certificate signed by it for every name and address by which clients reach a sandbox. */
 export async function makeCertificates(): Promise<Certificates> {
   const common = { keyType: "ec", algorithm: "sha256" } as const;
   const ca = await generate([{ name: "commonName", value: "Sandbox CA" }], {

@@ -1,9 +1,12 @@
 import { chown, copyFile, constants, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
-import type { RunAs } from "./run-as";
+import type { RunAs } from "./runAs";
 
-/** Folders of a data directory whose contents are not part of a copy; replication slots are among them on purpose. */
+/**
+ * Folders of a data directory that are copied without their contents. One of them holds the replication slots, because a
+ * branch on Neon does not inherit slots.
+ */
 const EMPTY_IN_COPY = new Set([
   "pg_dynshmem",
   "pg_notify",
@@ -17,8 +20,10 @@ const EMPTY_IN_COPY = new Set([
 const NOT_COPIED = /^(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label|tablespace_map)$/;
 
 /**
- * A physical copy of a running server's data directory, by PostgreSQL's low-level backup interface. `connection` is a
- * superuser's; it must stay open for the whole time.
+ * Copies the data directory of a running server with PostgreSQL's low-level backup functions.
+ *
+ * @param connection of a superuser; it must stay open until the copy is complete
+ * @param user the owner of the copied files
  */
 export async function copyRunning(
   connection: Client,
@@ -26,7 +31,7 @@ export async function copyRunning(
   to: string,
   user: RunAs | undefined,
 ): Promise<void> {
-  // Keeps the write-ahead log of the time of copying; ends with the connection at the latest.
+  // A temporary slot keeps the write-ahead log until the copy is complete. It ends with the connection at the latest.
   const slot = `branch_${process.hrtime.bigint()}`;
   await connection.query("SELECT pg_create_physical_replication_slot($1, true, true)", [slot]);
   await connection.query("SELECT pg_backup_start('branch', true)");
@@ -42,7 +47,11 @@ export async function copyRunning(
   if (user !== undefined) await chown(label, user.uid, user.gid);
 }
 
-/** Copies a folder, with `empty` naming subfolders made without their contents. What vanishes meanwhile is left out. */
+/**
+ * Copies a folder. Files that are deleted in the meantime are left out.
+ *
+ * @param empty names of subfolders that are copied without their contents
+ */
 async function copyTree(
   from: string,
   to: string,

@@ -3,20 +3,20 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import type { Certificates } from "./certificates";
 import { refuse } from "./refusal";
 
-/** What stands behind a front door. */
-export interface Behind {
+/** What a front door needs to decide about a client and to reach the server. */
+interface Behind {
   readonly certificates: Certificates;
-  /** Asked once for every new connection. */
+  /** Called once for every new connection. `false` refuses it. */
   readonly admits: (clientAddress: string) => boolean;
-  /** Asked before that: why nobody is let in, in the words for the client. */
+  /** Called before `admits`. The message for the client if no connection is accepted, otherwise `undefined`. */
   readonly refusal: () => string | undefined;
-  /** Makes sure that the server runs, and says on which port of 127.0.0.1. */
+  /** Starts the server if it is down, and returns its port on 127.0.0.1. */
   readonly wake: () => Promise<number>;
 }
 
 /**
- * Where clients of a branch connect: one port that stays the same while the server behind it stops, starts and moves.
- * Bytes pass unchanged, so TLS, channel binding and authentication are the server's own.
+ * The port to which clients of a branch connect. It stays the same while the server stops, starts and changes its own
+ * port. Bytes pass through unchanged, so the server itself handles TLS, channel binding and authentication.
  */
 export class Door {
   readonly #sockets = new Set<Socket>();
@@ -73,7 +73,10 @@ export class Door {
     }
   }
 
-  /** The server sees the client's own address. A server that is just being stopped is woken again. */
+  /**
+   * Connects to the server from the client's own address, which the server then sees. Tries again if the server stops at
+   * this moment.
+   */
   async #reach(localAddress: string): Promise<Socket> {
     for (let attempt = 1; ; attempt++) {
       const server = connect({ port: await this.behind.wake(), host: "127.0.0.1", localAddress });
@@ -98,7 +101,7 @@ export class Door {
   }
 }
 
-/** Neon's own words. */
+/** The message of Neon's proxy. */
 function notAllowed(address: string): string {
   return (
     `This IP address ${address} is not allowed to connect to this endpoint. ` +

@@ -11,22 +11,25 @@ import { neonSuperuser } from "./roles";
 import { makeFolder, Server, SUPERUSER, type Site, type WalLevel } from "./server";
 import { openWorkspace, type Workspace } from "./workspace";
 
-export interface PostgresOptions extends ComputeOptions {
-  /** Settings of every server on top of the sandbox's own, e.g. `{ log_statement: "all" }`. */
+interface PostgresOptions extends ComputeOptions {
+  /** More settings of every server, e.g. `{ log_statement: "all" }`. Default: none. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Of the first start of new servers. Default: "replica", as on Neon. */
+  /** `wal_level` with which new servers start. Default: "replica", as on Neon. */
   readonly walLevel?: WalLevel;
 }
 
-/** {@link Compute} on real servers of this machine. */
+/** {@link Compute} with real servers on this machine. */
 export interface PostgresCompute extends Compute {
-  /** The temporary folder, removed by `close`. For other files that shall go with it. */
+  /** The temporary folder, which `close` removes. Other files of the sandbox can be put there too. */
   readonly folder: string;
-  /** Path of the branch's server log; every login is in it, as `connection authorized: user=...`. */
+  /** Path of the branch's server log. It has a line `connection authorized: user=...` for every login. */
   serverLog(branchId: string): string;
 }
 
-/** Gets PostgreSQL ready to run; branches are made afterwards. Nothing it starts outlives this process. */
+/**
+ * Prepares PostgreSQL; branches are made afterwards. Processes and files are removed when this process ends, even if it
+ * is killed.
+ */
 export async function createCompute(options: PostgresOptions): Promise<PostgresCompute> {
   const workspace = await openWorkspace();
   try {
@@ -208,7 +211,7 @@ class Branches implements PostgresCompute {
       password: this.site.superuserPassword,
       database,
     });
-    // A connection that the server cuts while it is idle; a statement under way fails by itself.
+    // The server may cut an idle connection. That must not end this process; a running statement reports its own error.
     client.on("error", () => undefined);
     await client.connect();
     try {

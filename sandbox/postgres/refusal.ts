@@ -5,12 +5,12 @@ import type { Certificates } from "./certificates";
 const SSL_REQUEST = 80877103;
 const GSSENC_REQUEST = 80877104;
 const CANCEL_REQUEST = 80877102;
-/** First byte of a TLS handshake, for clients that start it without asking (PostgreSQL 17's `sslnegotiation=direct`). */
+/** First byte of a TLS handshake. Clients can start one without a request (`sslnegotiation=direct`, PostgreSQL 17). */
 const TLS_HANDSHAKE = 0x16;
-/** How long a client may take to say who it is. */
+/** How long a client may take to send its startup message. */
 const PATIENCE_MS = 10_000;
 
-/** Speaks PostgreSQL's protocol just far enough for the client to show the message to its user, then hangs up. */
+/** Sends the message to the client as an error of PostgreSQL's protocol, and closes the connection. */
 export function refuse(socket: Socket, certificates: Certificates, message: string): void {
   socket.setTimeout(PATIENCE_MS, () => socket.destroy());
   answer(socket, certificates, message);

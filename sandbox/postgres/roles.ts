@@ -1,8 +1,8 @@
 import type { PostgresVersion } from "../compute";
 
 /**
- * The group that Neon's own roles are members of, with what Neon gives it as far as the version knows it. For the
- * database `template1`, so that every database made later has its share.
+ * SQL that makes the group role of Neon's own roles, with the rights that Neon gives it, as far as the PostgreSQL version
+ * has them. To be run in the database `template1`, so that every later database gets the rights on its objects.
  */
 export function neonSuperuser(version: PostgresVersion): string {
   const statements = [
@@ -13,7 +13,7 @@ export function neonSuperuser(version: PostgresVersion): string {
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO neon_superuser WITH GRANT OPTION",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO neon_superuser WITH GRANT OPTION",
   ];
-  // As it is from 15 on. On Neon it belongs to the owner of the database by name.
+  // From PostgreSQL 15 on this is the default. On Neon the owner is the owner role of the database itself.
   if (version < 15) statements.push("ALTER SCHEMA public OWNER TO pg_database_owner");
   if (version >= 16) {
     statements.push(

@@ -7,34 +7,34 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Certificates } from "./certificates";
 import type { Workspace } from "./workspace";
 
-/** The superuser of every server; its name is Neon's. */
+/** The superuser of every server, with the same name as on Neon. */
 export const SUPERUSER = "cloud_admin";
 
 export type WalLevel = "replica" | "logical";
 
-/** What the servers of a sandbox have in common. */
+/** What all servers of a sandbox share. */
 export interface Site {
   readonly workspace: Workspace;
   /** Folder with `bin`, `lib` and `share`. */
   readonly binaries: string;
   readonly certificates: Certificates;
   readonly superuserPassword: string;
-  /** Settings on top of the sandbox's own. */
+  /** More settings than the sandbox's own. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
 interface Running {
   readonly child: ChildProcess;
-  /** Exit code; `null` after a signal. */
+  /** Exit code; `null` if a signal ended the process. */
   readonly exited: Promise<number | null>;
 }
 
-/** How long a fast shutdown may take. */
+/** How long a fast shutdown may take before it becomes an immediate one. */
 const FAST_SHUTDOWN_MS = 10_000;
 
-/** One PostgreSQL server: a data directory and, while it runs, a process. Starting and stopping take turns. */
+/** One PostgreSQL server: a data directory and, while it runs, a process. It starts and stops one call after the other. */
 export class Server {
-  /** Set while it runs. */
+  /** `undefined` while the server is down. */
   #running: Running | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #port: number | undefined;
@@ -45,7 +45,7 @@ export class Server {
 
   constructor(
     private readonly site: Site,
-    /** An existing folder of this server's own. */
+    /** An existing folder that only this server uses. */
     readonly folder: string,
     walLevel: WalLevel,
   ) {
@@ -58,7 +58,7 @@ export class Server {
     return this.#running !== undefined;
   }
 
-  /** The same from the first start on, unless another program takes it while the server is down. */
+  /** The port. It stays the same, unless another program takes it while the server is down. */
   get port(): number {
     if (this.#port === undefined) throw new Error("The server has not been started yet.");
     return this.#port;
@@ -70,14 +70,14 @@ export class Server {
     await this.#write(passwordFile, this.site.superuserPassword);
     const options = ["--username", SUPERUSER, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
     const encoding = ["--encoding", "UTF8", "--no-locale"];
-    // The directory never outlives this machine's uptime: no need to wait for the disk.
+    // The directory is not needed after a crash of this machine, so initdb need not wait for the disk.
     const initdb = await this.#run("initdb", ["--pgdata", this.data, ...options, ...encoding, "--no-sync"]);
     const code = await initdb.exited;
     if (code !== 0) throw new Error(`initdb failed:\n${await this.#tail()}`);
     await rm(passwordFile);
   }
 
-  /** Starts the server if it is down and waits until it takes connections. */
+  /** Starts the server if it is down, and waits until it accepts connections. */
   async start(): Promise<void> {
     await this.#inTurn(async () => {
       if (this.running) return;
@@ -96,12 +96,12 @@ export class Server {
     });
   }
 
-  /** Fast shutdown: every connection drops, nothing committed is lost. */
+  /** Stops the server by a fast shutdown: every connection drops, and no committed change is lost. */
   async stop(): Promise<void> {
     await this.#end("SIGINT");
   }
 
-  /** The quickest way down, for a server whose data is removed next. */
+  /** Stops the server at once. For a server whose data is removed next. */
   async abandon(): Promise<void> {
     await this.#end("SIGQUIT");
   }
@@ -112,7 +112,7 @@ export class Server {
       const { child, exited } = this.#running;
       child.ref();
       child.kill(signal);
-      // A fast shutdown waits for consumers of replication slots to take what there is, and some never do.
+      // A fast shutdown waits until every consumer has received all changes of its slot, which can take for ever.
       const timer = setTimeout(() => child.kill("SIGQUIT"), FAST_SHUTDOWN_MS);
       await exited;
       clearTimeout(timer);
@@ -137,11 +137,11 @@ export class Server {
         throw new Error(`PostgreSQL did not start:\n${await this.#tail(logStart)}`);
       await sleep(20);
     }
-    // The server alone does not keep this process alive: the front door does.
+    // The front door keeps this process alive; the server need not.
     server.child.unref();
   }
 
-  /** As `pg_ctl` does: the first line of `postmaster.pid` is the process, the eighth its state. */
+  /** Reads `postmaster.pid` as `pg_ctl` does: the first line is the process id, the eighth line is the state. */
   async #isReady(pid: number | undefined): Promise<boolean> {
     const lines = (await readFile(join(this.data, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
     return Number(lines[0]) === pid && lines[7]?.trim() === "ready";
@@ -176,7 +176,7 @@ export class Server {
         ...this.site.workspace.user,
         cwd: this.folder,
         stdio: ["ignore", log.fd, log.fd],
-        // Nothing of ours: PG* variables would change what the programs do.
+        // Without the variables of this process, because PG* variables change what the programs do.
         env: { PATH: process.env["PATH"], LC_ALL: "C" },
       });
       const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
@@ -205,26 +205,29 @@ export class Server {
   }
 }
 
-/** Empty where there is no log yet, as in a copy. */
+/** The log; empty if the server has not written one yet. */
 async function readLog(path: string): Promise<Buffer> {
   return await readFile(path).catch(() => Buffer.alloc(0));
 }
 
 const INCLUDE = "\ninclude 'sandbox.conf'\n";
 
-/** As on Neon, clients need TLS; only the superuser, who comes past the front door, may do without. */
+/** As on Neon, clients need TLS. Only the superuser, who does not use the front door, may connect without it. */
 const ACCESS = `
 host    all,replication  ${SUPERUSER}  127.0.0.0/8  scram-sha-256
 hostssl all,replication  all           127.0.0.0/8  scram-sha-256
 `;
 
-/** A folder that belongs to the user who runs PostgreSQL. */
+/** Makes a folder that belongs to the user that runs PostgreSQL. */
 export async function makeFolder(path: string, { user }: Workspace): Promise<void> {
   await mkdir(path, { mode: 0o700 });
   if (user !== undefined) await chown(path, user.uid, user.gid);
 }
 
-/** Below the range that systems take ports for outgoing connections from, so that it is still free after a restart. */
+/**
+ * A free port below the range that operating systems use for outgoing connections, so that it is still free after a
+ * restart of the server.
+ */
 async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_240 + Math.floor(Math.random() * 22_000);

@@ -1,6 +1,6 @@
-// Outlives the process that started it, however that ends, to leave nothing behind: reads "+PID" and "-PID" lines
-// (processes to end, and those that have ended by themselves) from its standard input until that closes, then ends
-// them and removes the folder given as argument.
+// Removes what a sandbox leaves behind, however its process ends. Standard input has a line "+PID" for each process that
+// the sandbox starts, and "-PID" when that process has ended. Standard input closes when the sandbox ends. Then this
+// script ends the remaining processes, and removes the folder that is its argument.
 import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -17,7 +17,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   else guarded.delete(pid);
 }
 
-/** Whether the process got the signal, or with signal 0: whether it is still there. */
+/** Sends a signal; signal 0 sends nothing. Returns whether the process still runs. */
 function send(pid, signal) {
   try {
     process.kill(pid, signal);
@@ -27,7 +27,10 @@ function send(pid, signal) {
   return !isZombie(pid);
 }
 
-/** An ended process whose new parent has not noticed yet. Where there is no /proc, we wait a little longer. */
+/**
+ * Whether the process has ended and its new parent has not noticed yet. Without /proc this is unknown, and the script
+ * waits a little longer.
+ */
 function isZombie(pid) {
   try {
     return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -36,7 +39,7 @@ function isZombie(pid) {
   }
 }
 
-// To PostgreSQL, SIGQUIT means: end at once, with all child processes.
+// At SIGQUIT, PostgreSQL ends at once with all of its child processes.
 let left = [...guarded].filter((pid) => send(pid, "SIGQUIT"));
 for (let waited = 0; left.length > 0 && waited < 5000; waited += 50) {
   await sleep(50);

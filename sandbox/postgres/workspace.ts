@@ -5,21 +5,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryFile } from "../repository";
 import { UserError } from "../errors";
-import { canRead, runAs, type RunAs } from "./run-as";
+import { canRead, runAs, type RunAs } from "./runAs";
 
 /**
- * The one temporary folder of a sandbox and the processes that work in it. A watchdog process ends the processes and
- * removes the folder when this process is gone, even if it was killed.
+ * The temporary folder of a sandbox, and the processes that work in it. When this process ends, even if it is killed, a
+ * watchdog process ends those processes and removes the folder.
  */
 export interface Workspace {
   readonly folder: string;
+  /** The user that runs PostgreSQL; `undefined` for the user of this process. */
   readonly user: RunAs | undefined;
-  /** Starts a process that does not outlive this one. It runs in a session of its own, away from the terminal's Ctrl-C. */
+  /**
+   * Starts a process that ends with this one at the latest. It runs in its own session, so that Ctrl-C in the terminal
+   * does not reach it.
+   */
   spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess;
-  /** Removes the folder. The processes must have ended. Safe to call twice. */
+  /** Removes the folder. The processes must have ended before. May be called twice. */
   remove(): Promise<void>;
 }
 
+/** @throws UserError if PostgreSQL cannot run on this machine */
 export async function openWorkspace(): Promise<Workspace> {
   const user = runAs();
   const folder = await temporaryFolder(user);
@@ -29,7 +34,7 @@ export async function openWorkspace(): Promise<Workspace> {
     stdio: ["pipe", "ignore", "ignore"],
   });
   const { stdin } = watchdog;
-  // A watchdog that somebody killed must not end us; closing still cleans up.
+  // If somebody kills the watchdog, this process goes on, and removes the folder itself at the end.
   stdin.on("error", () => undefined);
   const ended = once(watchdog, "exit");
   await once(watchdog, "spawn");
@@ -56,7 +61,7 @@ export async function openWorkspace(): Promise<Workspace> {
   };
 }
 
-/** A new folder under the system's temporary folder, or under `/tmp` where PostgreSQL's user cannot enter that one. */
+/** A new folder in the system's temporary folder, or in `/tmp` if the user that runs PostgreSQL cannot enter the former. */
 async function temporaryFolder(user: RunAs | undefined): Promise<string> {
   for (const parent of [tmpdir(), "/tmp", "/var/tmp"]) {
     const folder = await mkdtemp(join(parent, "neon-bemi-"));

@@ -1,6 +1,6 @@
-import type { Clock } from "../../provider/neon/clock";
+import type { Clock } from "../../provider/neon/api/clock";
 
-/** A clock that stands still but for sleeping, which takes no time: minutes of patience pass at once. */
+/** A clock that only moves when somebody sleeps. Sleeping takes no real time, so minutes of waiting pass at once. */
 export function virtualClock(): Clock & { elapsed(): number; sleeps(): readonly number[] } {
   let now = Date.now();
   const begin = now;
@@ -20,8 +20,8 @@ export function virtualClock(): Clock & { elapsed(): number; sleeps(): readonly 
 }
 
 /**
- * A clock on which waiting is short, while work that happens elsewhere takes as long as it takes: a slow machine does
- * not use up the deadlines.
+ * A clock on which a sleep is `factor` times shorter in real time. All other work counts with its real time, so a slow
+ * machine does not use up the deadlines.
  */
 export function fastClock(factor: number): Clock {
   let skipped = 0;

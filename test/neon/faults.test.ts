@@ -1,8 +1,8 @@
 import type { ApiRoleInputs, IpAllowInputs, LogicalReplicationInputs } from "../../provider/contract/inputs";
 import { apiRole } from "../../provider/neon";
-import type { Clock } from "../../provider/neon/clock";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
-import { logicalReplicationKind } from "../../provider/neon/logicalReplication";
+import type { Clock } from "../../provider/neon/api/clock";
+import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
+import { logicalReplicationKind } from "../../provider/neon/logicalReplication/logicalReplication";
 import { allowedIps, startBench, walLevel, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
 import { liveRun, refusal, Resource, type LiveRun } from "../support/run";
@@ -15,20 +15,21 @@ const RESTART = `${PROJECT}/endpoints/{endpoint_id}/restart`;
 const FOREIGN = "198.51.100.1";
 const ENTRY = "203.0.113.7";
 
-/** Neon's seconds pass in milliseconds, but the sandbox's servers take their time, most of all to restart. */
+/** Factor of the clock for requests to the sandbox. */
 const FAST = 150;
+/** Factor of the clock where servers restart, which takes them real time. */
 const RESTARTS = 60;
-/** Where nothing but a deadline ends the wait. */
+/** Factor of the clock where only a deadline ends the wait. */
 const HURRIED = 3_000;
 
 interface Case {
   readonly fault: object;
   readonly times?: number;
-  /** On Neon's clock. */
+  /** How long the fault lasts, on the module's clock. */
   readonly seconds?: number;
-  /** Up may end in an error, in words; after all other faults it succeeds. */
+  /** Up may end in an error that names the operation. With every other fault it must succeed. */
   readonly mayFail?: true;
-  /** Only the deadline ends the wait. */
+  /** Only a deadline ends the wait. */
   readonly lasting?: true;
 }
 
@@ -63,7 +64,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await calm();
-  // A test that failed must not fail those after it.
+  // A failed test can leave its role behind, which would make the next tests fail too.
   if ((await inApi()).length > 0) await bench.done("DELETE", `${bench.branch}/roles/bemi`);
 });
 afterAll(async () => {
@@ -77,7 +78,7 @@ function newRun(clock: Clock): LiveRun {
   return liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert, clock });
 }
 
-/** Sets the fault for the next such request; returns the clock on which to meet it. */
+/** Sets the fault for the next such request. Returns the clock for the work under that fault. */
 function set(name: string, method: string, route: string, factor: number): Clock {
   const { fault, times, seconds, lasting } = FAULTS[name] ?? { fault: {} };
   const speed = lasting === undefined ? factor : HURRIED;
@@ -118,7 +119,7 @@ function roleInputs(): ApiRoleInputs {
   return { projectId, database, name: "bemi", adopt: false };
 }
 
-/** A role whose steps meet the clock of the moment. */
+/** A role whose steps use the clock that was set last. */
 function newRole(): { role: Resource<ApiRoleInputs, object>; on: (clock: Clock) => void } {
   let now = fastClock(FAST);
   return {
@@ -130,12 +131,12 @@ function newRole(): { role: Resource<ApiRoleInputs, object>; on: (clock: Clock) 
 }
 
 describe.each(Object.keys(FAULTS))("%s", (name) => {
-  test("POST of a role: exactly one, with the password we know; none after destroy", async () => {
+  test("POST of a role makes one role with the known password, and destroy removes it", async () => {
     const { role, on } = newRole();
     on(set(name, "POST", ROLES, FAST));
     const message = await refusal(role.up(roleInputs()));
     expectSuccessOrWords(name, message);
-    // What up calls done is done.
+    // If up succeeds, the role must exist.
     if (message === undefined) expect(await inServer()).toEqual(["bemi"]);
     await calm();
     on(fastClock(FAST));
@@ -147,7 +148,7 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     expect(await inServer()).toEqual([]);
   });
 
-  test("POST of a new password: the one we know", async () => {
+  test("POST of a new password leaves the password that is in the state", async () => {
     const { role, on } = newRole();
     await role.up(roleInputs());
     const before = await revealed();
@@ -161,7 +162,7 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     await role.destroy();
   });
 
-  test("DELETE of a role: none", async () => {
+  test("DELETE of a role leaves no role", async () => {
     const { role, on } = newRole();
     await role.up(roleInputs());
     on(set(name, "DELETE", ROLE, FAST));
@@ -175,7 +176,7 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     expect(await inApi()).toEqual([]);
   });
 
-  test("PATCH of IP Allow: our entry once, nobody else's touched; none of ours after destroy", async () => {
+  test("PATCH of IP Allow adds the entry once, removes it again, and keeps the others", async () => {
     let clock = set(name, "PATCH", PROJECT, FAST);
     const newOne = () => new Resource(ipAllowKind(clock), () => newRun(clock));
     const { projectId } = bench.emulator;
@@ -203,8 +204,8 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     expect(await allowedIps(bench)).toEqual({ ips: [FOREIGN], protected_branches_only: true });
   });
 
-  test("PATCH of logical replication: on, and verified in SQL", async () => {
-    // It cannot be turned off again: each case has a project of its own.
+  test("PATCH of logical replication turns it on, which SQL confirms", async () => {
+    // The setting cannot be turned off again, so each case has its own project.
     const { body } = await bench.done("POST", "/projects", { project: {} });
     const { project, branch } = body;
     const inputs: LogicalReplicationInputs = { projectId: project.id, database: "neondb", mode: "enable" };
@@ -223,18 +224,18 @@ describe.each(Object.keys(FAULTS))("%s", (name) => {
     await bench.api("DELETE", `/projects/${project.id}`);
   });
 
-  test("POST of a restart, where a compute fell behind its project's setting: logical after all", async () => {
+  test("POST of a restart makes a compute logical that lagged behind its project's setting", async () => {
     const { branchId, projectId, database } = bench.emulator;
     bench.compute.setWalLevel(branchId, "replica");
     await bench.compute.stop(branchId);
     await bench.compute.start(branchId);
     bench.compute.setWalLevel(branchId, "logical");
-    // Of a restart that has not begun, nothing but a deadline is seen.
+    // If the restart does not begin, only the deadline ends the wait.
     const clock = set(name, "POST", RESTART, name.includes("before") ? HURRIED : RESTARTS);
     const inputs: LogicalReplicationInputs = { projectId, database, mode: "enable" };
     const setting = new Resource(logicalReplicationKind(clock), () => newRun(clock));
     const message = await refusal(setting.up(inputs));
-    // A restart that may have happened is not asked for twice in one run.
+    // A restart that may have taken place is not requested twice in one run, so the wait can end at its deadline.
     if (!name.includes("before")) expectSuccessOrWords(name, message);
     else expect(message ?? "is on, but").toMatch(/is on, but .*does not confirm it/);
     await calm();

@@ -1,6 +1,6 @@
 import type { Kind } from "../../provider/contract/kind";
 import { apiRole, logicalReplication } from "../../provider/neon";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
+import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import type { RecordedTarget } from "../../provider/contract/target";
 import { startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
@@ -17,7 +17,7 @@ afterAll(async () => {
   expectCareful(log);
 });
 
-/** One engine phase in one plugin process; returns the requests it took, polling of operations apart. */
+/** Does the work of one engine phase in one plugin process. Returns its requests except the polling of operations. */
 async function phase(work: (run: LiveRun) => Promise<unknown>): Promise<string[]> {
   const before = bench.log().length;
   const { apiUrl, apiKey } = bench.emulator;
@@ -41,7 +41,7 @@ async function readState<Inputs extends object, Outputs extends object>(
   expect(await kind.read(state, run)).toBeDefined();
 }
 
-test("all of Neon's side takes at most 12 requests for a first up, 6 for a refresh and 8 for a destroy", async () => {
+test("takes 12 requests for a first up, 4 for a refresh and 7 for a destroy", async () => {
   const { projectId, database } = bench.emulator;
   const ipAllow = ipAllowKind(fastClock(30));
   const setting = { projectId, database, mode: "enable" } as const;

@@ -1,5 +1,5 @@
 import { apiRole } from "../../provider/neon";
-import { ipAllowKind } from "../../provider/neon/ipAllow";
+import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import { startConsumer, type ConsumerOptions } from "../../tools/start/consumer";
 import { query, startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
@@ -22,7 +22,7 @@ afterAll(async () => {
   expectCareful(log);
 });
 
-test("with IP Allow set, a consumer from the allowed address streams, and one from another is refused in Neon's words", async () => {
+test("streams from an allowed address, and refuses another with Neon's message", async () => {
   const { apiUrl, apiKey, projectId, database } = bench.emulator;
   const { sslRootCert } = bench.compute;
   const clock = fastClock(100);
@@ -39,7 +39,7 @@ test("with IP Allow set, a consumer from the allowed address streams, and one fr
     localAddress,
   });
   const ipAllow = new Resource(ipAllowKind(clock), newRun);
-  // The second address is this machine's own, for the statements of this test.
+  // The statements of this test come from the second address.
   await ipAllow.up({
     projectId,
     ips: ["127.0.0.7", "127.0.0.1"],

@@ -2,7 +2,7 @@ import { UnfinishedError, UserError } from "../../provider/contract/errors";
 import { CommandMemory } from "../../provider/plugin/commandMemory";
 import type { Drift, Kind, Run } from "../../provider/contract/kind";
 import { connectTo, createNeonApi, resolveTarget } from "../../provider/neon";
-import type { Clock } from "../../provider/neon/clock";
+import type { Clock } from "../../provider/neon";
 import { Sessions } from "../../provider/postgres/session/sessions";
 import type { ResolvedTarget } from "../../provider/contract/target";
 

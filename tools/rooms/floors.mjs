@@ -9,7 +9,12 @@
 /** What everybody in the package shares; it imports nothing of the package itself. */
 const CONTRACT = "provider/contract";
 
-/** The rooms of provider/postgres from the ground up: each may use the rows above its own row, and nothing beside it. */
+/** The rooms of provider/neon from the ground up: each may use the rows above its own row, and nothing beside it. */
+const NEON_FLOORS = [["api"], ["target"], ["logicalReplication", "apiRole", "ipAllow"]].map((floor) =>
+  floor.map((room) => `provider/neon/${room}`),
+);
+
+/** The rooms of provider/postgres from the ground up, with the same rule. */
 const POSTGRES_FLOORS = [
   ["sql"],
   ["catalog"],
@@ -21,16 +26,24 @@ const POSTGRES_FLOORS = [
   ["publication", "readiness"],
 ].map((floor) => floor.map((room) => `provider/postgres/${room}`));
 
-const POSTGRES = Object.fromEntries(
-  POSTGRES_FLOORS.flatMap((floor, level) => {
-    const below = POSTGRES_FLOORS.slice(0, level).flat();
-    return floor.map((room) => [room, [CONTRACT, ...below]]);
-  }),
-);
+/** By room of these floors, what it may import. */
+function upon(floors) {
+  return Object.fromEntries(
+    floors.flatMap((floor, level) => {
+      const below = floors.slice(0, level).flat();
+      return floor.map((room) => [room, [CONTRACT, ...below]]);
+    }),
+  );
+}
+
+const NEON = upon(NEON_FLOORS);
+const POSTGRES = upon(POSTGRES_FLOORS);
 
 const PACKAGE = {
   [CONTRACT]: [],
-  "provider/neon": [CONTRACT],
+  ...NEON,
+  // Its index: the door for the other rooms.
+  "provider/neon": [CONTRACT, ...Object.keys(NEON)],
   ...POSTGRES,
   // Its index: the kinds that the floors serve.
   "provider/postgres": [CONTRACT, ...Object.keys(POSTGRES)],

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { UserError } from "../../provider/contract/errors";
 import { trailOutputs } from "../../provider/contract/trail";
-import { createNeonApi } from "../../provider/neon/client";
+import { createNeonApi } from "../../provider/neon";
 import { startSandbox, type SandboxInfo } from "../../sandbox";
 import { findEngine, PROJECT } from "../engine";
 import { EXCLUDED_TABLE, runApplication, TRACKED_SCHEMAS } from "./application";

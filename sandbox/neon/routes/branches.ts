@@ -3,8 +3,8 @@ import { createBranch } from "../create";
 import { ApiError } from "../errors";
 import {
   defaultBranch,
-  findBranch,
-  findProject,
+  requireBranch,
+  requireProject,
   isRunning,
   type BranchState,
   type Neon,
@@ -76,7 +76,7 @@ export function branchRoutes(neon: Neon): Route[] {
 }
 
 function list(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
+  const project = requireProject(neon, param(call, "project_id"));
   const query = checked(listQuery, call.query);
   const found = [...project.branches.values()]
     .filter((branch) => branch.name.includes(query.search) || branch.id.includes(query.search))
@@ -106,8 +106,8 @@ function compare(one: BranchState, other: BranchState, by: (typeof SORT_FIELDS)[
 }
 
 function one(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
-  const branch = findBranch(project, param(call, "branch_id"));
+  const project = requireProject(neon, param(call, "project_id"));
+  const branch = requireBranch(project, param(call, "branch_id"));
   return {
     branch: branchView(project, branch),
     annotation: { object: { type: "console/branch", id: branch.id }, value: {} },
@@ -115,20 +115,20 @@ function one(neon: Neon, call: Call) {
 }
 
 async function create(neon: Neon, call: Call): Promise<Answer> {
-  const project = findProject(neon, param(call, "project_id"));
-  const { branch: wanted, endpoints } = checked(newBranch, call.body);
+  const project = requireProject(neon, param(call, "project_id"));
+  const { branch: asked, endpoints } = checked(newBranch, call.body);
   const parent =
-    wanted.parent_id === undefined ? defaultBranch(project) : findBranch(project, wanted.parent_id);
-  refuseWhatIsNotThere(wanted, endpoints);
-  assertNameIsFree(project, wanted.name);
+    asked.parent_id === undefined ? defaultBranch(project) : requireBranch(project, asked.parent_id);
+  refuseUnsupported(asked, endpoints);
+  assertNameIsFree(project, asked.name);
   const { branch, operations } = await createBranch(
     neon,
     project,
     parent,
     {
-      name: wanted.name,
-      protected: wanted.protected,
-      expiresAt: wanted.expires_at,
+      name: asked.name,
+      protected: asked.protected,
+      expiresAt: asked.expires_at,
       withEndpoint: endpoints.length > 0,
     },
     call.operationFault,
@@ -143,7 +143,7 @@ async function create(neon: Neon, call: Call): Promise<Answer> {
   });
 }
 
-/** Left out, as Neon does, where it is not clear which role and database are meant. */
+/** As on Neon, the answer has no URI if the branch has several roles or databases, so that it is not clear which to use. */
 function connectionUris(neon: Neon, project: ProjectState, branch: BranchState) {
   const [role, anotherRole] = branch.roles;
   const [database, anotherDatabase] = branch.databases;
@@ -154,13 +154,14 @@ function connectionUris(neon: Neon, project: ProjectState, branch: BranchState) 
   return { connection_uris: [connectionDetails(neon, branch, login)] };
 }
 
-function refuseWhatIsNotThere(
-  wanted: { parent_lsn?: string; parent_timestamp?: string; init_source: string },
+/** @throws ApiError 422 if the request needs something that the sandbox does not have */
+function refuseUnsupported(
+  asked: { parent_lsn?: string; parent_timestamp?: string; init_source: string },
   endpoints: readonly { type: string }[],
 ): void {
-  if (wanted.parent_lsn !== undefined || wanted.parent_timestamp !== undefined)
+  if (asked.parent_lsn !== undefined || asked.parent_timestamp !== undefined)
     throw new ApiError(422, "this sandbox keeps no history: it branches from the present only");
-  if (wanted.init_source !== "parent-data")
+  if (asked.init_source !== "parent-data")
     throw new ApiError(422, "this sandbox makes branches with their parent's data only");
   if (endpoints.some(({ type }) => type === "read_only"))
     throw new ApiError(422, "this sandbox has no read replicas");
@@ -173,15 +174,15 @@ function assertNameIsFree(project: ProjectState, name: string | undefined): void
 }
 
 function change(neon: Neon, call: Call): Answer {
-  const project = findProject(neon, param(call, "project_id"));
-  const branch = findBranch(project, param(call, "branch_id"));
-  const wanted = checked(branchChange, call.body).branch;
+  const project = requireProject(neon, param(call, "project_id"));
+  const branch = requireBranch(project, param(call, "branch_id"));
+  const asked = checked(branchChange, call.body).branch;
   project.operations.assertIdle();
-  if (wanted.name !== branch.name) assertNameIsFree(project, wanted.name);
-  branch.name = wanted.name ?? branch.name;
-  if (wanted.expires_at !== undefined) branch.expiresAt = wanted.expires_at ?? undefined;
+  if (asked.name !== branch.name) assertNameIsFree(project, asked.name);
+  branch.name = asked.name ?? branch.name;
+  if (asked.expires_at !== undefined) branch.expiresAt = asked.expires_at ?? undefined;
   branch.updatedAt = new Date();
-  const protect = wanted.protected ?? branch.protected;
+  const protect = asked.protected ?? branch.protected;
   const changesProtection = protect !== branch.protected;
   branch.protected = protect;
   const operations = project.operations.schedule(
@@ -195,7 +196,7 @@ function change(neon: Neon, call: Call): Answer {
 }
 
 function remove(neon: Neon, call: Call): Answer {
-  const project = findProject(neon, param(call, "project_id"));
+  const project = requireProject(neon, param(call, "project_id"));
   const branch = project.branches.get(param(call, "branch_id"));
   if (branch === undefined) return NO_CONTENT;
   if (branch.isDefault) throw new ApiError(422, "cannot delete the default branch");
@@ -219,8 +220,8 @@ function remove(neon: Neon, call: Call): Answer {
 }
 
 function setAsDefault(neon: Neon, call: Call): Answer {
-  const project = findProject(neon, param(call, "project_id"));
-  const branch = findBranch(project, param(call, "branch_id"));
+  const project = requireProject(neon, param(call, "project_id"));
+  const branch = requireBranch(project, param(call, "branch_id"));
   project.operations.assertIdle();
   defaultBranch(project).isDefault = false;
   branch.isDefault = true;

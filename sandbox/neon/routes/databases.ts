@@ -4,8 +4,8 @@ import { ApiError, notFound } from "../errors";
 import type { OperationState } from "../operations";
 import { createDatabase, dropDatabase, refresh } from "../servers";
 import {
-  findBranch,
-  findProject,
+  requireBranch,
+  requireProject,
   type BranchState,
   type DatabaseState,
   type Neon,
@@ -14,7 +14,7 @@ import {
 import { configure } from "../steps";
 import { databaseView, operationView } from "../views";
 import { databaseName } from "./names";
-import { findRole } from "./roles";
+import { requireRole } from "./roles";
 import { checked, created, NO_CONTENT, ok, param, type Answer, type Call, type Route } from "./route";
 
 const newOne = z.object({ database: z.object({ name: databaseName, owner_name: z.string() }) });
@@ -32,13 +32,14 @@ export function databaseRoutes(neon: Neon): Route[] {
 }
 
 async function upToDate(neon: Neon, call: Call): Promise<{ project: ProjectState; branch: BranchState }> {
-  const project = findProject(neon, param(call, "project_id"));
-  const branch = findBranch(project, param(call, "branch_id"));
+  const project = requireProject(neon, param(call, "project_id"));
+  const branch = requireBranch(project, param(call, "branch_id"));
   await refresh(neon, project, branch);
   return { project, branch };
 }
 
-export function findDatabase(branch: BranchState, name: string): DatabaseState {
+/** @throws ApiError 404 if there is no such database */
+export function requireDatabase(branch: BranchState, name: string): DatabaseState {
   const database = branch.databases.find((candidate) => candidate.name === name);
   if (database === undefined) throw notFound("database", name);
   return database;
@@ -51,13 +52,13 @@ async function list(neon: Neon, call: Call): Promise<Answer> {
 
 async function one(neon: Neon, call: Call): Promise<Answer> {
   const { branch } = await upToDate(neon, call);
-  return ok({ database: databaseView(branch, findDatabase(branch, param(call, "database_name"))) });
+  return ok({ database: databaseView(branch, requireDatabase(branch, param(call, "database_name"))) });
 }
 
 async function create(neon: Neon, call: Call): Promise<Answer> {
   const { project, branch } = await upToDate(neon, call);
   const { name, owner_name: owner } = checked(newOne, call.body).database;
-  findRole(branch, owner);
+  requireRole(branch, owner);
   project.operations.assertIdle();
   if (branch.databases.some((database) => database.name === name))
     throw new ApiError(409, `database "${name}" already exists`);

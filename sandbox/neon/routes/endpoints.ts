@@ -4,9 +4,9 @@ import { ApiError } from "../errors";
 import type { OperationState, Step } from "../operations";
 import {
   assertServer,
-  findBranch,
-  findEndpoint,
-  findProject,
+  requireBranch,
+  requireEndpoint,
+  requireProject,
   isRunning,
   type BranchState,
   type EndpointState,
@@ -63,13 +63,13 @@ export function endpointRoutes(neon: Neon): Route[] {
 }
 
 function list(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
+  const project = requireProject(neon, param(call, "project_id"));
   return { endpoints: [...project.branches.values()].flatMap((branch) => views(neon, project, branch)) };
 }
 
 function listOfBranch(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
-  return { endpoints: views(neon, project, findBranch(project, param(call, "branch_id"))) };
+  const project = requireProject(neon, param(call, "project_id"));
+  return { endpoints: views(neon, project, requireBranch(project, param(call, "branch_id"))) };
 }
 
 function views(neon: Neon, project: ProjectState, branch: BranchState) {
@@ -77,8 +77,8 @@ function views(neon: Neon, project: ProjectState, branch: BranchState) {
 }
 
 function found(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
-  return { project, ...findEndpoint(project, param(call, "endpoint_id")) };
+  const project = requireProject(neon, param(call, "project_id"));
+  return { project, ...requireEndpoint(project, param(call, "endpoint_id")) };
 }
 
 function one(neon: Neon, call: Call) {
@@ -100,21 +100,21 @@ function answer(
 }
 
 function create(neon: Neon, call: Call): Answer {
-  const project = findProject(neon, param(call, "project_id"));
-  const wanted = checked(newOne, call.body).endpoint;
-  const branch = findBranch(project, wanted.branch_id);
+  const project = requireProject(neon, param(call, "project_id"));
+  const asked = checked(newOne, call.body).endpoint;
+  const branch = requireBranch(project, asked.branch_id);
   assertServer(branch);
-  if (wanted.type === "read_only") throw new ApiError(422, "this sandbox has no read replicas");
+  if (asked.type === "read_only") throw new ApiError(422, "this sandbox has no read replicas");
   if (branch.endpoint !== undefined) throw new ApiError(409, "read_write endpoint already exists");
   project.operations.assertIdle();
   const endpoint = newEndpoint(branch.id);
-  apply(endpoint, wanted);
+  apply(endpoint, asked);
   branch.endpoint = endpoint;
   const operations = project.operations.schedule([start(neon, branch)], call.operationFault);
   return created(answer(neon, project, branch, endpoint, operations));
 }
 
-/** Starts, suspends or restarts. */
+/** Starts, suspends or restarts a compute. */
 function operate(neon: Neon, call: Call, steps: (branch: BranchState) => Step[]): Answer {
   const { project, branch, endpoint } = found(neon, call);
   if (endpoint.disabled) throw new ApiError(422, "endpoint is disabled");
@@ -124,24 +124,24 @@ function operate(neon: Neon, call: Call, steps: (branch: BranchState) => Step[])
 
 function change(neon: Neon, call: Call): Answer {
   const { project, branch, endpoint } = found(neon, call);
-  const wanted = checked(endpointChange, call.body).endpoint;
+  const asked = checked(endpointChange, call.body).endpoint;
   project.operations.assertIdle();
-  apply(endpoint, wanted);
+  apply(endpoint, asked);
   const stops = endpoint.disabled && isRunning(neon, branch);
   const operations = project.operations.schedule(stops ? [suspend(neon, branch)] : [], call.operationFault);
   return ok(answer(neon, project, branch, endpoint, operations));
 }
 
-function apply(endpoint: EndpointState, wanted: z.output<typeof endpointChange>["endpoint"]): void {
-  endpoint.disabled = wanted.disabled ?? endpoint.disabled;
-  endpoint.suspendTimeoutSeconds = wanted.suspend_timeout_seconds ?? endpoint.suspendTimeoutSeconds;
-  endpoint.minComputeUnits = wanted.autoscaling_limit_min_cu ?? endpoint.minComputeUnits;
-  endpoint.maxComputeUnits = wanted.autoscaling_limit_max_cu ?? endpoint.maxComputeUnits;
+function apply(endpoint: EndpointState, asked: z.output<typeof endpointChange>["endpoint"]): void {
+  endpoint.disabled = asked.disabled ?? endpoint.disabled;
+  endpoint.suspendTimeoutSeconds = asked.suspend_timeout_seconds ?? endpoint.suspendTimeoutSeconds;
+  endpoint.minComputeUnits = asked.autoscaling_limit_min_cu ?? endpoint.minComputeUnits;
+  endpoint.maxComputeUnits = asked.autoscaling_limit_max_cu ?? endpoint.maxComputeUnits;
   endpoint.updatedAt = new Date();
 }
 
 function remove(neon: Neon, call: Call): Answer {
-  const project = findProject(neon, param(call, "project_id"));
+  const project = requireProject(neon, param(call, "project_id"));
   const known = [...project.branches.values()].some(
     ({ endpoint }) => endpoint?.id === param(call, "endpoint_id"),
   );

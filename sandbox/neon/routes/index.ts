@@ -1,6 +1,6 @@
 import type { Neon } from "../state";
 import { branchRoutes } from "./branches";
-import { connectionUriRoutes } from "./connection-uri";
+import { connectionUriRoutes } from "./connectionUri";
 import { databaseRoutes } from "./databases";
 import { endpointRoutes } from "./endpoints";
 import { operationRoutes } from "./operations";
@@ -20,5 +20,5 @@ export function allRoutes(neon: Neon): Route[] {
     connectionUriRoutes,
     operationRoutes,
     userRoutes,
-  ].flatMap((room) => room(neon));
+  ].flatMap((routes) => routes(neon));
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Names that PostgreSQL or Neon keep to themselves. */
+/** Role names that PostgreSQL or Neon reserve. */
 const RESERVED = /^(pg_.*|neon_superuser|cloud_admin|zenith_admin|public|none)$/i;
 
 const name = z

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { notFound } from "../errors";
-import { findProject, type Neon } from "../state";
+import { requireProject, type Neon } from "../state";
 import { operationView } from "../views";
 import { checked, limit, ok, page, param, type Call, type Route } from "./route";
 
@@ -16,7 +16,7 @@ export function operationRoutes(neon: Neon): Route[] {
 }
 
 function list(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
+  const project = requireProject(neon, param(call, "project_id"));
   const query = checked(listQuery, call.query);
   const { items, cursor } = page(project.operations.list(), query.limit, query.cursor);
   return {
@@ -26,7 +26,7 @@ function list(neon: Neon, call: Call) {
 }
 
 function one(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
+  const project = requireProject(neon, param(call, "project_id"));
   const operation = project.operations.get(param(call, "operation_id"));
   if (operation === undefined) throw notFound("operation", param(call, "operation_id"));
   return { operation: operationView(project, operation) };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { createProject } from "../create";
 import { ApiError, notFound } from "../errors";
 import { changeSettings, newSettings, settingsChange } from "../settings";
-import { defaultBranch, findProject, type Neon } from "../state";
+import { defaultBranch, requireProject, type Neon } from "../state";
 import { enableLogicalReplication, step } from "../steps";
 import {
   branchView,
@@ -61,7 +61,7 @@ export function projectRoutes(neon: Neon): Route[] {
     {
       method: "GET",
       path: "/projects/{project_id}",
-      handle: (call) => ok({ project: projectView(neon, findProject(neon, param(call, "project_id"))) }),
+      handle: (call) => ok({ project: projectView(neon, requireProject(neon, param(call, "project_id"))) }),
     },
     { method: "PATCH", path: "/projects/{project_id}", handle: (call) => change(neon, call) },
     { method: "DELETE", path: "/projects/{project_id}", handle: (call) => remove(neon, call) },
@@ -87,24 +87,24 @@ function list(neon: Neon, call: Call) {
 }
 
 async function create(neon: Neon, call: Call) {
-  const wanted = checked(newProject, call.body).project;
-  if (wanted.org_id !== undefined && wanted.org_id !== neon.organization.id)
-    throw notFound("organization", wanted.org_id);
-  if (wanted.pg_version !== undefined && wanted.pg_version !== neon.compute.pgVersion)
+  const asked = checked(newProject, call.body).project;
+  if (asked.org_id !== undefined && asked.org_id !== neon.organization.id)
+    throw notFound("organization", asked.org_id);
+  if (asked.pg_version !== undefined && asked.pg_version !== neon.compute.pgVersion)
     throw new ApiError(
       400,
-      `this sandbox runs PostgreSQL ${neon.compute.pgVersion} only; it was asked for ${wanted.pg_version}`,
+      `this sandbox runs PostgreSQL ${neon.compute.pgVersion} only; it was asked for ${asked.pg_version}`,
     );
   const made = await createProject(
     neon,
     {
-      name: wanted.name,
-      storePasswords: wanted.store_passwords,
-      settings: changeSettings(newSettings(), wanted.settings),
-      historyRetentionSeconds: wanted.history_retention_seconds,
-      branchName: wanted.branch.name,
-      role: wanted.branch.role_name,
-      database: wanted.branch.database_name,
+      name: asked.name,
+      storePasswords: asked.store_passwords,
+      settings: changeSettings(newSettings(), asked.settings),
+      historyRetentionSeconds: asked.history_retention_seconds,
+      branchName: asked.branch.name,
+      role: asked.branch.role_name,
+      database: asked.branch.database_name,
     },
     call.operationFault,
   );
@@ -121,17 +121,17 @@ async function create(neon: Neon, call: Call) {
 }
 
 function change(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
-  const wanted = checked(projectChange, call.body).project;
+  const project = requireProject(neon, param(call, "project_id"));
+  const asked = checked(projectChange, call.body).project;
   project.operations.assertIdle();
-  const settings = changeSettings(project.settings, wanted.settings ?? {});
+  const settings = changeSettings(project.settings, asked.settings ?? {});
   const enabled = settings.enable_logical_replication && !project.settings.enable_logical_replication;
   project.settings = settings;
-  project.name = wanted.name ?? project.name;
-  project.historyRetentionSeconds = wanted.history_retention_seconds ?? project.historyRetentionSeconds;
+  project.name = asked.name ?? project.name;
+  project.historyRetentionSeconds = asked.history_retention_seconds ?? project.historyRetentionSeconds;
   project.updatedAt = new Date();
   const steps = enabled ? enableLogicalReplication(neon, project) : [];
-  // Which operations other settings take is not documented. A fault that is about operations finds one.
+  // Neon does not document the operations of other settings. A fault about operations needs one to apply to.
   if (steps.length === 0 && call.operationFault !== undefined)
     steps.push(step(defaultBranch(project), "apply_config", () => Promise.resolve()));
   const operations = project.operations.schedule(steps, call.operationFault);
@@ -142,7 +142,7 @@ function change(neon: Neon, call: Call) {
 }
 
 async function remove(neon: Neon, call: Call) {
-  const project = findProject(neon, param(call, "project_id"));
+  const project = requireProject(neon, param(call, "project_id"));
   project.operations.assertIdle();
   if ([...project.branches.values()].some((branch) => branch.protected))
     throw new ApiError(422, "project has protected branches and cannot be deleted");

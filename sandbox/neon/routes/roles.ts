@@ -5,8 +5,8 @@ import { newPassword } from "../names";
 import type { OperationState } from "../operations";
 import { createApiRole, dropRole, refresh, setPassword } from "../servers";
 import {
-  findBranch,
-  findProject,
+  requireBranch,
+  requireProject,
   type BranchState,
   type Neon,
   type ProjectState,
@@ -34,21 +34,24 @@ export function roleRoutes(neon: Neon): Route[] {
 }
 
 async function upToDate(neon: Neon, call: Call): Promise<{ project: ProjectState; branch: BranchState }> {
-  const project = findProject(neon, param(call, "project_id"));
-  const branch = findBranch(project, param(call, "branch_id"));
+  const project = requireProject(neon, param(call, "project_id"));
+  const branch = requireBranch(project, param(call, "branch_id"));
   await refresh(neon, project, branch);
   return { project, branch };
 }
 
-export function findRole(branch: BranchState, name: string): RoleState {
+/** @throws ApiError 404 if there is no such role */
+export function requireRole(branch: BranchState, name: string): RoleState {
   const role = branch.roles.find((candidate) => candidate.name === name);
   if (role === undefined) throw notFound("role", name);
   return role;
 }
 
 /**
- * The password of a role, if the project stores passwords and this one was made through the API. Neon is told of those
- * made in SQL by the compute; the sandbox is not, and answers as if it could not store them.
+ * The password of a role. Neon's computes report a password that was set in SQL. The sandbox does not learn of it, and
+ * answers as if it were not stored.
+ *
+ * @throws ApiError 412 if the project stores no passwords, or if the password was set in SQL
  */
 export function storedPassword(project: ProjectState, role: RoleState): string {
   if (!project.storePasswords) throw new ApiError(412, "storing passwords is not enabled for the project");
@@ -63,19 +66,19 @@ async function list(neon: Neon, call: Call): Promise<Answer> {
 
 async function one(neon: Neon, call: Call): Promise<Answer> {
   const { branch } = await upToDate(neon, call);
-  return ok({ role: roleView(branch, findRole(branch, param(call, "role_name"))) });
+  return ok({ role: roleView(branch, requireRole(branch, param(call, "role_name"))) });
 }
 
 async function create(neon: Neon, call: Call): Promise<Answer> {
   const { project, branch } = await upToDate(neon, call);
-  const wanted = checked(shape, call.body).role;
-  const name = roleName.safeParse(wanted.name);
+  const asked = checked(shape, call.body).role;
+  const name = roleName.safeParse(asked.name);
   if (!name.success)
     throw new ApiError(422, `role name ${name.error.issues.map(({ message }) => message).join(", ")}`);
   project.operations.assertIdle();
-  if (branch.roles.some((role) => role.name === wanted.name))
-    throw new ApiError(409, `role "${wanted.name}" already exists`);
-  const role = newRole(wanted.name, wanted.no_login ? undefined : newPassword());
+  if (branch.roles.some((role) => role.name === asked.name))
+    throw new ApiError(409, `role "${asked.name}" already exists`);
+  const role = newRole(asked.name, asked.no_login ? undefined : newPassword());
   const operations = project.operations.schedule(
     configure(neon, branch, () => createApiRole(neon.compute, branch.id, role)),
     call.operationFault,
@@ -104,12 +107,12 @@ async function remove(neon: Neon, call: Call): Promise<Answer> {
 
 async function reveal(neon: Neon, call: Call): Promise<Answer> {
   const { project, branch } = await upToDate(neon, call);
-  return ok({ password: storedPassword(project, findRole(branch, param(call, "role_name"))) });
+  return ok({ password: storedPassword(project, requireRole(branch, param(call, "role_name"))) });
 }
 
 async function reset(neon: Neon, call: Call): Promise<Answer> {
   const { project, branch } = await upToDate(neon, call);
-  const role = findRole(branch, param(call, "role_name"));
+  const role = requireRole(branch, param(call, "role_name"));
   const password = newPassword();
   const operations = project.operations.schedule(
     configure(neon, branch, () => setPassword(neon.compute, branch.id, role, password)),

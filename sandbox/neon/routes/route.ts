@@ -3,26 +3,26 @@ import { ApiError } from "../errors";
 import type { OperationFault } from "../faults";
 import type { KeyKind } from "../keys";
 
-/** One request, as far as a handler is concerned. */
+/** The parts of a request that a handler uses. */
 export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: unknown;
-  /** `undefined` where the client sent none. */
+  /** `undefined` if the client sent no body. */
   readonly body: unknown;
   readonly key: KeyKind;
-  /** How the operations that this request schedules shall end. */
+  /** The fault that says how the operations of this request end. */
   readonly operationFault?: OperationFault;
 }
 
 export interface Answer {
   readonly status: number;
-  /** Left out with 204. */
+  /** Left out for status 204. */
   readonly body?: object;
 }
 
 export interface Route {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** As in Neon's documentation: `/projects/{project_id}`. */
+  /** Template as in Neon's documentation: `/projects/{project_id}`. */
   readonly path: string;
   readonly handle: (call: Call) => Answer | Promise<Answer>;
 }
@@ -37,12 +37,16 @@ export function created(body: object): Answer {
   return { status: 201, body };
 }
 
-/** A parameter of the route's path. */
+/** The value of a parameter in the path. */
 export function param(call: Call, name: string): string {
   return call.params[name] ?? "";
 }
 
-/** The query or body in the shape that the handler needs; 400 if it has another. */
+/**
+ * The query or body in the shape that the handler needs.
+ *
+ * @throws ApiError 400 if it has another shape
+ */
 export function checked<Output>(schema: z.ZodType<Output>, value: unknown): Output {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -52,17 +56,20 @@ export function checked<Output>(schema: z.ZodType<Output>, value: unknown): Outp
   throw new ApiError(400, `invalid request: ${problems.join("; ")}`);
 }
 
-/** `limit` of a query. */
-export function limit(most: number, fallback: number) {
-  return z.coerce.number().int().min(1).max(most).default(fallback);
+/** The parameter `limit` of a query, from 1 to `most`. */
+export function limit(most: number, defaultValue: number) {
+  return z.coerce.number().int().min(1).max(most).default(defaultValue);
 }
 
-/** `true` or `false` in a query. */
+/** A parameter of a query that is `true` or `false`. */
 export const flag = z.enum(["true", "false"]).transform((value) => value === "true");
 
 /**
- * One page of a list. The cursor names the last item seen.
- * @returns the page, and its cursor, also on the last page as long as it has items
+ * One page of a list.
+ *
+ * @param cursor from the page before; it contains the id of its last item
+ * @returns the page, its cursor (also for the last page, unless that is empty), and whether more pages follow
+ * @throws ApiError 400 if the cursor is not valid
  */
 export function page<Item extends { readonly id: string }>(
   items: readonly Item[],

@@ -2,7 +2,7 @@ import type { Neon } from "../state";
 import type { CurrentUser } from "../wire";
 import { ok, type Route } from "./route";
 
-/** Retired by Neon, but still required by its OpenAPI document. */
+/** Fields that are out of use on Neon, but that its OpenAPI document still requires. */
 const RETIRED = { login: "sandbox" };
 
 const USER: CurrentUser = {

@@ -22,7 +22,7 @@ async function uriOf(branchId: string): Promise<string> {
   return (await bench.api("GET", `${bench.project}/connection_uri?${asked}`)).body.uri;
 }
 
-test("a branch with an endpoint is a real copy that goes its own way", async () => {
+test("makes a branch with a compute as an independent copy", async () => {
   const { status, body } = await bench.done("POST", `${bench.project}/branches`, {
     branch: { name: "copy" },
     endpoints: [{ type: "read_write" }],
@@ -53,7 +53,7 @@ test("a branch with an endpoint is a real copy that goes its own way", async () 
   expect((await bench.api("DELETE", branchPath(body.branch.id))).status).toBe(204);
 });
 
-test("a branch without endpoint gets a generated name and no compute, until one is made", async () => {
+test("makes a branch without a compute, with a generated name, until one is added", async () => {
   const { body } = await bench.done("POST", `${bench.project}/branches`);
   const { id, name } = body.branch;
   expect(name).toBe(id);
@@ -88,7 +88,7 @@ test("a branch without endpoint gets a generated name and no compute, until one 
   await bench.done("DELETE", branchPath(id));
 });
 
-test("the default branch, roots, parents and protected branches are not deleted", async () => {
+test("refuses to delete default, root, parent and protected branches", async () => {
   const { body } = await bench.done("POST", `${bench.project}/branches`, { branch: { name: "child" } });
   const child = branchPath(body.branch.id);
   const message = async (path: string) => {
@@ -112,7 +112,7 @@ test("the default branch, roots, parents and protected branches are not deleted"
   await bench.done("DELETE", child);
 });
 
-test("names are free or 409; a rename needs no operation", async () => {
+test("refuses a name that is taken with 409, and renames without an operation", async () => {
   const { body } = await bench.done("POST", `${bench.project}/branches`, { branch: { name: "before" } });
   const path = branchPath(body.branch.id);
   expect((await bench.api("POST", `${bench.project}/branches`, { branch: { name: "before" } })).status).toBe(
@@ -124,7 +124,7 @@ test("names are free or 409; a rename needs no operation", async () => {
   await bench.done("DELETE", path);
 });
 
-test("children of a protected branch get passwords of their own", async () => {
+test("gives the children of a protected branch new passwords", async () => {
   const parent = bench.emulator.ownerUri();
   await bench.done("PATCH", bench.branch, { branch: { protected: true } });
   const { body } = await bench.done("POST", `${bench.project}/branches`, {
@@ -138,7 +138,7 @@ test("children of a protected branch get passwords of their own", async () => {
   await bench.done("DELETE", branchPath(body.branch.id));
 });
 
-test("the list is sorted by updated_at, searched by name and id, and paged by pagination.next", async () => {
+test("sorts the list by updated_at, searches name and id, and pages by pagination.next", async () => {
   for (const name of ["alpha", "beta", "gamma"])
     await bench.done("POST", `${bench.project}/branches`, { branch: { name } });
   await bench.api("PATCH", bench.branch, { branch: { name: "main" } });
@@ -155,7 +155,7 @@ test("the list is sorted by updated_at, searched by name and id, and paged by pa
 });
 
 describe("branches that are only listed", () => {
-  test("are there by the hundred at once, with the roles and databases of the default branch", async () => {
+  test("are made by the hundred, with the roles and databases of the default branch", async () => {
     const { status, body } = await control(bench, "branches", { prefix: "listed-", count: 150 });
     expect([status, body.branches.length]).toEqual([201, 150]);
     const [first] = body.branches;
@@ -168,7 +168,7 @@ describe("branches that are only listed", () => {
     expect((await bench.api("GET", `${branchPath(first?.id ?? "")}/roles`)).status).toBe(200);
   });
 
-  test("can be renamed and deleted, and refuse what needs a server", async () => {
+  test("can be renamed and deleted; requests that need a server are refused", async () => {
     const { body } = await control(bench, "branches", { prefix: "one-", count: 1 });
     const id = body.branches[0]?.id ?? "";
     const refused = [
@@ -187,7 +187,7 @@ describe("branches that are only listed", () => {
     });
   });
 
-  test("are made with the main key only, and a bad request is explained", async () => {
+  test("need the main key, and a bad request is refused with a reason", async () => {
     expect(
       (await control(bench, "branches", { prefix: "x", count: 1 }, bench.emulator.keys.project)).status,
     ).toBe(403);

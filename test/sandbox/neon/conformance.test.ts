@@ -10,7 +10,7 @@ afterAll(async () => {
   await bench.close();
 });
 
-/** Requests that must succeed, through every route. */
+/** Sends requests to every route. All of them must succeed. */
 async function wellFormedRun(): Promise<void> {
   const { done, project, branch, emulator } = bench;
   await done("GET", "/users/me");
@@ -78,7 +78,7 @@ async function wellFormedRun(): Promise<void> {
   await done("GET", `${project}/operations?limit=1000&cursor=${list.pagination?.cursor}`);
 }
 
-/** Well-formed requests that must be refused, one for every status. */
+/** Sends well-formed requests that must be refused, at least one for every status. */
 async function refusedRun(): Promise<void> {
   const { api, project, branch, emulator } = bench;
   const enable = { project: { settings: { enable_logical_replication: true } } };
@@ -106,7 +106,7 @@ async function refusedRun(): Promise<void> {
   emulator.setFaults({ faults: [] });
 }
 
-test("every request and answer of a run through all routes is as Neon's OpenAPI document has it", async () => {
+test("conforms to Neon's OpenAPI document in every request and answer, on all routes", async () => {
   await wellFormedRun();
   await refusedRun();
   const log = bench.log();

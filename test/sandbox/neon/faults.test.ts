@@ -28,7 +28,7 @@ function createRole(name: string) {
   return bench.api("POST", `${bench.branch}/roles`, { role: { name } });
 }
 
-test("an answer before: nothing has happened", async () => {
+test("answers an error before the request takes effect", async () => {
   set({ method: "POST", route: ROLES, fault: { kind: "answer", status: 503, message: "try later" } });
   const { status, body } = await createRole("before");
   expect([status, body.message]).toEqual([503, "try later"]);
@@ -36,14 +36,14 @@ test("an answer before: nothing has happened", async () => {
   expect((await createRole("before")).status).toBe(201);
 });
 
-test("an answer after: it has happened all the same", async () => {
+test("answers an error after the request has taken effect", async () => {
   set({ method: "POST", route: ROLES, fault: { kind: "answer", status: 500, when: "after" } });
   expect((await createRole("after")).status).toBe(500);
   await bench.emulator.settled();
   expect(await exists("after")).toBe(true);
 });
 
-test("429 says when to come back, in seconds or as a date", async () => {
+test("answers Retry-After in seconds or as a date", async () => {
   const answer = { kind: "answer", status: 429 };
   set(
     { method: "GET", route: PROJECT, fault: { ...answer, retryAfter: { seconds: 2 } } },
@@ -54,7 +54,7 @@ test("429 says when to come back, in seconds or as a date", async () => {
   expect(Math.abs(date - Date.now() - 60_000)).toBeLessThan(30_000);
 });
 
-test("a rate limit answers 429 beyond its number of requests", async () => {
+test("answers 429 beyond the number of requests of a rate limit", async () => {
   set({ method: "*", route: "*", fault: { kind: "rateLimit", requests: 2, perSeconds: 600 } });
   const statuses = [];
   for (let i = 0; i < 3; i++) statuses.push((await bench.api("GET", bench.project)).status);
@@ -64,7 +64,7 @@ test("a rate limit answers 429 beyond its number of requests", async () => {
 test.each([
   ["before", false, null],
   ["after", true, 201],
-])("a connection cut %s the request", async (when, happened, loggedStatus) => {
+])("cuts the connection %s the request takes effect", async (when, happened, loggedStatus) => {
   set({ method: "POST", route: ROLES, fault: { kind: "cut", when } });
   await expect(createRole(`cut_${when}`)).rejects.toThrow();
   await bench.emulator.settled();
@@ -72,7 +72,7 @@ test.each([
   expect(bench.log().at(-1)).toMatchObject({ method: "POST", status: loggedStatus, faults: ["cut"] });
 });
 
-test.each(["failed", "error", "cancelled"])("an operation that ends as %s did not run", async (outcome) => {
+test.each(["failed", "error", "cancelled"])("an operation that ends as %s has no effect", async (outcome) => {
   set({ method: "POST", route: ROLES, fault: { kind: "operation", outcome } });
   const { body } = await createRole(`op_${outcome}`);
   await bench.emulator.settled();
@@ -83,7 +83,7 @@ test.each(["failed", "error", "cancelled"])("an operation that ends as %s did no
   expect((await bench.api("GET", `${bench.branch}/roles/op_${outcome}`)).status).toBe(404);
 });
 
-test("a change that needs no operation has one where a fault says how it ends", async () => {
+test("adds an operation to a change that needs none, if a fault is about operations", async () => {
   const change = { project: { settings: { block_vpc_connections: true } } };
   expect((await bench.api("PATCH", bench.project, change)).body.operations).toEqual([]);
   set({ method: "PATCH", route: PROJECT, fault: { kind: "operation", outcome: "error" } });
@@ -93,12 +93,12 @@ test("a change that needs no operation has one where a fault says how it ends", 
   expect(after.operation).toMatchObject({ action: "apply_config", status: "error" });
 });
 
-test("the log says which client sent a request", async () => {
+test("logs which client sent a request", async () => {
   await fetch(`${bench.emulator.apiUrl}${bench.project}`, { headers: { "user-agent": "somebody/1" } });
   expect(bench.log().at(-1)).toMatchObject({ status: 401, userAgent: "somebody/1" });
 });
 
-test("what follows a failed operation is cancelled", async () => {
+test("cancels the operations after a failed one", async () => {
   const fault = { kind: "operation", outcome: "error", action: "suspend_compute" };
   const route = "/projects/{project_id}/endpoints/{endpoint_id}/restart";
   set({ method: "POST", route, fault });
@@ -110,7 +110,7 @@ test("what follows a failed operation is cancelled", async () => {
   expect(ends).toEqual(["error", "cancelled"]);
 });
 
-test("a retried operation fails once and finishes", async () => {
+test("lets a retried operation fail once and then finish", async () => {
   set({ method: "POST", route: ROLES, fault: { kind: "operation", outcome: "retried" } });
   const { body } = await createRole("retried");
   const seen = new Set<string>();
@@ -126,7 +126,7 @@ test("a retried operation fails once and finishes", async () => {
   expect(await exists("retried")).toBe(true);
 });
 
-test("a stuck operation runs, and locks the project, until other faults are set", async () => {
+test("a stuck operation locks the project until other faults are set", async () => {
   set({ method: "POST", route: ROLES, fault: { kind: "operation", outcome: "stuck" } });
   await createRole("stuck");
   expect((await createRole("waiting")).status).toBe(423);
@@ -155,7 +155,7 @@ test("faults are set over HTTP with the main key only, and a bad script is expla
   expect((await bench.api("GET", bench.project)).status).toBe(503);
 });
 
-test("a delay holds the request, not the others", async () => {
+test("a delay holds one request and not the others", async () => {
   set({ method: "GET", route: PROJECT, fault: { kind: "delay", ms: 1000 } });
   const order: string[] = [];
   await Promise.all([

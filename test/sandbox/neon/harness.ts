@@ -25,7 +25,7 @@ export interface Reply {
   readonly body: Body;
 }
 
-/** The fields that answers have; which of them one has is its route's business, and the test's to check. */
+/** All fields that an answer can have. Which of them it has depends on its route; tests check that. */
 export interface Body {
   readonly project: Project;
   readonly projects: readonly ProjectListItem[];
@@ -49,6 +49,7 @@ export interface Body {
   readonly message: string;
 }
 
+/** A running emulator with its servers, and short ways to use it. */
 export interface Bench {
   readonly compute: PostgresCompute;
   readonly emulator: Emulator;
@@ -56,12 +57,13 @@ export interface Bench {
   readonly project: string;
   /** Path of its default branch. */
   readonly branch: string;
-  /** One request; with the main key unless told otherwise. */
+  /** Sends one request. Default of `key`: the main key; `null` sends none. */
   readonly api: (method: string, path: string, body?: unknown, key?: string | null) => Promise<Reply>;
-  /** The same, then waits until its operations are finished; fails if one is not. */
+  /** Sends one request and waits for its operations. Fails if the request or an operation fails. */
   readonly done: (method: string, path: string, body?: unknown) => Promise<Reply>;
+  /** The request log, oldest first. */
   readonly log: () => LoggedExchange[];
-  /** The calls that some work made, as `GET /projects`. */
+  /** The requests that the work made, each as `GET /projects`. */
   readonly callsOf: (work: () => Promise<unknown>) => Promise<string[]>;
   readonly close: () => Promise<void>;
 }
@@ -71,14 +73,14 @@ export async function startBench(
     readonly profile?: "strict" | "neon";
     readonly faults?: string;
     readonly pace?: number;
-    /** Default 17, the version that needs no download. */
+    /** Default: 17, the version that needs no download. */
     readonly pgVersion?: PostgresVersion;
-    /** Default true; false where only settings and lists matter. */
+    /** `false`: without servers, for tests of settings and lists only. Default: `true`. */
     readonly servers?: boolean;
   } = {},
 ): Promise<Bench> {
   const { pgVersion = 17, servers = true, ...others } = options;
-  // The servers ask the emulator about addresses, and the emulator is started on the servers.
+  // The servers need the emulator to decide about addresses, and the emulator needs the servers to start.
   const late: { emulator?: Emulator } = {};
   const compute = servers
     ? await createCompute({
@@ -119,7 +121,7 @@ export async function startBench(
     };
   }
 
-  /** What is already gone, and projects, are deleted without any. */
+  /** The operations of an answer. Deleting a project, or an object that is gone, has none. */
   function operationsOf({ body }: Reply): readonly Operation[] {
     return "operations" in body ? body.operations : [];
   }
@@ -175,12 +177,13 @@ export async function connect(bench: Bench, uri: string, database?: string): Pro
     database: database ?? decodeURIComponent(url.pathname.slice(1)),
     ssl: { ca: readFileSync(bench.compute.sslRootCert) },
   });
-  // A restart ends the connection; the query that meets it fails, and that is what tests look at.
+  // A restart ends the connection. The running query fails, and tests check that.
   client.on("error", () => undefined);
   await client.connect();
   return client;
 }
 
+/** Runs a statement on a new connection through the front door. */
 export async function query<Row extends object>(
   bench: Bench,
   uri: string,
@@ -194,12 +197,12 @@ export async function query<Row extends object>(
   }
 }
 
-/** Of the first project. */
+/** The setting `allowed_ips` of the first project. */
 export async function allowedIps({ api, project }: Bench) {
   return (await api("GET", project)).body.project.settings?.allowed_ips;
 }
 
-/** What the server of a branch says, the first one unless told otherwise. */
+/** The `wal_level` that the server of a branch reports. Default: the first project's default branch. */
 export async function walLevel(
   { compute, emulator }: Bench,
   branchId = emulator.branchId,
@@ -208,7 +211,7 @@ export async function walLevel(
   return row?.wal_level;
 }
 
-/** What sets the sandbox up, outside Neon's API. */
+/** Sends a request that controls the sandbox itself, outside Neon's API. */
 export async function control(
   { emulator }: Bench,
   path: "faults" | "branches",

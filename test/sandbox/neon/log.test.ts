@@ -1,6 +1,6 @@
 import { mask } from "../../../sandbox/neon/log";
 
-test("masks passwords wherever they stand, and keeps the shape", () => {
+test("masks passwords and keys everywhere, and keeps all types", () => {
   expect(
     mask({
       role: { name: "bemi", password: "hunter2" },

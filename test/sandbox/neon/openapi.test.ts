@@ -15,7 +15,7 @@ const good: Exchange = {
   responseBody: { role },
 };
 
-test("has nothing against an exchange as documented", () => {
+test("accepts an exchange that conforms to the document", () => {
   expect(violations(good)).toEqual({ request: [], response: [] });
 });
 
@@ -27,7 +27,7 @@ test.each<[string, Partial<Exchange>, string]>([
   ["an undocumented success", { status: 202 }, "202"],
   ["a body where there is none", { method: "DELETE", status: 204 }, "204 has no body"],
   ["an error of another shape", { status: 404, responseBody: { error: "x" } }, "message"],
-])("objects to %s in the answer", (_, change, expected) => {
+])("reports %s in the answer", (_, change, expected) => {
   const found = violations({ ...good, ...change });
   expect(found.request).toEqual([]);
   expect(found.response.join("\n")).toContain(expected);
@@ -48,12 +48,12 @@ test.each<[string, Partial<Exchange>, string]>([
   ["a bad id", { path: create.path.replace("calm", "CALM") }, "pattern"],
   ["an unknown parameter", { query: { pooled: "true" } }, "pooled"],
   ["an unknown path", { path: "/project" }, "not in the document"],
-])("objects to %s in the request", (_, change, expected) => {
+])("reports %s in the request", (_, change, expected) => {
   expect(violations(create).request).toEqual([]);
   expect(violations({ ...create, ...change }).request.join("\n")).toContain(expected);
 });
 
-test("query parameters are checked by their types, and merged schemas as one", () => {
+test("checks query parameters by their types, and merged schemas as one", () => {
   const list = { ...good, path: "/projects", query: { limit: "5" } };
   const empty = { projects: [], applications: {}, integrations: {}, pagination: { cursor: "x" } };
   expect(violations({ ...list, responseBody: empty })).toEqual({ request: [], response: [] });

@@ -44,7 +44,7 @@ describe("connection_uri", () => {
     return body.uri;
   }
 
-  test("is direct only when asked for", async () => {
+  test("is direct only with pooled=false", async () => {
     const { emulator } = bench;
     const direct = await uri(
       `${asked}&pooled=false&branch_id=${emulator.branchId}&endpoint_id=${emulator.endpointId}`,
@@ -71,7 +71,7 @@ describe("connection_uri", () => {
 });
 
 describe("keys", () => {
-  test.each([null, "napi_wrong"])("%p answers 401", async (key) => {
+  test.each([null, "napi_wrong"])("the key %p answers 401", async (key) => {
     const { status, body } = await bench.api("GET", bench.project, undefined, key);
     expect(status).toBe(401);
     expect(body).toEqual({
@@ -81,7 +81,7 @@ describe("keys", () => {
     });
   });
 
-  test("a read-only key may look only", async () => {
+  test("a read-only key permits GET requests only", async () => {
     const { readOnly } = bench.emulator.keys;
     expect((await bench.api("GET", bench.project, undefined, readOnly)).status).toBe(200);
     const change = { project: { settings: { enable_logical_replication: true } } };
@@ -89,7 +89,7 @@ describe("keys", () => {
     expect(await walLevel(bench)).toBe("replica");
   });
 
-  test("a project-scoped key stays in its project, and cannot delete it", async () => {
+  test("a project-scoped key works in its project only, and cannot delete it", async () => {
     const { project } = bench.emulator.keys;
     const status = async (method: string, path: string, body?: object) =>
       (await bench.api(method, path, body, project)).status;
@@ -104,7 +104,7 @@ describe("keys", () => {
   });
 });
 
-test("unknown things answer 404, with the request id that the client gave", async () => {
+test("answers 404 for unknown objects, with the request id of the client", async () => {
   for (const path of ["/nowhere", "/projects/no-such-12345678", `${bench.project}/branches/br-no-such-one`])
     expect((await bench.api("GET", path)).status).toBe(404);
   const response = await fetch(`${bench.emulator.apiUrl}/nowhere`, { headers: { "x-request-id": "mine" } });
@@ -112,7 +112,7 @@ test("unknown things answer 404, with the request id that the client gave", asyn
 });
 
 describe("another project", () => {
-  test("is made as asked, hands out no passwords if told not to store them, and goes with its servers", async () => {
+  test("is made with the given settings, reveals no passwords, and is deleted whole", async () => {
     const { body, status } = await bench.done("POST", "/projects", {
       project: {
         name: "second",
@@ -159,7 +159,7 @@ describe("another project", () => {
   });
 });
 
-/** Waits until the list of operations, which lags, shows no more than it did a while ago. */
+/** Waits until the list of operations, which lags behind, no longer grows. */
 async function listed(atLeast: number): Promise<void> {
   for (let before = -1; ;) {
     const { body } = await bench.api("GET", `${bench.project}/operations`);
@@ -169,7 +169,7 @@ async function listed(atLeast: number): Promise<void> {
   }
 }
 
-test("lists of projects and operations page by pagination.cursor until a page is empty", async () => {
+test("pages the list of operations by pagination.cursor until a page is empty", async () => {
   await bench.done("POST", `${bench.branch}/roles`, { role: { name: "pager" } });
   await bench.done("DELETE", `${bench.branch}/roles/pager`);
   await listed(2);
@@ -188,7 +188,7 @@ test("lists of projects and operations page by pagination.cursor until a page is
   expect((await bench.api("GET", `${bench.project}/operations?limit=1001`)).status).toBe(400);
 });
 
-test("the list of operations lags, one operation does not", async () => {
+test("the list of operations lags behind, a single operation does not", async () => {
   const { body } = await bench.api("POST", `${bench.branch}/roles`, { role: { name: "lagging" } });
   const [operation] = body.operations;
   const { body: list } = await bench.api("GET", `${bench.project}/operations`);

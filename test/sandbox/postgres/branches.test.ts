@@ -21,7 +21,7 @@ function uriOf(branchId: string): string {
   return uri.href;
 }
 
-test("a branch is an independent copy without the origin's slots", async () => {
+test("makes a branch as an independent copy without the origin's slots", async () => {
   const { compute } = origin;
   await compute.createBranch("br-child", { copyOf: origin.branchId });
   const child = uriOf("br-child");
@@ -46,7 +46,7 @@ test("a branch is an independent copy without the origin's slots", async () => {
   expect(existsSync(join(compute.folder, "br-child"))).toBe(false);
 });
 
-test("a copy made while the origin is written to is consistent", async () => {
+test("makes a consistent copy while the origin is written to", async () => {
   const writer = new Client({ connectionString: origin.ownerUri });
   await writer.connect();
   await writer.query("CREATE TABLE pairs (id int, side text)");
@@ -77,14 +77,14 @@ test("a copy made while the origin is written to is consistent", async () => {
   await origin.compute.deleteBranch("br-busy");
 });
 
-test("a stopped origin is woken to be copied", async () => {
+test("starts a stopped origin to copy it", async () => {
   await origin.compute.stop(origin.branchId);
   await origin.compute.createBranch("br-woken", { copyOf: origin.branchId });
   expect(await runSql(uriOf("br-woken"), "SELECT count(*)::int AS rows FROM kept")).toEqual([{ rows: 5001 }]);
   await origin.compute.deleteBranch("br-woken");
 });
 
-test("a branch name is taken once, and an unknown origin leaves nothing", async () => {
+test("refuses a branch id that exists, and an unknown origin leaves no branch", async () => {
   await expect(origin.compute.createBranch(origin.branchId)).rejects.toThrow(/exists already/);
   await expect(origin.compute.createBranch("br-x", { copyOf: "br-unknown" })).rejects.toThrow(
     /no branch br-unknown/,

@@ -86,7 +86,7 @@ describe("a new server", () => {
     });
   });
 
-  test("has Neon's limits, the wanted settings and PostgreSQL's durability", async () => {
+  test("has Neon's limits, the given settings and PostgreSQL's durability", async () => {
     const rows = await runSql<{ name: string; setting: string }>(
       database.ownerUri,
       `SELECT name, setting FROM pg_settings
@@ -101,7 +101,7 @@ describe("a new server", () => {
     ]);
   });
 
-  test("gives the strict owner no superuser's rights", async () => {
+  test("gives the owner of the strict profile no rights of a superuser", async () => {
     await expect(runSql(database.ownerUri, "CREATE PUBLICATION everything FOR ALL TABLES")).rejects.toThrow(
       /must be superuser/,
     );
@@ -109,7 +109,7 @@ describe("a new server", () => {
 });
 
 describe("restarting", () => {
-  test("into wal_level logical drops connections, keeps port, data and log", async () => {
+  test("into wal_level logical drops connections and keeps port and data", async () => {
     const { compute, branchId } = database;
     await runSql(database.ownerUri, "CREATE TABLE kept AS SELECT 1 AS id");
     const { port } = compute.address(branchId);
@@ -131,14 +131,14 @@ describe("restarting", () => {
     expect(row).toEqual({ id: 1, level: "logical" });
   });
 
-  test("clients wake a stopped server, also several at once", async () => {
+  test("a client starts a stopped server, also several clients at once", async () => {
     const { compute, branchId } = database;
     await compute.stop(branchId);
     const rows = await Promise.all([1, 2, 3].map(() => runSql(database.ownerUri, "SELECT 1 AS one")));
     expect(rows).toEqual([[{ one: 1 }], [{ one: 1 }], [{ one: 1 }]]);
   });
 
-  test("a crashed server comes back with the next client", async () => {
+  test("the next client starts a crashed server", async () => {
     const { compute, branchId } = database;
     const [postmaster] = await runSql<{ pid: number }>(
       database.superuserUri,
@@ -151,7 +151,7 @@ describe("restarting", () => {
     expect(compute.isRunning(branchId)).toBe(true);
   });
 
-  test("dropConnections ends clients and leaves the superuser alone", async () => {
+  test("dropConnections ends all connections except the superuser's", async () => {
     const client = await connected({ connectionString: database.ownerUri });
     const superuser = await connected({ connectionString: database.superuserUri });
     const dropped = new Promise((resolve) => client.once("end", resolve));

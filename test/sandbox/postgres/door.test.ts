@@ -23,7 +23,7 @@ afterEach(() => {
 
 const port = (): number => database.compute.address(database.branchId).port;
 
-/** Everything the socket receives until the other side hangs up. */
+/** Everything that the socket receives until the other side closes it. */
 async function everything(socket: Socket): Promise<string> {
   let text = "";
   socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
@@ -42,7 +42,7 @@ const STARTUP = packet(196608, "user\0neondb_owner\0\0");
 const SSL_REQUEST = packet(80877103);
 const GSSENC_REQUEST = packet(80877104);
 
-test("a refused client reads Neon's message, over TLS with the server's own certificate", async () => {
+test("a refused client gets Neon's message, over TLS with the server's certificate", async () => {
   refused = ["127.0.0.1"];
   await expect(runSql(database.ownerUri, "SELECT 1")).rejects.toMatchObject({
     message: REFUSED,
@@ -50,14 +50,14 @@ test("a refused client reads Neon's message, over TLS with the server's own cert
   });
 });
 
-test("a refused client never reaches or wakes the server", async () => {
+test("a refused client does not start the server", async () => {
   await database.compute.stop(database.branchId);
   refused = ["127.0.0.1"];
   await expect(runSql(database.ownerUri, "SELECT 1")).rejects.toThrow(REFUSED);
   expect(database.compute.isRunning(database.branchId)).toBe(false);
 });
 
-test("clients without TLS, and those that ask for GSSAPI first, read it too", async () => {
+test("clients without TLS, or that request GSSAPI first, get the message too", async () => {
   refused = ["127.0.0.1"];
   const plain = connect(port(), "127.0.0.1");
   plain.write(STARTUP);
@@ -68,7 +68,7 @@ test("clients without TLS, and those that ask for GSSAPI first, read it too", as
   expect(await everything(gssapi)).toMatch(/^NE.*This IP address/s);
 });
 
-test("clients that start TLS without asking read it too", async () => {
+test("clients that start TLS without a request get the message too", async () => {
   refused = ["127.0.0.1"];
   const ca = readFileSync(database.sslRootCert, "utf8");
   const tls = connectTls({ host: "localhost", port: port(), ca, ALPNProtocols: ["postgresql"] });
@@ -78,7 +78,7 @@ test("clients that start TLS without asking read it too", async () => {
   expect(await everything(tls)).toContain(REFUSED);
 });
 
-test("a message in single bytes is read as well, and nonsense is hung up on", async () => {
+test("accepts a startup message in single bytes, and closes on an invalid one", async () => {
   refused = ["127.0.0.1"];
   const slow = connect(port(), "127.0.0.1").setNoDelay();
   const answer = everything(slow);
@@ -93,7 +93,7 @@ test("a message in single bytes is read as well, and nonsense is hung up on", as
   expect(await everything(nonsense)).toBe("");
 });
 
-test("only new connections are asked, and others only by their own address", async () => {
+test("checks new connections only, each by its own address", async () => {
   const client = new Client({ connectionString: database.ownerUri });
   await client.connect();
   refused = ["127.0.0.1"];
@@ -104,7 +104,7 @@ test("only new connections are asked, and others only by their own address", asy
   await expect(runSql(database.ownerUri, "SELECT 1 AS one")).resolves.toEqual([{ one: 1 }]);
 });
 
-test("a client from another loopback address is told apart, and the server sees that address", async () => {
+test("tells loopback addresses apart, and the server sees the client's address", async () => {
   if (process.platform !== "linux") return; // Elsewhere 127.0.0.2 is not an address of this machine.
   const from = (localAddress: string): Promise<string> => {
     const socket = connect({ port: port(), host: "127.0.0.1", localAddress });

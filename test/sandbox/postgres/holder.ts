@@ -1,4 +1,4 @@
-/** A process that holds a server open until it is ended. Its argument is the version, 17 where there is none. */
+/** A process that keeps a server running until it is ended. Its argument is the version of PostgreSQL. Default: 17. */
 import { writeSync } from "node:fs";
 import { createCompute } from "../../../sandbox/postgres";
 import { whenOrphaned } from "../../../sandbox/orphan";

@@ -28,7 +28,7 @@ async function started(
   return { child, held };
 }
 
-/** What a test that failed leaves must not stay either. */
+/** The processes of the present test. They are ended after it, even if it fails. */
 const all: Held[] = [];
 afterEach(() => {
   for (const { pid, postmaster } of all.splice(0)) {
@@ -39,7 +39,7 @@ afterEach(() => {
 
 const HOLDER = ["-r", "ts-node/register/transpile-only", join(__dirname, "holder.ts")];
 
-/** A process that has ended but that nobody has asked about yet does not count. */
+/** Whether the process runs. A zombie, whose parent has not noticed its end, does not count. */
 function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -51,7 +51,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** Fails by jest's own timeout if something stays. */
+/** Waits until processes and folder are gone. Jest's timeout makes the test fail otherwise. */
 async function gone({ pid, folder, postmaster }: Held): Promise<void> {
   while (isThere(pid) || isThere(postmaster) || existsSync(folder)) await sleep(50);
 }
@@ -62,7 +62,7 @@ test("nothing is left after SIGKILL", async () => {
   await gone(held);
 });
 
-test("nothing is left after a signal that nobody handles", async () => {
+test("nothing is left after a signal without a handler", async () => {
   const { child, held } = await started(process.execPath, HOLDER);
   child.kill("SIGHUP");
   await gone(held);
@@ -76,7 +76,7 @@ test("nothing is left when the parent is killed", async () => {
   await gone(held);
 });
 
-test("nothing is left when npm is killed above a shell that lives on", async () => {
+test("nothing is left when npm is killed and the shell below it goes on", async () => {
   const quoted = [process.execPath, ...HOLDER].map((part) => `'${part}'`).join(" ");
   const shell = JSON.stringify(["-c", `${quoted}; :`]);
   const npm = `process.title = "npm run sandbox"; require("node:child_process").spawn("/bin/sh", ${shell}, { stdio: "inherit" })`;
@@ -85,7 +85,7 @@ test("nothing is left when npm is killed above a shell that lives on", async () 
   await gone(held);
 });
 
-test("nothing is left after close, and closing twice is fine", async () => {
+test("nothing is left after close, which may be called twice", async () => {
   const database = await testDatabase();
   const { folder } = database.compute;
   expect(existsSync(folder)).toBe(true);

@@ -13,7 +13,7 @@ const ROOT = resolve(__dirname, "../../..");
 const START =
   "require('./sandbox/main').main(process.argv.slice(1)).then((code) => process.exit(code), (error) => { throw error; })";
 
-/** For the temporary folders of the commands under test; everybody may enter, as PostgreSQL's user has to. */
+/** The folder for the temporary folders of the tested commands. The user that runs PostgreSQL must be able to enter. */
 const temporary = mkdtempSync(join(tmpdir(), "main-test-"));
 chmodSync(temporary, 0o755);
 afterAll(() => {
@@ -24,13 +24,13 @@ async function nothingIsLeft(): Promise<void> {
   while (readdirSync(temporary).some((name) => name.startsWith("neon-bemi-"))) await sleep(50);
 }
 
-/** What a test that failed leaves must not stay either. */
+/** The processes of the present test. They are ended after it, even if it fails. */
 const children: ChildProcess[] = [];
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** The command as a process of its own. */
+/** Starts the command as its own process. */
 function command(...args: string[]) {
   const child = spawn(
     process.execPath,
@@ -49,7 +49,7 @@ function command(...args: string[]) {
 }
 
 describe("as a command", () => {
-  test("prints one line of JSON, runs until SIGTERM and leaves nothing", async () => {
+  test("prints one line of JSON, runs until SIGTERM and leaves nothing behind", async () => {
     const { child, output, exited } = command();
     const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
     const info = JSON.parse(line) as SandboxInfo;
@@ -78,7 +78,7 @@ describe("as a command", () => {
     expect(readdirSync(temporary).filter((name) => name.startsWith("neon-bemi-"))).toEqual([]);
   });
 
-  test("ended while it starts, it leaves nothing either", async () => {
+  test("leaves nothing behind if it is ended during its start", async () => {
     const { child, output, exited } = command();
     while (!output.err.includes("Starting")) await sleep(10);
     child.kill("SIGTERM");
@@ -87,7 +87,7 @@ describe("as a command", () => {
     await nothingIsLeft();
   });
 
-  test("a failing SQL file is told with its line, and everything is stopped", async () => {
+  test("reports the line of a failing SQL file, and stops everything", async () => {
     const path = join(temporary, "bad.sql");
     writeFileSync(path, "SELECT 1;\nSELECT 1/0;");
     const { output, exited } = command("--sql", path);
@@ -117,19 +117,19 @@ describe("mistakes", () => {
     [["--port", "1"], "Unknown option '--port'"],
     [["extra"], "Unexpected argument 'extra'"],
     [["--sql"], "Option '--sql <value>' argument missing"],
-  ])("%j is told and exits with 2", async (args, message) => {
+  ])("%j is reported, and the exit code is 2", async (args, message) => {
     expect(await main(args)).toBe(2);
     expect(said).toContain(message);
     expect(said).toContain("Usage: npm run sandbox");
   });
 
-  test("a SQL file that is not there exits with 1 before anything is started", async () => {
+  test("a missing SQL file ends with exit code 1 before anything is started", async () => {
     expect(await main(["--sql", "missing.sql"])).toBe(1);
     expect(said).toMatch(/^The SQL file missing\.sql cannot be read: .*\n$/);
   });
 });
 
-describe("with files and settings of one's own", () => {
+describe("with given files and settings", () => {
   let sandbox: Sandbox;
   beforeAll(async () => {
     writeFileSync(join(temporary, "first.sql"), "CREATE TABLE first (id int);");
@@ -144,7 +144,7 @@ describe("with files and settings of one's own", () => {
     await sandbox.stop();
   });
 
-  test("they are loaded in order as the owner, in place of the sample", async () => {
+  test("runs the files in order as the owner, in place of the sample", async () => {
     const rows = await runSql(
       sandbox.info.superuserUri,
       `SELECT relname, relnatts::int AS columns, pg_get_userbyid(relowner) AS owner,
@@ -160,7 +160,7 @@ describe("with files and settings of one's own", () => {
     await runSql(ownerUri.href, "CREATE PUBLICATION everything FOR ALL TABLES");
   });
 
-  test("the API answers and logs", async () => {
+  test("answers and logs requests to the API", async () => {
     const { apiUrl, apiKey, projectId, requestLog } = sandbox.info;
     const response = await fetch(`${apiUrl}/projects/${projectId}`, {
       headers: { authorization: `Bearer ${apiKey}` },

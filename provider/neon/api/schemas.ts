@@ -1,0 +1,97 @@
+import { z } from "zod";
+import type { NeonBranch, NeonDatabase, NeonEndpoint, NeonProject, NeonRole } from "../../contract/neonApi";
+
+/*
+ * The fields of Neon's answers that this module reads. Other fields are ignored, and enums are plain strings, because
+ * Neon adds fields and enum values without notice.
+ */
+
+/** Work that Neon does in the background after it has answered a mutation. */
+const operation = z.object({
+  id: z.string(),
+  action: z.string(),
+  status: z.string(),
+  error: z.string().nullish(),
+  failures_count: z.number().nullish(),
+});
+export type Operation = z.infer<typeof operation>;
+
+/** The operations that a mutation started. An answer with status 204 lists none. */
+export const operations = z.object({ operations: z.array(operation).optional() });
+export const oneOperation = z.object({ operation });
+export const operationPage = z.object({
+  operations: z.array(operation),
+  pagination: z.object({ cursor: z.string().optional() }).optional(),
+});
+
+export const project = z
+  .object({
+    project: z.object({
+      id: z.string(),
+      store_passwords: z.boolean().optional(),
+      settings: z
+        .object({
+          enable_logical_replication: z.boolean().nullish(),
+          block_public_connections: z.boolean().nullish(),
+          allowed_ips: z
+            .object({ ips: z.array(z.string()).nullish(), protected_branches_only: z.boolean().nullish() })
+            .nullish(),
+        })
+        .nullish(),
+    }),
+  })
+  .transform(({ project: { id, store_passwords, settings } }): NeonProject => ({
+    id,
+    storePasswords: store_passwords ?? true,
+    logicalReplication: settings?.enable_logical_replication ?? false,
+    blockPublicConnections: settings?.block_public_connections ?? false,
+    allowedIps: {
+      ips: settings?.allowed_ips?.ips ?? [],
+      protectedBranchesOnly: settings?.allowed_ips?.protected_branches_only ?? false,
+    },
+  }));
+
+const branch = z
+  .object({ id: z.string(), name: z.string(), default: z.boolean().optional() })
+  .transform(({ id, name, default: isDefault }): NeonBranch => ({ id, name, isDefault: isDefault === true }));
+export const oneBranch = z.object({ branch });
+export const branchPage = z.object({
+  branches: z.array(branch),
+  pagination: z.object({ next: z.string().optional() }).optional(),
+});
+
+export const endpoints = z.object({
+  endpoints: z.array(
+    z
+      .object({ id: z.string(), host: z.string(), type: z.string(), disabled: z.boolean().optional() })
+      .transform(({ id, host, type, disabled }): NeonEndpoint => ({
+        id,
+        host,
+        readWrite: type === "read_write",
+        disabled: disabled === true,
+      })),
+  ),
+});
+
+export const databases = z.object({
+  databases: z.array(
+    z
+      .object({ name: z.string(), owner_name: z.string() })
+      .transform(({ name, owner_name }): NeonDatabase => ({ name, owner: owner_name })),
+  ),
+});
+
+const roleFields = z.object({ name: z.string(), authentication_method: z.string().optional() });
+export const oneRole = z
+  .object({ role: roleFields })
+  .transform(({ role: { name, authentication_method } }): NeonRole => ({
+    name,
+    hasPassword: authentication_method === undefined || authentication_method === "password",
+  }));
+
+/** A role with its password. Only the answers to creating a role and to resetting its password hold one. */
+export const roleWithPassword = z.object({
+  role: z.object({ password: z.string().min(1) }),
+});
+export const password = z.object({ password: z.string().min(1) });
+export const connectionUri = z.object({ uri: z.string().min(1) });

@@ -1,0 +1,202 @@
+import { isGone, UnfinishedError, UserError } from "../../contract/errors";
+import { ipAllowInputs, type IpAllowInputs } from "../../contract/inputs";
+import type { Drift, Kind, Run } from "../../contract/kind";
+import type { IpAllowOutputs } from "../../contract/outputs";
+import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "../../contract/neonApi";
+import { systemClock, type Clock } from "../api/clock";
+import { NeonError } from "../api/errors";
+import { coveredBy, missing, parseEntries, parseEntry, sameText } from "./list";
+import {
+  afterSteps,
+  changeByOthers,
+  NO_CHANGE,
+  patchFor,
+  planEntries,
+  planRemoval,
+  staleEntries,
+  type IpAllowStep,
+  type OtherChange,
+} from "./plan";
+
+/**
+ * How long after a PATCH the list is read again at least, in milliseconds. Neon's list has no version, so another
+ * writer that read it before this module's PATCH and writes after it removes the entries again. By this time that write
+ * has arrived, so it is seen and repaired. A write that comes between this module's read and its PATCH is seen by the
+ * read that is sent together with the PATCH.
+ */
+const SETTLE = 1_500;
+
+/** How often the list is repaired after another writer before that is an error. */
+const ROUNDS = 8;
+
+/** Entries of a project's IP Allow list. The rest of the list, its order and its flag stay as they are. */
+export const ipAllow = ipAllowKind(systemClock);
+
+/** {@link ipAllow} on a clock that tests choose. */
+export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
+  return {
+    name: "ipAllow",
+    inputs: ipAllowInputs.extend({
+      ips: ipAllowInputs.shape.ips.superRefine((ips, context) => {
+        for (const text of ips) {
+          const parsed = parseEntry(text);
+          if (typeof parsed === "string") context.addIssue(`"${text}" ${parsed}`);
+        }
+      }),
+    }),
+    replaceOn: ["projectId"],
+    id: ({ projectId }) => projectId,
+
+    notice: ({ projectId, ips, restrictOpenProject }) =>
+      restrictOpenProject
+        ? `If the IP Allow list of project ${projectId} is empty, from then on only ${ips.join(", ")} may connect: not this machine either, unless its address is among them`
+        : undefined,
+
+    create: async (inputs, run) => {
+      const project = await run.neon.project(inputs.projectId);
+      return apply(inputs, { added: [], wasOpen: false }, project, run, clock);
+    },
+
+    read: async (state, run) => {
+      let project: NeonProject;
+      try {
+        project = await run.neon.knownProject(state.projectId);
+      } catch (error) {
+        if (isGone(error)) return undefined;
+        throw error;
+      }
+      const outputs = { added: state.added ?? [], wasOpen: state.wasOpen ?? false };
+      return { outputs, drift: driftOf(project.allowedIps.ips, state.ips) };
+    },
+
+    update: async (state, inputs, run) => {
+      const before = { added: state.added ?? [], wasOpen: state.wasOpen ?? false };
+      return apply(inputs, before, await run.neon.project(inputs.projectId), run, clock);
+    },
+
+    delete: async (state, run) => {
+      try {
+        await takeBack(state, await run.neon.project(state.projectId), run, clock);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        run.log(
+          `This API key sees no project ${state.projectId}, so there are no IP Allow entries to remove`,
+        );
+      }
+    },
+  };
+}
+
+/** Puts the entries of the inputs on the list, and removes entries that the inputs no longer name. */
+async function apply(
+  inputs: IpAllowInputs,
+  before: IpAllowOutputs,
+  project: NeonProject,
+  run: Run,
+  clock: Clock,
+): Promise<IpAllowOutputs> {
+  const stale = staleEntries(inputs, before.added);
+  const kept = before.added.filter((entry) => !stale.includes(entry));
+  // Every entry that was lacking and that this run adds is recorded as added, in whichever round that happens.
+  const added = new Set(kept);
+  const wasOpen = before.wasOpen || project.allowedIps.ips.length === 0;
+
+  const plan: Plan = (list, other) => {
+    const steps = planEntries(list, inputs, before.added, other);
+    for (const entry of addedBy(steps)) {
+      if (![...added].some((own) => sameText(own, entry))) added.add(entry);
+    }
+    return steps;
+  };
+
+  const outputs = (): IpAllowOutputs => ({ added: [...added], wasOpen });
+  logEffects(project.allowedIps, inputs, run);
+  try {
+    await converge(plan, project, run, clock);
+  } catch (error) {
+    // Entries have no mark of ownership. If they may be on the list by now, only the state can say whose they are.
+    const refused = error instanceof NeonError && error.method === "PATCH" && !error.outcomeUnknown;
+    if (!(error instanceof UserError) || refused || added.size === kept.length) throw error;
+    throw new UnfinishedError(error.message, outputs());
+  }
+  return outputs();
+}
+
+/** Removes the entries that this resource added. */
+async function takeBack(
+  state: IpAllowInputs & Partial<IpAllowOutputs>,
+  project: NeonProject,
+  run: Run,
+  clock: Clock,
+): Promise<void> {
+  const plan: Plan = (list, other) => planRemoval(list, state, other);
+  const steps = plan(project.allowedIps, NO_CHANGE);
+  if (steps.length > 0 && afterSteps(project.allowedIps, steps).ips.length === 0) {
+    run.log(
+      `The IP Allow list of project ${state.projectId} becomes empty: every address may connect from now on`,
+    );
+  }
+  await converge(plan, project, run, clock);
+}
+
+function addedBy(steps: readonly IpAllowStep[]): readonly string[] {
+  return steps.flatMap((step) => (step.step === "add to IP Allow" ? step.entries : []));
+}
+
+/** Plans from the list as it is, after repeating a change of another writer. */
+type Plan = (list: NeonAllowedIps, other: OtherChange) => readonly IpAllowStep[];
+
+/**
+ * PATCHes the list until the plan has no steps, also a while after the last PATCH. This takes the place of `execute`:
+ * all steps of a plan are one PATCH, and a PATCH that is refused for the moment is planned again.
+ */
+async function converge(plan: Plan, project: NeonProject, run: Run, clock: Clock): Promise<void> {
+  const { id: projectId } = project;
+  let current = project;
+  let other = NO_CHANGE;
+  const patch = ({ allowedIps }: NeonProject): NeonSettingsPatch | undefined =>
+    patchFor(allowedIps, plan(allowedIps, other));
+  for (let round = 0; patch(current) !== undefined; round++) {
+    if (round === ROUNDS) {
+      throw new UserError(
+        `Another writer changed the IP Allow list of project ${projectId} ${ROUNDS} times while this stack changed it: find out what writes the list, then run this again.`,
+      );
+    }
+    if (round > 0)
+      run.log(
+        `Another writer changed the IP Allow list of project ${projectId} in the meantime; repairing it`,
+      );
+    let undone = NO_CHANGE;
+    await run.neon.updateSettings(projectId, patch, current, (seen, planned) => {
+      undone = changeByOthers(planned.allowedIps, seen.allowedIps, patch(planned));
+    });
+    other = undone;
+    // A random wait that grows with every round keeps many stacks from undoing each other's changes for ever.
+    await clock.sleep(SETTLE * (1 + Math.random() * round));
+    current = await run.neon.project(projectId);
+  }
+}
+
+/** Logs who can connect from now on, and which entries a wider entry of the list already covers. */
+function logEffects({ ips, protectedBranchesOnly }: NeonAllowedIps, inputs: IpAllowInputs, run: Run): void {
+  const entries = parseEntries(inputs.ips);
+  if (ips.length === 0 && inputs.restrictOpenProject) {
+    const scope = protectedBranchesOnly ? " to its protected branches" : "";
+    run.log(
+      `From now on only ${entries.map(({ text }) => text).join(", ")} may connect to project ${inputs.projectId}${scope}: not this machine either, unless its address is among them`,
+    );
+  }
+  for (const entry of missing(ips, entries)) {
+    const wider = coveredBy(ips, entry);
+    if (wider !== undefined) {
+      run.log(
+        `${entry.text} lies within ${wider.text}, which is on the IP Allow list already; it is added too, so that it stays if the wider entry is removed`,
+      );
+    }
+  }
+}
+
+function driftOf(list: readonly string[], ips: readonly string[]): Drift {
+  const lacking = missing(list, parseEntries(ips)).map(({ text }) => text);
+  return lacking.length === 0 ? {} : { "not on the IP Allow list": lacking };
+}

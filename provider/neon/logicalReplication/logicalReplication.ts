@@ -1,0 +1,207 @@
+import { isGone, UserError } from "../../contract/errors";
+import { logicalReplicationInputs, type LogicalReplicationInputs } from "../../contract/inputs";
+import type { Kind, Run } from "../../contract/kind";
+import type { LogicalReplicationOutputs } from "../../contract/outputs";
+import { execute, type Doers } from "../../contract/plan";
+import type { Session } from "../../contract/session";
+import { recorded, type RecordedTarget, type Target } from "../../contract/target";
+import { backoff, systemClock, type Clock } from "../api/clock";
+import {
+  enablingPatch,
+  planLogicalReplication,
+  type DatabaseTarget,
+  type LogicalReplicationStep,
+} from "./plan";
+
+/** {@link logicalReplicationKind} without an inspection of the database. */
+export const logicalReplication = logicalReplicationKind(systemClock);
+
+/** Inspects the database before anything is changed. Throws a UserError to stop there. */
+export type Inspect = (session: Session, inputs: LogicalReplicationInputs) => Promise<void>;
+
+/**
+ * The project's logical replication setting. One PATCH of that one setting turns it on, and restarts all computes of
+ * the project. It is never turned off, because Neon cannot.
+ *
+ * @param inspect looks for obstacles to the inputs' `preflight`; the rooms of PostgreSQL know them
+ */
+export function logicalReplicationKind(
+  clock: Clock,
+  inspect: Inspect = () => Promise.resolve(),
+): Kind<LogicalReplicationInputs, LogicalReplicationOutputs> {
+  return {
+    name: "logicalReplication",
+    inputs: logicalReplicationInputs,
+    // Branch and database only say where the setting is verified.
+    replaceOn: ["projectId"],
+    id: ({ projectId }) => projectId,
+
+    notice: ({ projectId, mode }) =>
+      mode === "enable"
+        ? `If logical replication is off in project ${projectId}, this turns it on: all computes of the project restart, so that every connection drops once, and it cannot be undone`
+        : undefined,
+
+    create: (inputs, run) => ensure(inputs, undefined, { run, clock, inspect }),
+
+    read: async (state, run) => {
+      try {
+        const project = await run.neon.knownProject(state.projectId);
+        const where = hasDatabase(state) ? recorded(await run.resolve(targetOf(state), state)) : {};
+        const outputs = { ...where, walLevel: "logical", enabledHere: state.enabledHere ?? false } as const;
+        return project.logicalReplication
+          ? { outputs }
+          : { outputs, drift: { "logical replication": "off" } };
+      } catch (error) {
+        if (isGone(error)) return undefined;
+        throw error;
+      }
+    },
+
+    update: (state, inputs, run) => ensure(inputs, state, { run, clock, inspect }),
+
+    delete: ({ projectId }, run) => {
+      run.log(
+        `Logical replication of project ${projectId} stays on: Neon cannot turn it off again, and others may use it`,
+      );
+      return Promise.resolve();
+    },
+  };
+}
+
+function hasDatabase<Value extends Target>(target: Value): target is Value & { readonly database: string } {
+  return target.database !== undefined;
+}
+
+function targetOf(target: DatabaseTarget): DatabaseTarget {
+  const { projectId, branch, database } = target;
+  return { projectId, branch, database };
+}
+
+/** What the work needs besides inputs and state. */
+interface Means {
+  readonly run: Run;
+  readonly clock: Clock;
+  readonly inspect: Inspect;
+}
+
+/** Makes sure that logical replication is on and that the server confirms it. */
+async function ensure(
+  inputs: LogicalReplicationInputs,
+  state: Partial<LogicalReplicationOutputs> | undefined,
+  { run, clock, inspect }: Means,
+): Promise<LogicalReplicationOutputs> {
+  const project = await run.neon.project(inputs.projectId);
+  const database: Database = { run, clock, recordedTarget: state };
+  // The server is asked before any change, so that a wrong name or an unreachable host costs no restart.
+  const server = hasDatabase(inputs)
+    ? await ask(database, targetOf(inputs), (session) => inspect(session, inputs))
+    : undefined;
+  const steps = planLogicalReplication(inputs, { project, server });
+  const enables = steps.some(({ step }) => step === "enable logical replication");
+  if (!enables && steps.length > 0) {
+    run.log(
+      `Logical replication of project ${project.id} is on, but the compute still runs without it; waiting`,
+    );
+  }
+
+  const begun = clock.now();
+  let where = server?.where;
+  const doers: Doers<LogicalReplicationStep> = {
+    "enable logical replication": async () => {
+      run.log(
+        `Turning on logical replication of project ${project.id}: all of its computes restart and connections drop once. Neon cannot turn it off again`,
+      );
+      await run.closeSql({ projectId: project.id });
+      await run.neon.updateSettings(project.id, enablingPatch, project);
+    },
+    "restart compute": ({ target }) => restartCompute(database, target),
+    "wait for wal_level": async ({ target, seconds, otherwise }) => {
+      try {
+        where = await confirmed(database, target, seconds);
+      } catch (error) {
+        if (otherwise.length === 0 || !(error instanceof Unconfirmed)) throw error;
+        await execute(otherwise, doers, run);
+      }
+    },
+  };
+  await execute(steps, doers, run);
+  if (enables) {
+    const seconds = ((clock.now() - begun) / 1_000).toFixed(1);
+    run.log(
+      `Logical replication of project ${project.id} is on${where ? " and verified" : ""}, after ${seconds} s`,
+    );
+  }
+  return { ...where, walLevel: "logical", enabledHere: enables || (state?.enabledHere ?? false) };
+}
+
+/** How to reach the database. */
+interface Database extends Pick<Means, "run" | "clock"> {
+  /** What the target meant according to the state. */
+  readonly recordedTarget: Partial<RecordedTarget> | undefined;
+}
+
+/** The server's answer. */
+interface Answer {
+  readonly target: DatabaseTarget;
+  /** What the target means now. */
+  readonly where: RecordedTarget;
+  readonly walLevel: string;
+}
+
+/** Connects, which resolves the whole target, and asks the server for its `wal_level`. */
+function ask(
+  { run, recordedTarget }: Database,
+  target: DatabaseTarget,
+  inspect?: (session: Session) => Promise<void>,
+): Promise<Answer> {
+  return run.sql(
+    target,
+    async (session) => {
+      await inspect?.(session);
+      const [row] = await session.read<{ wal_level: string }>("SHOW wal_level");
+      return { target, where: recorded(session.target), walLevel: row?.wal_level ?? "unknown" };
+    },
+    recordedTarget,
+  );
+}
+
+async function restartCompute({ run, recordedTarget }: Database, target: DatabaseTarget): Promise<void> {
+  const { endpointId } = await run.resolve(target, recordedTarget);
+  run.log(
+    `Restarting compute ${endpointId}, so that logical replication takes effect; its connections drop once`,
+  );
+  await run.closeSql({ projectId: target.projectId });
+  await run.neon.restartEndpoint(target.projectId, endpointId);
+}
+
+/** The project's setting is on, but the server did not confirm it in time. */
+class Unconfirmed extends UserError {}
+
+/** Connects anew until the server reports `logical`, also through a restart of its compute. */
+async function confirmed(
+  database: Database,
+  target: DatabaseTarget,
+  seconds: number,
+): Promise<RecordedTarget> {
+  const { run, clock } = database;
+  const deadline = clock.now() + seconds * 1_000;
+  for (let attempt = 0; ; attempt++) {
+    run.checkpoint();
+    await run.closeSql(target);
+    let seen: string;
+    try {
+      const { where, walLevel } = await ask(database, target);
+      if (walLevel === "logical") return where;
+      seen = `wal_level is ${walLevel}`;
+    } catch (error) {
+      // While a compute restarts, connecting fails in many ways. Only the deadline tells a restart from another fault.
+      seen = error instanceof Error ? error.message : String(error);
+    }
+    if (clock.now() >= deadline) {
+      throw new Unconfirmed(
+        `Logical replication of project ${target.projectId} is on, but database ${target.database} does not confirm it within ${seconds} s (${seen}). Restart the branch's compute in Neon's console, then run this again.`,
+      );
+    }
+    await clock.sleep(backoff(attempt));
+  }
+}

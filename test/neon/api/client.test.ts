@@ -1,0 +1,161 @@
+import { createNeonApi } from "../../../provider/neon";
+import type { NeonApi } from "../../../provider/contract/neonApi";
+import { NeonError } from "../../../provider/neon/api/errors";
+import { redact } from "../../../provider/contract/secrets";
+import { virtualClock } from "../clocks";
+import { BRANCH, closeScripted, errorOf, failure, KEY, PROJECT, project, scriptedNeon } from "./scriptedNeon";
+
+afterEach(closeScripted);
+
+describe("reads", () => {
+  test("send the key as a bearer token, and return only the fields that are used", async () => {
+    const { neon, server } = await scriptedNeon(() =>
+      project({ enable_logical_replication: true, allowed_ips: { ips: ["::1"] } }),
+    );
+    await expect(neon.project(PROJECT)).resolves.toEqual({
+      id: PROJECT,
+      storePasswords: true,
+      logicalReplication: true,
+      blockPublicConnections: false,
+      allowedIps: { ips: ["::1"], protectedBranchesOnly: false },
+    });
+    expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(redact(`the key is ${KEY}`)).not.toContain(KEY);
+  });
+
+  test.each([
+    ["a server error", failure(500)],
+    ["a gateway's error", { status: 524 } as const],
+    ["a cut connection", "cut"],
+    ["a rate limit", failure(429)],
+    ["a lock", failure(423)],
+  ] as const)("are repeated after %s", async (_, first) => {
+    const { neon, server } = await scriptedNeon((_request, before) => (before < 2 ? first : project()));
+    await expect(neon.project(PROJECT)).resolves.toMatchObject({ id: PROJECT });
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test.each([
+    ["seconds", () => "7"],
+    ["a date", (now: number) => new Date(now + 7_000).toUTCString()],
+  ])("wait as long as Retry-After says, given in %s", async (_, header) => {
+    const clock = virtualClock();
+    const { neon, lines } = await scriptedNeon(
+      (_request, before) => (before === 0 ? failure(503, { "retry-after": header(clock.now()) }) : project()),
+      { clock },
+    );
+    await neon.project(PROJECT);
+    // A date has no fractions of a second, so the wait may be up to one second shorter.
+    expect(clock.elapsed()).toBeGreaterThanOrEqual(6_000);
+    expect(clock.elapsed()).toBeLessThan(8_000);
+    expect(lines).toEqual([expect.stringContaining("503 to GET /projects/cool-darkness-123456")]);
+  });
+
+  test("fail at once if Neon asks for a wait that is too long, and say how long", async () => {
+    const { neon, server } = await scriptedNeon(() => failure(429, { "retry-after": "3600" }));
+    expect((await errorOf(neon.project(PROJECT))).message).toMatch(/429.*Run this again in 3600 s/);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("give up after 15 s of server errors or 5 minutes of a lock, with few log lines", async () => {
+    const failing = await scriptedNeon(() => failure(500));
+    expect((await errorOf(failing.neon.project(PROJECT))).message).toMatch(
+      /answered 500 .*request id req-7: Neon's own words\. /,
+    );
+    expect(failing.clock.elapsed()).toBeLessThanOrEqual(15_000);
+    expect(failing.clock.elapsed()).toBeGreaterThan(9_000);
+
+    const locked = await scriptedNeon(() => failure(423));
+    expect((await errorOf(locked.neon.project(PROJECT))).message).toMatch(/423.*did not end in time/);
+    expect(locked.clock.elapsed()).toBeGreaterThan(290_000);
+    expect(locked.clock.elapsed()).toBeLessThanOrEqual(300_000);
+    expect(locked.lines.length).toBeLessThan(12);
+  });
+
+  test("fail within seconds, in one sentence, if no server listens", async () => {
+    const { neon, server, clock } = await scriptedNeon(() => "cut");
+    await server.close();
+    const error = await errorOf(neon.project(PROJECT));
+    expect(error.message).toContain(`Neon's API at ${server.baseUrl} cannot be reached (ECONNREFUSED`);
+    expect(error.message).toContain("NEON_API_URL");
+    expect(clock.elapsed()).toBeLessThanOrEqual(4_000);
+  });
+
+  test("read all pages of branches by pagination.next", async () => {
+    const branch = (name: string) => ({ id: `br-${name}`, name, default: name === "z" });
+    const { neon } = await scriptedNeon(({ url }) => {
+      const cursor = new URLSearchParams(url.split("?")[1]).get("cursor");
+      return cursor === null
+        ? { status: 200, body: { branches: [branch("a")], pagination: { next: "two" } } }
+        : { status: 200, body: { branches: [branch("z")], pagination: {} } };
+    });
+    await expect(neon.branches(PROJECT)).resolves.toEqual([
+      { id: "br-a", name: "a", isDefault: false },
+      { id: "br-z", name: "z", isDefault: true },
+    ]);
+  });
+
+  test("stay below Neon's rate limit for the route", async () => {
+    const { neon, clock } = await scriptedNeon(() => project());
+    await Promise.all(Array.from({ length: 60 }, () => neon.project(PROJECT)));
+    expect(clock.elapsed()).toBeGreaterThan(3_000);
+  });
+
+  test("say which field is missing in an answer", async () => {
+    const { neon } = await scriptedNeon(() => ({ status: 200, body: { project: {} } }));
+    expect((await errorOf(neon.project(PROJECT))).message).toMatch(
+      /differs from its API documentation .*project\.id/,
+    );
+  });
+});
+
+describe("an error", () => {
+  const cases: [number, (neon: NeonApi) => Promise<unknown>, RegExp][] = [
+    [401, (neon) => neon.project(PROJECT), /missing, invalid or revoked.*NEON_API_KEY.*neon:apiKey/],
+    [403, (neon) => neon.createRole(PROJECT, BRANCH, "bemi"), /key may not do this: use a key/],
+    [
+      404,
+      (neon) => neon.project(PROJECT),
+      /Check projectId \(cool-darkness-123456\), and that the API key can see/,
+    ],
+    [404, (neon) => neon.endpoints(PROJECT, BRANCH), /Check that branch br-cool-sea-123456 exists/],
+    [412, (neon) => neon.revealPassword(PROJECT, BRANCH, "bemi"), /store_passwords is off/],
+    [422, (neon) => neon.createRole(PROJECT, BRANCH, "bemi"), /refused the values/],
+    [422, (neon) => neon.deleteRole(PROJECT, BRANCH, "bemi"), /was not deleted: it may own a database/],
+  ];
+  test.each(cases)("%i says what to do (%#)", async (status, call, wayOut) => {
+    const { neon, server } = await scriptedNeon(() => failure(status));
+    const error = await errorOf(call(neon));
+    expect(error).toBeInstanceOf(NeonError);
+    expect(error.message).toMatch(wayOut);
+    expect(error.message).toMatch(/, request id req-7: Neon's own words\./);
+    expect(error).toMatchObject({ status });
+    expect(`${JSON.stringify(error)} ${error.stack}`).not.toContain(KEY);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test.each(["http://example.com/api/v2", "not a url", "ftp://127.0.0.1"])(
+    "refuses a base URL that would send the key without encryption: %s",
+    (baseUrl) => {
+      expect(() => createNeonApi({ baseUrl, apiKey: KEY, log: () => undefined })).toThrow(/NEON_API_URL/);
+    },
+  );
+
+  test.each(["..", ".", ""])(
+    "refuses %j as the name of a role: it would make a request about the branch",
+    async (name) => {
+      const { neon, server } = await scriptedNeon(() => ({ status: 200, body: {} }));
+      await expect(neon.deleteRole(PROJECT, BRANCH, name)).rejects.toThrow(/choose another name/);
+      expect(server.requests).toHaveLength(0);
+    },
+  );
+
+  test("does not follow a redirect, which would send the key on", async () => {
+    const { neon, server } = await scriptedNeon(() => ({
+      status: 302,
+      headers: { location: "/api/v2/elsewhere" },
+    }));
+    await expect(neon.project(PROJECT)).rejects.toThrow(/answered 302/);
+    expect(server.calls()).toEqual([`GET /projects/${PROJECT}`]);
+  });
+});

@@ -1,0 +1,198 @@
+import type { ApiRoleInputs } from "../../../provider/contract/inputs";
+import { apiRole } from "../../../provider/neon";
+import { redact } from "../../../provider/contract/secrets";
+import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
+import { expectCareful } from "../../support/requestLog";
+import { liveRun, refusal, Resource } from "../../support/run";
+import { fastClock } from "../clocks";
+
+test("says in the preview what the role may do, and that connections drop once", () => {
+  expect(apiRole.notice?.({ projectId: "p", database: "d", name: "bemi", adopt: false })).toMatch(
+    /Role bemi .* can write all tables and bypass row security; .*drops the connections .* once/,
+  );
+});
+
+describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
+  let bench: Bench;
+  beforeAll(async () => {
+    bench = await startBench({ pgVersion, pace: 20 });
+  });
+  afterAll(async () => {
+    const log = bench.log();
+    await bench.close();
+    expectCareful(log);
+  });
+
+  function newOne() {
+    const { apiUrl, apiKey } = bench.emulator;
+    const { sslRootCert } = bench.compute;
+    return new Resource(apiRole, () => liveRun({ apiUrl, apiKey, sslRootCert, clock: fastClock(20) }));
+  }
+
+  function inputs(name: string, changes: Partial<ApiRoleInputs> = {}): ApiRoleInputs {
+    const { projectId, database } = bench.emulator;
+    return { projectId, database, name, adopt: false, ...changes };
+  }
+
+  /** The URI of a connection according to the state. */
+  function uriOf(role: ReturnType<typeof newOne>, password = role.state?.password ?? ""): string {
+    const { host = "", port, username } = role.state ?? {};
+    return `postgresql://${username}:${encodeURIComponent(password)}@${host}:${port}/neondb`;
+  }
+
+  async function mutations(work: () => Promise<unknown>): Promise<string[]> {
+    const before = bench.log().length;
+    await work();
+    const calls = bench.log().slice(before);
+    return calls.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
+  }
+
+  test("creates a role that can log in, keeps it on up, and deletes it on destroy", async () => {
+    const role = newOne();
+    await role.up(inputs("bemi"));
+    const client = await connect(bench, uriOf(role));
+    const attributes = await client.query(
+      "SELECT rolreplication, rolbypassrls, rolcreaterole, pg_has_role('neon_superuser', 'member') AS member FROM pg_roles WHERE rolname = current_user",
+    );
+    expect(attributes.rows).toEqual([
+      { rolreplication: true, rolbypassrls: true, rolcreaterole: true, member: true },
+    ]);
+    await client.end();
+    const { password = "" } = role.state ?? {};
+    expect(redact(`its password is ${password}`)).not.toContain(password);
+
+    expect(await mutations(() => role.up(inputs("bemi")))).toEqual([]);
+    expect(role.state).toMatchObject({ password, created: true });
+
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/bemi`)).status).toBe(404);
+  });
+
+  test("sets a new password when passwordVersion changes, and only then", async () => {
+    const role = newOne();
+    await role.up(inputs("rotating", { passwordVersion: 1 }));
+    const { password: old = "" } = role.state ?? {};
+    expect(await mutations(() => role.up(inputs("rotating", { passwordVersion: 1 })))).toEqual([]);
+    await role.up(inputs("rotating", { passwordVersion: 2 }));
+    expect(role.state?.password).not.toBe(old);
+    await (await connect(bench, uriOf(role))).end();
+    await expect(connect(bench, uriOf(role, old))).rejects.toThrow(/password/);
+    await role.destroy();
+  });
+
+  test("drops the connections of an active compute once; clients can connect again", async () => {
+    const client = await connect(bench, bench.emulator.ownerUri());
+    const role = newOne();
+    await role.up(inputs("disturbing"));
+    await expect(client.query("SELECT 1")).rejects.toThrow();
+    await client.end().catch(() => undefined);
+    await (await connect(bench, bench.emulator.ownerUri())).end();
+    await role.destroy();
+  });
+
+  test("adopts an existing role only if adopt is set, and leaves it in place on destroy", async () => {
+    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "existing" } });
+    const role = newOne();
+    expect(await refusal(role.up(inputs("existing")))).toMatch(
+      /Role existing .* exists already: set adopt: true/,
+    );
+    await role.up(inputs("existing", { adopt: true }));
+    expect(role.state).toMatchObject({ created: false, username: "existing" });
+    await (await connect(bench, uriOf(role))).end();
+    expect(await role.destroy()).toEqual(["Role existing was not made by this stack, so it stays"]);
+    expect((await bench.api("GET", `${bench.branch}/roles/existing`)).status).toBe(200);
+  });
+
+  test("does not mistake a role that somebody makes at the same moment (409) for its own", async () => {
+    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "raced" } });
+    const route = "/projects/{project_id}/branches/{branch_id}/roles/{role_name}";
+    const fault = { kind: "answer", status: 404 };
+    const race = () => {
+      bench.emulator.setFaults({ faults: [{ method: "GET", route, fault }] });
+    };
+    const role = newOne();
+    race();
+    expect(await refusal(role.up(inputs("raced")))).toMatch(/Role raced .* exists already: set adopt: true/);
+    race();
+    await role.up(inputs("raced", { adopt: true }));
+    expect(role.state).toMatchObject({ created: false });
+  });
+
+  test("refuses to adopt a role that cannot log in", async () => {
+    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "group", no_login: true } });
+    expect(await refusal(newOne().up(inputs("group", { adopt: true })))).toMatch(
+      /has no password to log in with/,
+    );
+  });
+
+  test("creates a deleted role again, and can destroy one that is gone (204 and 404)", async () => {
+    const role = newOne();
+    await role.up(inputs("fleeting"));
+    await bench.done("DELETE", `${bench.branch}/roles/fleeting`);
+    await role.refresh();
+    expect(role.state).toBeUndefined();
+
+    await role.up(inputs("fleeting"));
+    const { state } = role;
+    await bench.done("DELETE", `${bench.branch}/roles/fleeting`);
+    await role.destroy();
+    expect(bench.log().at(-1)).toMatchObject({ method: "DELETE", status: 204 });
+    role.state = state;
+    const route = "/projects/{project_id}/branches/{branch_id}/roles/{role_name}";
+    bench.emulator.setFaults({
+      faults: [{ method: "DELETE", route, fault: { kind: "answer", status: 404 } }],
+    });
+    await role.destroy();
+    expect(role.state).toBeUndefined();
+  });
+
+  test("refuses to delete a role that owns a database, and deletes it after that", async () => {
+    const role = newOne();
+    await role.up(inputs("landlord"));
+    const wanted = { database: { name: "owned", owner_name: "landlord" } };
+    await bench.done("POST", `${bench.branch}/databases`, wanted);
+    expect(await refusal(role.destroy())).toMatch(
+      /422 .*owned.* The role was not deleted: it may own a database/,
+    );
+    expect(role.state).toMatchObject({ username: "landlord" });
+    await bench.done("DELETE", `${bench.branch}/databases/owned`);
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/landlord`)).status).toBe(404);
+  });
+
+  test("leaves the publication of a deleted role to the database's owner", async () => {
+    const role = newOne();
+    await role.up(inputs("publisher"));
+    const client = await connect(bench, uriOf(role));
+    await client.query("CREATE PUBLICATION left_behind");
+    await client.end();
+    await role.destroy();
+    const owner = await bench.compute.sql(
+      bench.emulator.branchId,
+      "SELECT pg_get_userbyid(pubowner) AS owner FROM pg_publication WHERE pubname = 'left_behind'",
+      [],
+      "neondb",
+    );
+    expect(owner).toEqual([{ owner: "neondb_owner" }]);
+  });
+
+  test("keeps a role in the state whose creation was interrupted; the next up completes it", async () => {
+    const routes = ["operations/{operation_id}", "branches/{branch_id}/roles/{role_name}/reveal_password"];
+    bench.emulator.setFaults({
+      faults: routes.map((route) => ({
+        method: "GET",
+        route: `/projects/{project_id}/${route}`,
+        times: 1_000,
+        fault: { kind: "answer", status: 403 },
+      })),
+    });
+    const role = newOne();
+    expect(await refusal(role.up(inputs("unseen")))).toMatch(/403 to GET .*\/operations\//);
+    expect(role.state).toMatchObject({ created: true, password: undefined });
+    bench.emulator.setFaults({ faults: [] });
+    await bench.emulator.settled();
+    await role.up(inputs("unseen"));
+    await (await connect(bench, uriOf(role))).end();
+    await role.destroy();
+  });
+});

@@ -1,0 +1,142 @@
+import { logicalReplication } from "../../../provider/neon";
+import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
+import { expectCareful } from "../../support/requestLog";
+import { liveRun, refusal, Resource } from "../../support/run";
+
+let bench: Bench;
+let target: { projectId: string; database: string };
+beforeAll(async () => {
+  bench = await startBench({ pace: 3 });
+  const { projectId, database } = bench.emulator;
+  target = { projectId, database };
+});
+afterAll(async () => {
+  const log = bench.log();
+  await bench.close();
+  expectCareful(log);
+});
+
+function newOne() {
+  return new Resource(logicalReplication, () => {
+    const { apiUrl, apiKey } = bench.emulator;
+    return liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
+  });
+}
+const setting = newOne();
+const inputs = () => ({ ...target, mode: "enable" as const });
+
+/** The calls that the work made, except the polling of operations. */
+async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
+  return (await bench.callsOf(work)).filter((call) => !call.includes("/operations/"));
+}
+
+/** An application that sends queries all the time, and connects again when its connection breaks. */
+function application() {
+  let [dropped, answers] = [0, 0];
+  const ending = new AbortController();
+  const ended = (): boolean => ending.signal.aborted;
+  const session = async (): Promise<void> => {
+    const connection = await connect(bench, bench.emulator.ownerUri());
+    try {
+      while (!ended()) {
+        await connection.query("SELECT 1");
+        answers++;
+      }
+    } catch {
+      dropped++;
+    } finally {
+      await connection.end();
+    }
+  };
+  const done = (async () => {
+    while (!ended()) {
+      // A connection during the restart is refused; the loop tries again.
+      await session().catch(() => undefined);
+    }
+  })();
+  return {
+    dropped: () => dropped,
+    /** Resolves when it has received one more answer. */
+    async works(): Promise<void> {
+      const before = answers;
+      while (answers === before) await new Promise(setImmediate);
+    },
+    async stop(): Promise<void> {
+      ending.abort();
+      await done;
+    },
+  };
+}
+
+// The order of the tests matters, because the setting cannot be turned off again.
+test("leaves the setting alone if it is only required, and says how to turn it on", async () => {
+  const work = () => refusal(newOne().up({ ...inputs(), mode: "require" }));
+  expect(await work()).toMatch(/is off .*"require" leaves the project alone.*all computes restart/);
+  expect((await callsOf(work)).filter((call) => !call.startsWith("GET"))).toEqual([]);
+});
+
+test("says in the preview that all computes restart, and that it cannot be undone", () => {
+  expect(logicalReplication.notice?.(inputs())).toMatch(
+    /all computes of the project restart, so that every connection drops once, and it cannot be undone/,
+  );
+  expect(logicalReplication.notice?.({ ...inputs(), mode: "require" })).toBeUndefined();
+});
+
+test.each([
+  [{ database: "nodb" }, /no database "nodb"/],
+  [{ branch: "nobranch" }, /no branch "nobranch"/],
+])("leaves the setting alone for a target that does not exist: %j", async (wrong, message) => {
+  expect(await refusal(setting.up({ ...inputs(), ...wrong }))).toMatch(message);
+  const { settings } = (await bench.api("GET", bench.project)).body.project;
+  expect(settings?.enable_logical_replication).toBe(false);
+});
+
+test("turns it on with one PATCH; each busy client drops once and connects again", async () => {
+  const clients = Array.from({ length: 3 }, application);
+  await Promise.all(clients.map((client) => client.works()));
+  let lines: string[] = [];
+  const calls = await callsOf(async () => {
+    lines = await setting.up(inputs());
+  });
+  await Promise.all(clients.map((client) => client.works()));
+  expect(clients.map((client) => client.dropped())).toEqual([1, 1, 1]);
+  await Promise.all(clients.map((client) => client.stop()));
+
+  const { branchId } = bench.emulator;
+  expect(setting.state).toMatchObject({ walLevel: "logical", enabledHere: true, branchId });
+  expect(await bench.compute.sql(branchId, "SHOW wal_level")).toEqual([{ wal_level: "logical" }]);
+  expect(lines[0]).toMatch(/all of its computes restart .* cannot turn it off again/);
+  expect(lines.at(-1)).toMatch(/is on and verified, after [\d.]+ s$/);
+  expect(calls.filter((call) => call.startsWith("PATCH"))).toEqual([`PATCH ${bench.project}`]);
+});
+
+test("changes nothing where it is on, nor on destroy, which says why", async () => {
+  const calls = await callsOf(async () => {
+    await setting.up(inputs());
+    const another = newOne();
+    await another.up({ ...inputs(), mode: "require" });
+    expect(another.state).toMatchObject({ enabledHere: false });
+    expect(await another.destroy()).toEqual([
+      expect.stringContaining("stays on: Neon cannot turn it off again"),
+    ]);
+  });
+  expect(setting.state).toMatchObject({ enabledHere: true });
+  expect(calls.filter((call) => !call.startsWith("GET"))).toEqual([]);
+});
+
+test("starts a suspended compute to ask it, and does not restart it", async () => {
+  const { branchId, endpointId } = bench.emulator;
+  await bench.done("POST", `${bench.project}/endpoints/${endpointId}/suspend`);
+  expect(bench.compute.isRunning(branchId)).toBe(false);
+  const another = newOne();
+  const calls = await callsOf(() => another.up(inputs()));
+  expect(another.state).toMatchObject({ walLevel: "logical" });
+  expect(calls.filter((call) => !call.startsWith("GET"))).toEqual([]);
+});
+
+test("reports the resource as gone if the project is gone", async () => {
+  const gone = newOne();
+  gone.state = { projectId: "no-such-project-1", mode: "enable", enabledHere: true };
+  await gone.refresh();
+  expect(gone.state).toBeUndefined();
+});

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync } from "node:fs";
 import path from "node:path";
-import { PROJECT } from "../../tools/engine/project";
-import { scratch, write } from "./scratch";
+import { PROJECT } from "../../tools/pulumiCli/project";
+import { scratch, write } from "../support/scratch";
 
 export interface Finished {
   readonly code: number | null;
@@ -10,7 +10,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A small project with this one's tools: a provider of two files, and a `start` that prints its arguments. */
+/** A small project with copies of the tools, a provider of two files, and a `start` that prints its arguments. */
 export function smallProject(): string {
   const project = scratch();
   for (const tool of ["run.mjs", "build.mjs", "lock.mjs", "child.mjs"]) {
@@ -48,7 +48,7 @@ export function smallProject(): string {
   return project;
 }
 
-/** Gives the small project what the compiler needs, without an install. */
+/** Links what the compiler needs into the small project, so that no install is needed. */
 export function linkDependencies(project: string): void {
   const modules = path.join(project, "node_modules");
   mkdirSync(path.join(modules, "@types"), { recursive: true });

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import path from "node:path";
-import { Unavailable } from "../../tools/engine/engine";
-import { engineOnPath, HOST, type PathProbe, SHIM } from "../../tools/engine/onPath";
-import { removeScratch, scratch, script, write } from "./scratch";
+import { Unavailable } from "../../tools/pulumiCli/pulumiCli";
+import { pulumiCliOnPath, HOST, type PathProbe, SHIM } from "../../tools/pulumiCli/onPath";
+import { removeScratch, scratch, script, write } from "../support/scratch";
 
 afterEach(removeScratch);
 
@@ -20,12 +20,12 @@ function folderWith(bin: string, ...names: readonly string[]): string {
   return bin;
 }
 
-describe("the engine on PATH", () => {
-  it("is the first `pulumi`, used as it is", async () => {
+describe("the Pulumi CLI on PATH", () => {
+  it("is the first `pulumi`", async () => {
     const root = scratch();
     const bin = folderWith(path.join(root, "bin"), "pulumi", HOST, SHIM);
     const later = folderWith(path.join(scratch(), "bin"), "pulumi", HOST, SHIM);
-    await expect(engineOnPath(probe([scratch(), bin, later]))).resolves.toEqual({
+    await expect(pulumiCliOnPath(probe([scratch(), bin, later]))).resolves.toEqual({
       command: path.join(bin, "pulumi"),
       root,
       version: "3.246.0",
@@ -37,40 +37,40 @@ describe("the engine on PATH", () => {
     });
   });
 
-  it("may be a link to a folder that has the host", async () => {
+  it("may be a link into a folder that has the host", async () => {
     const real = folderWith(path.join(scratch(), "bin"), "pulumi", HOST, SHIM);
     const links = path.join(scratch(), "bin");
     mkdirSync(links);
     symlinkSync(path.join(real, "pulumi"), path.join(links, "pulumi"));
-    await expect(engineOnPath(probe([links]))).resolves.toMatchObject({
+    await expect(pulumiCliOnPath(probe([links]))).resolves.toMatchObject({
       command: path.join(links, "pulumi"),
     });
   });
 
-  it("gets a root with a `bin` where its folder has another name", async () => {
+  it("gets a root with a `bin` if its folder has another name", async () => {
     const bin = folderWith(path.join(scratch(), "tools"), "pulumi", HOST, SHIM);
-    await expect(engineOnPath(probe([bin]))).resolves.toMatchObject({ root: `link to ${bin}` });
+    await expect(pulumiCliOnPath(probe([bin]))).resolves.toMatchObject({ root: `link to ${bin}` });
   });
 
-  it("gets the SDK's shim of the dynamic provider where it has none", async () => {
+  it("gets the SDK's shim of the dynamic provider if it has none", async () => {
     const bin = folderWith(path.join(scratch(), "bin"), "pulumi", HOST);
-    const { env } = await engineOnPath(probe([bin]));
+    const { env } = await pulumiCliOnPath(probe([bin]));
     expect(env["PATH"]).toBe([bin, "/sdk"].join(path.delimiter));
   });
 
-  it("is none without `pulumi`, and a file that cannot be run is none", async () => {
+  it("is not a file that cannot be executed", async () => {
     const bin = path.join(scratch(), "bin");
     write(path.join(bin, "pulumi"), "text");
-    await expect(engineOnPath(probe([bin]))).rejects.toThrow(Unavailable);
+    await expect(pulumiCliOnPath(probe([bin]))).rejects.toThrow(Unavailable);
   });
 
-  it("is not used without a host for Node programs", async () => {
+  it("is refused without a host for Node programs", async () => {
     const bin = folderWith(path.join(scratch(), "bin"), "pulumi");
-    await expect(engineOnPath(probe([bin]))).rejects.toThrow(`has no ${HOST}`);
+    await expect(pulumiCliOnPath(probe([bin]))).rejects.toThrow(`has no ${HOST}`);
   });
 
-  it("is not used if it is too old", async () => {
+  it("is refused if it is too old", async () => {
     const bin = folderWith(path.join(scratch(), "bin"), "pulumi", HOST, SHIM);
-    await expect(engineOnPath(probe([bin], "v3.100.0"))).rejects.toThrow("3.100.0 is not in the range");
+    await expect(pulumiCliOnPath(probe([bin], "v3.100.0"))).rejects.toThrow("3.100.0 is not in the range");
   });
 });

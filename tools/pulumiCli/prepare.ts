@@ -2,31 +2,31 @@ import { copyFile, mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { seconds } from "./cache";
 import { type ChildOptions, type ChildResult, runChild } from "./child";
-import { hasCode, type Progress, Unavailable } from "./engine";
+import { hasCode, type Progress, Unavailable } from "./pulumiCli";
 import { HOST, SHIM } from "./onPath";
 import { isGoUsable, type Pins } from "./versions";
 
 const LINE_MS = 5_000;
 const REACHABLE_MS = 5_000;
-/** A CLI is about 100 MB. */
+/** Limit for the download of about 100 MB. */
 const INSTALL_MS = 5 * 60_000;
 const INSTALL_SCRIPT = "https://get.pulumi.com/install.sh";
 
-/** What the preparation of an engine needs to know. */
+/** What {@link install} and {@link buildWithGo} need. */
 export interface Preparation {
   readonly pins: Pins;
   /** The folder of the Go modules `cli` and `nodejs-host`. */
   readonly modules: string;
-  /** The folder of the SDK, where the shim of the dynamic provider lies. */
+  /** The folder of the SDK, which contains the shim of the dynamic provider. */
   readonly sdkFolder: string;
   readonly progress: Progress;
-  /** Ends what is running. */
+  /** When it aborts, the running program is ended. */
   readonly interrupted: AbortSignal;
 }
 
 /**
- * Fills the folder by Pulumi's own installer.
- * @throws Unavailable if its downloads cannot be had
+ * Fills the folder with Pulumi's own installer.
+ * @throws Unavailable if get.pulumi.com cannot be reached, or the installer fails or takes too long
  */
 export async function install(folder: string, { pins, progress, interrupted }: Preparation): Promise<void> {
   try {
@@ -47,17 +47,17 @@ export async function install(folder: string, { pins, progress, interrupted }: P
     if (result.code !== 0) throw new Unavailable(`the installer failed: ${lastLine(result)}`);
   } catch (error) {
     if (timeout.aborted && !interrupted.aborted) {
-      throw new Unavailable(`the installer did not end within ${seconds(INSTALL_MS)}`);
+      throw new Unavailable(`the installer did not finish within ${seconds(INSTALL_MS)}`);
     }
     throw error;
   }
 }
 
 /**
- * Fills the folder by building the CLI and the host for Node programs as Go modules, for networks that reach package
- * registries only. Takes three minutes on two cores.
+ * Fills the folder by building the CLI and the host for Node programs from their Go modules. This is for networks that
+ * reach package registries only. It takes three minutes on two cores.
  *
- * The host is the one of an old release, the last whose Go module has versions; it runs programs of the pinned SDK.
+ * The host comes from an old release, the last one whose Go module has versions. It runs programs of the pinned SDK.
  * @throws Unavailable if Go is missing or too old, or the build fails
  */
 export async function buildWithGo(folder: string, preparation: Preparation): Promise<void> {
@@ -69,7 +69,7 @@ export async function buildWithGo(folder: string, preparation: Preparation): Pro
     GOWORK: "off",
     GOTOOLCHAIN: "local",
     CGO_ENABLED: "0",
-    // Go's temporary files go when the folder goes, also after it was killed.
+    // Go's temporary files are inside the folder, so they are removed with it, even after Go was killed.
     GOTMPDIR: work,
   };
   await requireGo(pins.go, { cwd: modules, env, signal: interrupted });
@@ -93,8 +93,8 @@ export async function buildWithGo(folder: string, preparation: Preparation): Pro
     ],
     { cwd: path.join(modules, "nodejs-host"), env },
   );
-  // The shim looks for the SDK from the program's folder, so a copy serves every project. It has to lie beside the
-  // CLI: found elsewhere on PATH it works too, with a warning in every run.
+  // The shim looks for the SDK from the program's folder, so one copy serves every project. It must be beside the CLI:
+  // if the CLI finds it elsewhere on PATH, every run prints a warning.
   await copyFile(path.join(sdkFolder, SHIM), path.join(bin, SHIM));
   await rm(work, { recursive: true });
 }
@@ -121,7 +121,7 @@ async function goBuild(
   let compiled = 0;
   const result = await runWithProgress(
     "go",
-    // -v names each package once it is about to be compiled, which is what there is to show for three minutes.
+    // -v prints each package when its compilation begins: the only progress that Go shows.
     ["build", "-v", "-mod=readonly", ...args],
     {
       ...options,

@@ -5,42 +5,45 @@ import { setTimeout as sleep } from "node:timers/promises";
 import envPaths from "env-paths";
 import { lock } from "proper-lockfile";
 import { UserError } from "../../provider/contract/errors";
-import { hasCode, type Progress } from "./engine";
+import { hasCode, type Progress } from "./pulumiCli";
 import { HOST, isExecutable, SHIM } from "./onPath";
 
-/** Environment variable that names another folder for the engines than the user's cache folder. */
-export const CACHE_VARIABLE = "PULUMI_NEON_BEMI_CACHE";
+/** Environment variable that names the cache folder. Default: `pulumi-neon-bemi` in the user's cache folder. */
+const CACHE_VARIABLE = "PULUMI_NEON_BEMI_CACHE";
 
 const UNFINISHED = "unfinished-";
 const STALE_MS = 20_000;
 const WAIT_LINE_MS = 5_000;
 
-/** Where engines are kept, unless the user says otherwise. */
+/**
+ * The folder that prepared CLIs are kept in. Its last part stays `engine`: under a new name, every machine would
+ * prepare its CLI again.
+ */
 export function cacheFolder(environment: NodeJS.ProcessEnv): string {
   const folder = environment[CACHE_VARIABLE] || envPaths("pulumi-neon-bemi", { suffix: "" }).cache;
   return path.join(path.resolve(folder), "engine");
 }
 
 /**
- * The engines that earlier runs prepared. Each has a folder of its own, named by what it is made of; a folder gets
- * its name only when it is complete, so one that is there can be used.
+ * The CLIs that earlier runs prepared. Each has its own folder, whose name says which versions it holds. A folder gets
+ * its name only when it is complete, so a folder that has its name can be used.
  */
-export class EngineCache {
+export class CliCache {
   constructor(
     private readonly folder: string,
     private readonly pollMs = 500,
   ) {}
 
-  /** The folder of a prepared engine. */
+  /** The folder of a prepared CLI; `undefined` if there is none, or one of its programs is missing. */
   find(name: string): string | undefined {
     const root = path.join(this.folder, name);
-    return isComplete(root) ? root : undefined;
+    return missingPrograms(root).length === 0 ? root : undefined;
   }
 
   /**
-   * Runs `work` while no other process prepares an engine; waits for one that does, and says so.
+   * Runs `work` while no other process prepares a CLI. If another process does, waits for it and says so.
    *
-   * SIGINT, SIGTERM and SIGHUP abort the signal that `work` is given: it has to end its children and throw.
+   * SIGINT, SIGTERM and SIGHUP abort the signal that `work` receives. `work` must then end its children and throw.
    */
   async exclusively<Result>(
     progress: Progress,
@@ -51,7 +54,7 @@ export class EngineCache {
     const controller = new AbortController();
     const interrupt = () => {
       controller.abort(
-        new UserError("Interrupted while the Pulumi CLI was prepared; the next run starts over."),
+        new UserError("Interrupted while the Pulumi CLI was prepared. The next run starts again."),
       );
     };
     const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -60,23 +63,21 @@ export class EngineCache {
       return await work(controller.signal);
     } finally {
       for (const signal of signals) process.off(signal, interrupt);
-      // Fails only if the lock was lost meanwhile (see onCompromised); then there is nothing to release.
+      // This fails only if the lock was lost meanwhile (see onCompromised). Then there is nothing to release.
       await release().catch(() => undefined);
     }
   }
 
   /**
-   * Lets `make` fill a temporary folder, which gets its name when it is complete and is removed when `make` throws.
-   * To be called inside {@link exclusively}.
+   * Lets `make` fill a temporary folder. The folder gets its name when it is complete; it is removed when `make`
+   * throws. Call this inside {@link exclusively}.
    */
   async prepare(name: string, make: (folder: string) => Promise<void>): Promise<string> {
     await this.#removeUnfinished();
     const temporary = await mkdtemp(path.join(this.folder, UNFINISHED));
     try {
       await make(temporary);
-      const missing = ["pulumi", HOST, SHIM].filter(
-        (file) => !isExecutable(path.join(temporary, "bin", file)),
-      );
+      const missing = missingPrograms(temporary);
       if (missing.length > 0) throw new Error(`The prepared Pulumi CLI lacks ${missing.join(", ")}.`);
       const root = path.join(this.folder, name);
       await rm(root, { recursive: true, force: true });
@@ -87,7 +88,7 @@ export class EngineCache {
     }
   }
 
-  /** A folder whose `bin` is the given folder, wherever that is. */
+  /** Makes a folder whose `bin` links to the given folder, and returns its path. */
   async linkTo(binFolder: string): Promise<string> {
     const name = `link-${createHash("sha256").update(binFolder).digest("hex").slice(0, 16)}`;
     const root = path.join(this.folder, name);
@@ -96,7 +97,7 @@ export class EngineCache {
     try {
       await symlink(binFolder, link);
     } catch (error) {
-      // Its name says where it leads: one that is there leads there.
+      // The folder's name is a hash of the target, so an existing link has the same target.
       if (!hasCode(error, "EEXIST")) throw error;
     }
     return root;
@@ -107,7 +108,7 @@ export class EngineCache {
       await mkdir(this.folder, { recursive: true });
     } catch (error) {
       throw new UserError(
-        `The cache folder ${this.folder} cannot be made: ${String(error)}. Set ${CACHE_VARIABLE} to a folder that can.`,
+        `The cache folder ${this.folder} cannot be created: ${String(error)}. Set ${CACHE_VARIABLE} to another folder.`,
       );
     }
   }
@@ -120,8 +121,8 @@ export class EngineCache {
         return await lock(this.folder, {
           lockfilePath: path.join(this.folder, "lock"),
           stale: STALE_MS,
-          // After a suspension another process may have taken the lock: both then work in temporary folders of
-          // their own, and the one that ends last replaces the other's equal result.
+          // If this process was suspended for long, another one may hold the lock by now. Nothing breaks: each works
+          // in its own temporary folder, both results are equal, and the last to finish replaces the first.
           onCompromised: () => undefined,
         });
       } catch (error) {
@@ -136,7 +137,7 @@ export class EngineCache {
     }
   }
 
-  /** Removes what killed processes left; only the owner of the lock has an unfinished folder of its own. */
+  /** Removes what killed processes left. Nobody is at work on these folders: this process holds the lock. */
   async #removeUnfinished(): Promise<void> {
     for (const entry of await readdir(this.folder)) {
       if (entry.startsWith(UNFINISHED))
@@ -145,11 +146,11 @@ export class EngineCache {
   }
 }
 
-function isComplete(root: string): boolean {
-  return ["pulumi", HOST, SHIM].every((file) => isExecutable(path.join(root, "bin", file)));
+function missingPrograms(root: string): string[] {
+  return ["pulumi", HOST, SHIM].filter((file) => !isExecutable(path.join(root, "bin", file)));
 }
 
-/** A duration as a progress line shows it. */
+/** A duration in whole seconds, as a progress line shows it. */
 export function seconds(milliseconds: number): string {
   return `${Math.round(milliseconds / 1000)} s`;
 }

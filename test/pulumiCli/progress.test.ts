@@ -1,4 +1,4 @@
-import { withProgress } from "../../tools/engine/progress";
+import { withProgress } from "../../tools/pulumiCli/progress";
 
 const { isTTY, columns } = process.stderr;
 
@@ -7,11 +7,11 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-describe("progress", () => {
+describe("withProgress", () => {
   it.each([
     ["without a terminal", { isTTY: false, columns: undefined }],
-    ["on a terminal of unknown width, where a spinner would never return", { isTTY: true, columns: 0 }],
-  ])("is plain lines on stderr %s", async (_, terminal) => {
+    ["on a terminal of unknown width, where a spinner would loop forever", { isTTY: true, columns: 0 }],
+  ])("prints plain lines on stderr %s", async (_, terminal) => {
     Object.assign(process.stderr, terminal);
     const written: string[] = [];
     jest.spyOn(process.stderr, "write").mockImplementation((text) => written.push(String(text)) > 0);

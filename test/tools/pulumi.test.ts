@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { HOST, SHIM } from "../../tools/engine/onPath";
-import { PROJECT } from "../../tools/engine/project";
+import { HOST, SHIM } from "../../tools/pulumiCli/onPath";
+import { PROJECT } from "../../tools/pulumiCli/project";
 import { main } from "../../tools/pulumi";
-import { removeScratch, scratch, script } from "./scratch";
+import { removeScratch, scratch, script } from "../support/scratch";
 
 const originalPath = process.env["PATH"];
 
@@ -12,7 +12,7 @@ afterEach(() => {
   removeScratch();
 });
 
-/** Puts a CLI first on PATH that runs the body for anything but `pulumi version`; returns a folder it may write to. */
+/** Puts a fake CLI first on PATH, which answers `pulumi version` and otherwise runs the body. Returns its working folder. */
 function fakePulumi(body: string): string {
   const folder = scratch();
   const bin = path.join(folder, "bin");
@@ -26,18 +26,18 @@ function fakePulumi(body: string): string {
 }
 
 describe("npm run pulumi", () => {
-  it("runs the CLI in the project's folder and passes on arguments and exit code", async () => {
+  it("runs the CLI in the project's folder, with its arguments and exit code", async () => {
     const folder = fakePulumi('echo "$OLDPWD|$*|$PULUMI_SKIP_UPDATE_CHECK" > seen; exit 9');
     await expect(main(["up", "--yes", "-m", "two words"])).resolves.toBe(9);
     expect(readFileSync(path.join(folder, "seen"), "utf8")).toBe(`${PROJECT}|up --yes -m two words|true\n`);
   });
 
-  it("reports a CLI that was killed as a shell does", async () => {
+  it("returns the exit code of a shell if the CLI was killed", async () => {
     fakePulumi("kill -KILL $$");
     await expect(main(["up"])).resolves.toBe(137);
   });
 
-  it("passes on SIGTERM and waits until the CLI has cleaned up", async () => {
+  it("passes on SIGTERM and waits until the CLI has ended", async () => {
     const folder = fakePulumi(
       "trap 'echo > cleaned; exit 5' TERM; echo > ready; while :; do sleep 0.05; done",
     );

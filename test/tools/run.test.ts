@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { PROJECT } from "../../tools/engine/project";
-import { type Finished, node, smallProject } from "./project";
-import { removeScratch, write } from "./scratch";
+import { PROJECT } from "../../tools/pulumiCli/project";
+import { type Finished, node, smallProject } from "./smallProject";
+import { removeScratch, write } from "../support/scratch";
 
 let project: string;
 
@@ -18,7 +18,7 @@ function writeLock(version: string): void {
   write(path.join(project, "package-lock.json"), JSON.stringify({ packages }));
 }
 
-/** Runs a command with an `npm ci` that notes its call, talks on stdout, and installs by links to this project. */
+/** Runs a command with a fake `npm ci`, which logs its call, prints to stdout, and installs links to this project. */
 function run(...args: readonly string[]): Promise<Finished> {
   const npm = path.join(project, "npm-cli.js");
   write(
@@ -43,7 +43,7 @@ function npmCalls(): string[] {
 }
 
 describe("the first command of a fresh clone", () => {
-  it("installs, compiles, runs, and keeps stdout for the command", async () => {
+  it("installs, compiles and runs, and leaves stdout to the command", async () => {
     const first = await run("start", "--keep", "x");
     expect(first).toMatchObject({ code: 7, stdout: "--keep,x\n" });
     expect(first.stderr).toContain("Installing the dependencies");
@@ -53,7 +53,7 @@ describe("the first command of a fresh clone", () => {
     await expect(run("start")).resolves.toEqual({ code: 7, stdout: "\n", stderr: "" });
   });
 
-  it("given twice at once installs once", async () => {
+  it("installs once when it runs twice at the same time", async () => {
     const both = await Promise.all([run("start", "1"), run("start", "2")]);
     expect(both.map(({ code, stdout }) => [code, stdout])).toEqual([
       [7, "1\n"],
@@ -62,7 +62,7 @@ describe("the first command of a fresh clone", () => {
     expect(npmCalls()).toHaveLength(1);
   });
 
-  it("says so when the install fails, and does not go on", async () => {
+  it("stops when the install fails, and says so", async () => {
     write(path.join(project, "no-network"), "");
     const failed = await run("start");
     expect(failed).toMatchObject({ code: 1, stdout: "" });
@@ -71,7 +71,7 @@ describe("the first command of a fresh clone", () => {
 });
 
 describe("a later command", () => {
-  it("installs again when package-lock.json lists something else, or an install was broken off", async () => {
+  it("installs again after package-lock.json changed or an install was interrupted", async () => {
     await run("start");
     writeLock("2.0.0");
     await run("start");
@@ -81,7 +81,7 @@ describe("a later command", () => {
     expect(npmCalls()).toHaveLength(3);
   });
 
-  it("compiles again when a source has changed", async () => {
+  it("compiles again after a source has changed", async () => {
     await run("start");
     const start = "export const main = () => { console.log('new'); return Promise.resolve(0); };";
     write(path.join(project, "tools", "start", "main.ts"), start);
@@ -99,7 +99,7 @@ describe("a later command", () => {
 });
 
 describe("a command", () => {
-  it("that does not exist is named with those that do", async () => {
+  it("that does not exist is refused with a list of the commands", async () => {
     const failed = await run("stat");
     expect(failed).toMatchObject({ code: 1, stdout: "" });
     expect(failed.stderr).toBe(
@@ -107,7 +107,7 @@ describe("a command", () => {
     );
   });
 
-  it("that fails by a user's mistake shows the message alone, by a bug the stack", async () => {
+  it("shows only the message of a user's mistake, and the stack of a bug", async () => {
     const throwing = (error: string) =>
       `import { UserError } from "../../provider/contract/errors";
        export const main = (): Promise<number> => Promise.reject(new ${error});
@@ -119,7 +119,7 @@ describe("a command", () => {
     expect((await run("start")).stderr).toMatch(/TypeError: a bug\n\s+at main/);
   });
 
-  it("`test` passes its arguments and the exit code of jest", async () => {
+  it("`test` passes on its arguments and the exit code of jest", async () => {
     await run("start");
     mkdirSync(path.join(project, "node_modules", "jest", "bin"), { recursive: true });
     const jest = "console.log(process.argv.slice(2).join()); process.exitCode = 5;";

@@ -1,16 +1,16 @@
 import type { Ora } from "ora";
-import type { Progress } from "./engine";
+import type { Progress } from "./pulumiCli";
 
-/** Runs `work` and shows its progress on stderr: a spinner on a terminal, plain lines elsewhere. */
+/** Runs `work` and shows its progress on stderr: a spinner on a terminal, otherwise plain lines. */
 export async function withProgress<Result>(work: (progress: Progress) => Promise<Result>): Promise<Result> {
-  // A terminal that does not know its width (0 columns, as under `script` or `docker run -t`) makes ora loop forever.
+  // On a terminal of unknown width (0 columns, as under `script` or `docker run -t`) ora would loop forever.
   if (!process.stderr.isTTY || !(process.stderr.columns > 0)) {
     return await work((line) => {
       process.stderr.write(`${line}\n`);
     });
   }
   let text = "";
-  // Loaded with the first line, since most of the time there is none. It leaves stdin alone, which is the CLI's.
+  // Loaded with the first line, because most runs print none. The spinner must not read stdin, which the CLI needs.
   let spinner: Promise<Ora> | undefined;
   const load = async (): Promise<Ora> => {
     const { default: ora } = await import("ora");

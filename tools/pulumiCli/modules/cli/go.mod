@@ -1,4 +1,4 @@
-module pulumi-neon-bemi/engine/cli
+module pulumi-neon-bemi/pulumiCli/cli
 
 go 1.25.8
 

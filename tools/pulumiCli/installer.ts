@@ -2,8 +2,8 @@ import { PulumiCommand } from "@pulumi/pulumi/automation";
 import { SemVer } from "semver";
 
 /**
- * A program of its own (`node installer.js FOLDER VERSION`), so that the installer and the downloads it starts can be
- * ended as a group.
+ * Runs Pulumi's installer as a separate program (`node installer.js FOLDER VERSION`), so that the installer and the
+ * downloads it starts can be ended together.
  */
 const [root, version] = process.argv.slice(2);
 if (root === undefined || version === undefined) throw new Error("Usage: installer FOLDER VERSION");

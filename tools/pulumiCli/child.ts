@@ -3,16 +3,16 @@ import { createInterface } from "node:readline";
 
 export interface ChildOptions {
   readonly cwd?: string;
-  /** The whole environment of the child; default: this process's. */
+  /** The whole environment of the child. Default: the environment of this process. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Ends the child and everything it started; the promise rejects with the signal's reason. */
+  /** When it aborts, the child and everything it started end, and the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called with each line of stdout and stderr. */
   onLine?(line: string): void;
 }
 
 export interface ChildResult {
-  /** Exit code; null if a signal ended it. */
+  /** Exit code; `null` if a signal ended the child. */
   readonly code: number | null;
   readonly stdout: string;
   /** The last lines of stdout and stderr together, for an error message. */
@@ -22,8 +22,8 @@ export interface ChildResult {
 const TAIL_LINES = 6;
 
 /**
- * Runs a program to its end. It gets a process group of its own: compilers and shells start children, and only the
- * group can be ended as a whole. Nothing of it outlives this process, unless this process is killed.
+ * Runs a program to its end. Compilers and shells start children, so the program gets its own process group, which can
+ * be ended as a whole. The group ends with this process, unless this process is killed.
  */
 export async function runChild(
   command: string,
@@ -70,6 +70,6 @@ function killGroup(group: number | undefined): void {
   try {
     process.kill(-group, "SIGKILL");
   } catch {
-    // It has ended by itself.
+    // The group has ended by itself.
   }
 }

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { runChild } from "../../tools/engine/child";
-import { Unavailable } from "../../tools/engine/engine";
-import { HOST, SHIM } from "../../tools/engine/onPath";
-import { buildWithGo, install, type Preparation } from "../../tools/engine/prepare";
-import { MODULES } from "../../tools/engine/project";
-import { removeScratch, scratch, script } from "./scratch";
+import { runChild } from "../../tools/pulumiCli/child";
+import { Unavailable } from "../../tools/pulumiCli/pulumiCli";
+import { HOST, SHIM } from "../../tools/pulumiCli/onPath";
+import { buildWithGo, install, type Preparation } from "../../tools/pulumiCli/prepare";
+import { MODULES } from "../../tools/pulumiCli/project";
+import { removeScratch, scratch, script } from "../support/scratch";
 
 const originalPath = process.env["PATH"];
 
@@ -15,7 +15,7 @@ afterEach(() => {
   removeScratch();
 });
 
-/** Puts a `go` first on PATH that answers `go version`, and notes how it is called before it runs the body. */
+/** Puts a `go` first on PATH. It answers `go version`, and writes each other call to a file before it runs the body. */
 function fakeGo(version: string, body: string): string {
   const folder = scratch();
   const calls = path.join(folder, "calls");
@@ -45,7 +45,7 @@ function preparation(interrupted: AbortSignal, lines: string[] = []): Preparatio
 const never = new AbortController().signal;
 
 describe("the build with Go", () => {
-  it("builds both programs from their modules and puts the shim beside them", async () => {
+  it("builds both programs from their modules and copies the shim beside them", async () => {
     const calls = fakeGo("go1.26.8", 'echo "some/package" >&2; echo built > "$2"; chmod 755 "$2"');
     const folder = scratch();
     const lines: string[] = [];
@@ -60,25 +60,25 @@ describe("the build with Go", () => {
     expect(lines[0]).toContain("Building the Pulumi CLI 3.246.0");
   });
 
-  it("reports why it failed", async () => {
+  it("reports the reason of a failure", async () => {
     fakeGo("go1.26.8", "echo 'reading pkg/v3: 404 Not Found' >&2; exit 1");
     const failed = buildWithGo(scratch(), preparation(never));
     await expect(failed).rejects.toThrow(Unavailable);
     await expect(failed).rejects.toThrow("404 Not Found");
   });
 
-  it("is not tried with a Go that is too old", async () => {
+  it("refuses a Go that is too old", async () => {
     const calls = fakeGo("go1.24.2", "exit 1");
     await expect(buildWithGo(scratch(), preparation(never))).rejects.toThrow("is older than 1.25.8");
     expect(existsSync(calls)).toBe(false);
   });
 
-  it("is not tried without Go", async () => {
+  it("says that Go is missing", async () => {
     process.env["PATH"] = scratch();
     await expect(buildWithGo(scratch(), preparation(never))).rejects.toThrow("no `go` on PATH");
   });
 
-  it("ends with everything it started when it is interrupted", async () => {
+  it("ends every process that it started when it is interrupted", async () => {
     const pidFile = path.join(scratch(), "pid");
     fakeGo("go1.26.8", `sleep 300 & echo $! > "${pidFile}.new"; mv "${pidFile}.new" "${pidFile}"; wait`);
     const controller = new AbortController();
@@ -93,14 +93,14 @@ describe("the build with Go", () => {
 });
 
 describe("Pulumi's installer", () => {
-  it("is not started when its downloads cannot be reached", async () => {
+  it("does not run if get.pulumi.com cannot be reached", async () => {
     jest.spyOn(globalThis, "fetch").mockRejectedValue(new TypeError("fetch failed"));
     await expect(install(scratch(), preparation(never))).rejects.toThrow(Unavailable);
   });
 });
 
-describe("a child", () => {
-  it("gives its exit code, output and last lines", async () => {
+describe("runChild", () => {
+  it("returns exit code, output and last lines", async () => {
     const lines: string[] = [];
     const body = "for i in 1 2 3 4 5 6 7 8; do echo $i; done; exit 3";
     const result = await runChild("sh", ["-c", body], { onLine: (line) => lines.push(line) });
@@ -111,7 +111,7 @@ describe("a child", () => {
   });
 });
 
-/** Whether a process runs; one that has ended and waits to be collected does not. */
+/** Whether a process runs. A zombie does not count. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

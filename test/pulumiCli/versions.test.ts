@@ -1,7 +1,7 @@
 import { version as sdkVersion } from "@pulumi/pulumi/package.json";
-import { Unavailable } from "../../tools/engine/engine";
-import { MODULES } from "../../tools/engine/project";
-import { isGoUsable, readPins, usableVersion } from "../../tools/engine/versions";
+import { Unavailable } from "../../tools/pulumiCli/pulumiCli";
+import { MODULES } from "../../tools/pulumiCli/project";
+import { isGoUsable, readPins, usableVersion } from "../../tools/pulumiCli/versions";
 
 describe("the version of a CLI", () => {
   it.each([
@@ -38,7 +38,7 @@ describe("the version of Go", () => {
 });
 
 describe("the pinned versions", () => {
-  it("are those of the Go modules, with the CLI of the SDK's version", () => {
+  it("come from the go.mod files, and the CLI has the version of the SDK", () => {
     const pins = readPins(MODULES);
     expect(pins.cli).toBe(sdkVersion);
     expect(pins.nodejsHost).toMatch(/^3\.\d+\.\d+$/);

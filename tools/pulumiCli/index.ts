@@ -1,34 +1,34 @@
 import path from "node:path";
-import { cacheFolder, EngineCache } from "./cache";
+import { cacheFolder, CliCache } from "./cache";
 import { runChild } from "./child";
-import type { Engine, Progress } from "./engine";
-import { engineOnPath } from "./onPath";
+import type { PulumiCli, Progress } from "./pulumiCli";
+import { pulumiCliOnPath } from "./onPath";
 import { buildWithGo, install, type Preparation } from "./prepare";
 import { MODULES, SDK } from "./project";
 import { type Pins, readPins, usableVersion } from "./versions";
-import { firstEngine, type Way } from "./ways";
+import { firstOpenWay, type Way } from "./ways";
 
-export type { Engine, Progress } from "./engine";
+export type { PulumiCli, Progress } from "./pulumiCli";
 export { withProgress } from "./progress";
 export { PROJECT } from "./project";
 
 const VERSION_MS = 20_000;
 
 /**
- * Finds a Pulumi CLI that this project can be run with, or prepares one: the one on PATH; one that an earlier run
- * prepared; Pulumi's own installer; the build with Go. A prepared one is kept in the user's cache folder (or the
- * folder that `PULUMI_NEON_BEMI_CACHE` names) for later runs and other checkouts.
+ * Returns a Pulumi CLI that can run this project, and prepares one if there is none. In this order: the CLI on PATH, one
+ * that an earlier run prepared, Pulumi's installer, a build with Go. A prepared CLI is kept for later runs and other
+ * checkouts, in the user's cache folder or the folder that `PULUMI_NEON_BEMI_CACHE` names.
  *
- * A process that prepares one excludes the others; they wait and use the result. SIGINT, SIGTERM and SIGHUP end the
- * preparation; what is unfinished then counts as nothing.
+ * One process prepares a CLI at a time; the others wait and use its result. SIGINT, SIGTERM and SIGHUP end the
+ * preparation, and its unfinished folder is removed.
  *
  * @throws UserError that names every way and why it is not open
  */
-export async function findEngine({ progress }: { readonly progress: Progress }): Promise<Engine> {
-  const cache = new EngineCache(cacheFolder(process.env));
+export async function ensurePulumiCli({ progress }: { readonly progress: Progress }): Promise<PulumiCli> {
+  const cache = new CliCache(cacheFolder(process.env));
   const pins = readPins(MODULES);
-  return await firstEngine([
-    { name: "`pulumi` on PATH", find: () => findOnPath(cache) },
+  return await firstOpenWay([
+    { name: "`pulumi` on PATH", get: () => onPath(cache) },
     preparing("Pulumi's installer", "installed", install),
     preparing("The build with Go", "built", buildWithGo),
   ]);
@@ -38,13 +38,14 @@ export async function findEngine({ progress }: { readonly progress: Progress }):
     origin: PreparedOrigin,
     make: (folder: string, preparation: Preparation) => Promise<void>,
   ): Way {
-    const find = async (): Promise<Engine> => {
-      const engine = findPrepared(cache, pins);
-      if (engine !== undefined) return engine;
+    const get = async (): Promise<PulumiCli> => {
+      const earlier = findPrepared(cache, pins);
+      if (earlier !== undefined) return earlier;
       return await cache.exclusively(progress, async (interrupted) => {
         const preparation = { pins, modules: MODULES, sdkFolder: SDK, progress, interrupted };
-        const another = findPrepared(cache, pins);
-        if (another !== undefined) return another;
+        // While this process waited for its turn, another one may have prepared a CLI.
+        const meanwhile = findPrepared(cache, pins);
+        if (meanwhile !== undefined) return meanwhile;
         const root = await cache.prepare(folderName(origin, pins), async (folder) => {
           await make(folder, preparation);
           usableVersion(await pulumiVersion(path.join(folder, "bin", "pulumi")));
@@ -52,19 +53,19 @@ export async function findEngine({ progress }: { readonly progress: Progress }):
         return prepared(root, pins, origin);
       });
     };
-    return { name, find };
+    return { name, get };
   }
 }
 
-type PreparedOrigin = Exclude<Engine["origin"], "path">;
+type PreparedOrigin = Exclude<PulumiCli["origin"], "path">;
 
-/** Says what a prepared engine is made of, so that other versions, or another machine's, are other engines. */
+/** Names origin, versions and platform of a prepared CLI, so that it is used only where all of them fit. */
 function folderName(origin: PreparedOrigin, pins: Pins): string {
   const versions = origin === "built" ? `${pins.cli}-host-${pins.nodejsHost}` : pins.cli;
   return `${origin}-${versions}-${process.platform}-${process.arch}`;
 }
 
-function findPrepared(cache: EngineCache, pins: Pins): Engine | undefined {
+function findPrepared(cache: CliCache, pins: Pins): PulumiCli | undefined {
   for (const origin of ["installed", "built"] as const) {
     const root = cache.find(folderName(origin, pins));
     if (root !== undefined) return prepared(root, pins, origin);
@@ -72,7 +73,7 @@ function findPrepared(cache: EngineCache, pins: Pins): Engine | undefined {
   return undefined;
 }
 
-function prepared(root: string, pins: Pins, origin: PreparedOrigin): Engine {
+function prepared(root: string, pins: Pins, origin: PreparedOrigin): PulumiCli {
   const bin = path.join(root, "bin");
   return {
     command: path.join(bin, "pulumi"),
@@ -86,8 +87,8 @@ function prepared(root: string, pins: Pins, origin: PreparedOrigin): Engine {
   };
 }
 
-async function findOnPath(cache: EngineCache): Promise<Engine> {
-  return await engineOnPath({
+async function onPath(cache: CliCache): Promise<PulumiCli> {
+  return await pulumiCliOnPath({
     path: process.env["PATH"] ?? "",
     sdkFolder: SDK,
     rootFor: (bin) => cache.linkTo(bin),

@@ -1,7 +1,7 @@
 import { appendFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
-import { type Finished, linkDependencies, node, smallProject } from "./project";
-import { removeScratch, scratch, write } from "./scratch";
+import { type Finished, linkDependencies, node, smallProject } from "./smallProject";
+import { removeScratch, scratch, write } from "../support/scratch";
 
 let built: string;
 let project: string;
@@ -12,7 +12,7 @@ beforeAll(async () => {
   await node(built, ["tools/build.mjs"]);
 });
 
-/** Each test gets the built project anew. */
+/** Each test gets its own copy of the built project. */
 beforeEach(() => {
   project = scratch();
   cpSync(built, project, { recursive: true, verbatimSymlinks: true });
@@ -24,7 +24,7 @@ function build(): Promise<Finished> {
   return node(project, ["tools/build.mjs"]);
 }
 
-/** What the plugin process does when it loads the compiled provider. */
+/** Runs the check that the plugin process runs when it loads the compiled provider. */
 function load(folder = project): Promise<Finished> {
   return node(folder, ["-e", 'require("./dist/provider/plugin/freshness.js").assertFresh()']);
 }
@@ -34,12 +34,12 @@ function dist(file: string): string {
 }
 
 describe("the build", () => {
-  it("compiles, copies SQL files, and its result counts as fresh", async () => {
+  it("compiles and copies SQL files, and its result counts as fresh", async () => {
     expect(readFileSync(dist("sandbox/roles.sql"), "utf8")).toBe("select 1;");
     await expect(load()).resolves.toMatchObject({ code: 0 });
   });
 
-  it("removes what sources that are gone had left", async () => {
+  it("removes the output of deleted sources", async () => {
     write(path.join(project, "provider", "old.ts"), "export const old = 1;");
     await build();
     expect(existsSync(dist("provider/old.js"))).toBe(true);
@@ -61,7 +61,7 @@ describe("the build", () => {
     await expect(load()).resolves.toMatchObject({ code: 0 });
   });
 
-  it("leaves dist unfit for use when the sources do not compile", async () => {
+  it("leaves a dist that is refused if the sources do not compile", async () => {
     appendFileSync(
       path.join(project, "provider", "contract", "errors.ts"),
       "\nexport const wrong: number = 'text';\n",
@@ -73,15 +73,15 @@ describe("the build", () => {
     expect(refused.stderr).toContain("npm run build");
   });
 
-  it("done twice at once is done one after the other", async () => {
+  it("runs one after the other when it is started twice at once", async () => {
     const [one, two] = await Promise.all([build(), build()]);
     expect([one.code, two.code]).toEqual([0, 0]);
     expect(one.stderr + two.stderr).toBe("Another process is compiling; waiting for it.\n");
     await expect(load()).resolves.toMatchObject({ code: 0 });
   });
 
-  it("starts again when a source changes while it compiles", async () => {
-    // The compiler is slowed down at its end by a stand-in that edits a source after the compiler has read it.
+  it("compiles again when a source changes during the compilation", async () => {
+    // A fake compiler runs the real one and then, the first time, edits a source that was compiled already.
     const modules = path.join(project, "node_modules");
     const real = path.join(modules, "real-typescript");
     renameSync(path.join(modules, "typescript"), real);
@@ -108,7 +108,7 @@ process.exitCode = status;`,
 
 describe("compiled provider code", () => {
   it.each(["provider/contract/errors.ts", "tsconfig.json"])(
-    "is refused once %s has changed",
+    "is refused after %s has changed",
     async (file) => {
       appendFileSync(path.join(project, file), "\n");
       const refused = await load();
@@ -117,17 +117,17 @@ describe("compiled provider code", () => {
     },
   );
 
-  it("is refused once a source was added", async () => {
+  it("is refused after a source was added", async () => {
     write(path.join(project, "components", "added.ts"), "export {};");
     await expect(load()).resolves.toMatchObject({ code: 1 });
   });
 
-  it("does not mind changes elsewhere", async () => {
+  it("is accepted after a change outside the provider's sources", async () => {
     write(path.join(project, "sandbox", "other.ts"), "export {};");
     await expect(load()).resolves.toMatchObject({ code: 0 });
   });
 
-  it("is trusted where no sources lie beside it, as in an installed package", async () => {
+  it("is accepted without sources beside it, as in an installed package", async () => {
     rmSync(path.join(project, "provider"), { recursive: true });
     rmSync(dist("sources.sha256"));
     await expect(load()).resolves.toMatchObject({ code: 0 });

@@ -1,25 +1,25 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { coerce, gte, parse, satisfies } from "semver";
-import { Unavailable } from "./engine";
+import { Unavailable } from "./pulumiCli";
 
 /**
- * CLIs that are used where they are found. 3.216 is the first whose dynamic providers may return inputs from `read`,
- * which is how this module reports drift; the SDK talks to CLIs of its own major version only.
+ * The versions of a CLI on PATH that are used. This module reports drift by returning inputs from `read`, which dynamic
+ * providers can do since 3.216. The SDK works with CLIs of its own major version only.
  */
 const USABLE = ">=3.216.0 <4.0.0";
 
-/** What is installed or built where there is no CLI. */
+/** The versions that are installed or built when there is no CLI. */
 export interface Pins {
-  /** Of the Pulumi CLI. */
+  /** Version of the Pulumi CLI. */
   readonly cli: string;
-  /** Of the host for Node programs; only for the build, an installed CLI brings its own. */
+  /** Version of the host for Node programs. Used by the build with Go only: Pulumi's installer brings its own host. */
   readonly nodejsHost: string;
-  /** The oldest Go that builds both. */
+  /** The oldest version of Go that builds both. */
   readonly go: string;
 }
 
-/** Reads the versions from the go.mod files of the build, so that they are written down in one place. */
+/** Reads the versions from the go.mod files of the build, the only place that states them. */
 export function readPins(modules: string): Pins {
   const cli = readFileSync(path.join(modules, "cli", "go.mod"), "utf8");
   const host = readFileSync(path.join(modules, "nodejs-host", "go.mod"), "utf8");
@@ -38,8 +38,8 @@ function capture(text: string, pattern: RegExp, file: string): string {
 }
 
 /**
- * The version in the output of `pulumi version`.
- * @throws Unavailable if this project cannot be run with it
+ * The version that `pulumi version` printed, without a leading `v`.
+ * @throws Unavailable if the output is no version, or the version is not supported
  */
 export function usableVersion(output: string): string {
   const version = parse(output.trim());
@@ -52,7 +52,7 @@ export function usableVersion(output: string): string {
 
 /** Whether the output of `go version` names a Go that is recent enough. */
 export function isGoUsable(output: string, oldest: string): boolean {
-  // Go writes 1.26rc1 and 1.26, which are no semantic versions; a pre-release will do.
+  // Go prints 1.26rc1 and 1.26, which are no semantic versions. A pre-release counts as its release.
   const [, text] = /\bgo(\d+\.\d+\S*)/.exec(output) ?? [];
   const version = coerce(text);
   return version !== null && gte(version, oldest);

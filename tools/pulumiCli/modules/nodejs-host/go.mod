@@ -1,4 +1,4 @@
-module pulumi-neon-bemi/engine/nodejs-host
+module pulumi-neon-bemi/pulumiCli/nodejs-host
 
 go 1.25.8
 

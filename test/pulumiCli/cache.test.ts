@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import path from "node:path";
-import { cacheFolder, EngineCache } from "../../tools/engine/cache";
-import { HOST, SHIM } from "../../tools/engine/onPath";
-import { removeScratch, scratch, script, write } from "./scratch";
+import { cacheFolder, CliCache } from "../../tools/pulumiCli/cache";
+import { HOST, SHIM } from "../../tools/pulumiCli/onPath";
+import { removeScratch, scratch, script, write } from "../support/scratch";
 
 afterEach(removeScratch);
 
@@ -14,24 +14,24 @@ function fill(folder: string, mark = ""): Promise<void> {
 }
 
 describe("the cache folder", () => {
-  it("is the one the environment names, else the user's", () => {
+  it("is the one that the environment names, otherwise the user's", () => {
     expect(cacheFolder({ PULUMI_NEON_BEMI_CACHE: "/elsewhere" })).toBe("/elsewhere/engine");
     expect(cacheFolder({ PULUMI_NEON_BEMI_CACHE: "" })).toMatch(/pulumi-neon-bemi\/engine$/);
   });
 });
 
-describe("a prepared engine", () => {
-  it("is found by its name once it is complete", async () => {
-    const cache = new EngineCache(scratch());
+describe("a prepared CLI", () => {
+  it("is found by its name when it is complete", async () => {
+    const cache = new CliCache(scratch());
     expect(cache.find("x")).toBeUndefined();
     const root = await cache.exclusively(quiet, () => cache.prepare("x", fill));
     expect(cache.find("x")).toBe(root);
     expect(cache.find("y")).toBeUndefined();
   });
 
-  it("is none when its making failed, and nothing is left of it", async () => {
+  it("leaves nothing behind when its preparation fails", async () => {
     const folder = scratch();
-    const cache = new EngineCache(folder);
+    const cache = new CliCache(folder);
     const failing = async (temporary: string) => {
       await fill(temporary);
       throw new Error("the build failed");
@@ -43,8 +43,8 @@ describe("a prepared engine", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("is none when a part is missing", async () => {
-    const cache = new EngineCache(scratch());
+  it("does not count when a program is missing", async () => {
+    const cache = new CliCache(scratch());
     const partial = (folder: string) => {
       script(path.join(folder, "bin", "pulumi"), "");
       return Promise.resolve();
@@ -53,9 +53,9 @@ describe("a prepared engine", () => {
     expect(cache.find("x")).toBeUndefined();
   });
 
-  it("replaces one that has lost a part, and removes what a killed process left", async () => {
+  it("replaces an incomplete one, and removes the leftovers of a killed process", async () => {
     const folder = scratch();
-    const cache = new EngineCache(folder);
+    const cache = new CliCache(folder);
     script(path.join(folder, "x", "bin", "pulumi"), "old");
     write(path.join(folder, "unfinished-abc", "bin", "pulumi"), "half");
     await cache.exclusively(quiet, () => cache.prepare("x", fill));
@@ -65,10 +65,10 @@ describe("a prepared engine", () => {
 });
 
 describe("two processes at once", () => {
-  it("prepare one after the other, and the second says that it waits", async () => {
+  it("prepare a CLI one after the other, and the second says that it waits", async () => {
     const folder = scratch();
-    const first = new EngineCache(folder);
-    const second = new EngineCache(folder, 10);
+    const first = new CliCache(folder);
+    const second = new CliCache(folder, 10);
     const order: string[] = [];
     let finish: () => void = quiet;
     let said: () => void = quiet;
@@ -92,12 +92,12 @@ describe("two processes at once", () => {
     expect(lines[0]).toMatch(/^Waiting for another process/);
   });
 
-  it("do not wait for one that was killed", async () => {
+  it("do not wait for a process that was killed", async () => {
     const folder = scratch();
     const lock = path.join(folder, "lock");
     mkdirSync(lock);
     utimesSync(lock, 1, 1);
-    await expect(new EngineCache(folder, 10).exclusively(quiet, () => Promise.resolve("done"))).resolves.toBe(
+    await expect(new CliCache(folder, 10).exclusively(quiet, () => Promise.resolve("done"))).resolves.toBe(
       "done",
     );
   });
@@ -105,12 +105,12 @@ describe("two processes at once", () => {
 
 describe("an interruption", () => {
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
-    "by %s ends the work and frees the lock",
+    "by %s ends the work and releases the lock",
     async (signal) => {
       const folder = scratch();
-      const cache = new EngineCache(folder, 10);
+      const cache = new CliCache(folder, 10);
       await cache.exclusively(quiet, () => Promise.resolve());
-      // The lock's library keeps a listener of its own from the first lock on.
+      // The library of the lock adds its own listener with the first lock.
       const before = process.listenerCount(signal);
       const interrupted = cache.exclusively(quiet, (aborted) =>
         cache.prepare("x", async (temporary) => {
@@ -127,10 +127,10 @@ describe("an interruption", () => {
   );
 });
 
-describe("a link to a folder that is not called bin", () => {
-  it("is a root with a bin, the same each time", async () => {
+describe("linkTo", () => {
+  it("makes a folder whose bin is the given folder, the same one each time", async () => {
     const elsewhere = scratch();
-    const cache = new EngineCache(path.join(scratch(), "engine"));
+    const cache = new CliCache(path.join(scratch(), "engine"));
     script(path.join(elsewhere, "pulumi"), "");
     const root = await cache.linkTo(elsewhere);
     expect(existsSync(path.join(root, "bin", "pulumi"))).toBe(true);

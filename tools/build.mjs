@@ -1,6 +1,7 @@
 /**
- * Compiles the project into dist and notes in dist/sources.sha256 which sources it compiled. Plain Node: `npm ci`
- * runs it as `prepare`, and tools/run.mjs whenever dist is missing or older than its sources.
+ * Compiles the project into dist and writes a hash of the compiled sources to dist/sources.sha256. `npm ci` runs this
+ * file as `prepare`, and tools/run.mjs runs it whenever dist is missing or older than its sources. It is plain
+ * JavaScript, because it runs before anything is compiled.
  */
 import {
   copyFileSync,
@@ -21,18 +22,18 @@ import { withLock } from "./lock.mjs";
 const require = createRequire(import.meta.url);
 const MOST_ATTEMPTS = 3;
 
-/** Whether dist is what the sources as they are now compile to. */
+/** Whether dist was compiled from the sources as they are now. */
 export function isBuilt(project) {
   const compiled = path.join(project, "dist", "provider", "plugin", "freshness.js");
   return existsSync(compiled) && load(compiled).isFresh(project, "all");
 }
 
 /**
- * Compiles, unless another process did so while this one waited for its turn.
+ * Compiles the project, unless another process did so while this one waited for its turn.
  *
  * @param {string} project the project's folder
  * @param {(line: string) => void} say
- * @returns {Promise<boolean>} false if the sources do not compile; the compiler has said why on stderr
+ * @returns {Promise<boolean>} false if the sources do not compile; the compiler has printed the reason on stderr
  */
 export async function build(project, say) {
   let waited = false;
@@ -47,7 +48,7 @@ export async function build(project, say) {
       if (outcome !== "changed") return outcome === "built";
       say("The sources changed while they were compiled; compiling again.");
     }
-    say("The sources keep changing while they are compiled. Build again when they are at rest.");
+    say("The sources kept changing while they were compiled. Build again when nothing changes them.");
     return false;
   });
 }
@@ -57,7 +58,7 @@ async function compile(project) {
   const before = snapshot(project);
   const stamp = path.join(dist, "sources.sha256");
   rmSync(stamp, { force: true });
-  // Without its output the compiler's memory of what it wrote last time is wrong, and it would write nothing.
+  // The compiler remembers in dist what it wrote. If its output is gone but the memory is not, it would write nothing.
   if (!existsSync(path.join(dist, "provider", "plugin", "freshness.js")))
     rmSync(dist, { recursive: true, force: true });
   const tsc = require.resolve("typescript/bin/tsc");
@@ -72,7 +73,7 @@ async function compile(project) {
   return "built";
 }
 
-/** Changes whenever a file that may be compiled is written, renamed or removed. */
+/** A text that changes whenever a file that may be compiled is written, renamed or removed. */
 function snapshot(project) {
   const lines = [
     "tsconfig.json",
@@ -91,7 +92,7 @@ function snapshot(project) {
   return lines.join("\n");
 }
 
-/** Every file at or below a path, in a fixed order; none if there is nothing. */
+/** Every file at or below a path, in a fixed order; empty if the path does not exist. */
 function files(at) {
   if (!existsSync(at)) return [];
   if (!statSync(at).isDirectory()) return [at];
@@ -101,7 +102,7 @@ function files(at) {
     .sort();
 }
 
-/** The compiler leaves the output of sources that are gone; npm would publish it. */
+/** Removes the output of deleted sources: the compiler leaves it, and npm would publish it. */
 function removeOrphans(project, rooms) {
   for (const room of rooms) {
     for (const file of files(path.join(project, "dist", room))) {
@@ -123,7 +124,7 @@ function copySql(project, rooms) {
   }
 }
 
-/** Loads a compiled module as it is on disk now, not as it was when it was last loaded. */
+/** Loads a compiled module from disk, even if an older version of it is loaded already. */
 function load(module) {
   for (const loaded of Object.keys(require.cache)) {
     if (loaded.startsWith(path.dirname(module))) delete require.cache[loaded];

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 
 /**
- * Runs a program of the set-up to its end and returns its exit code. Its output goes to stderr, and it does not
- * outlive this process.
+ * Runs a program of the set-up to its end and returns its exit code. Its output goes to stderr. It is ended when this
+ * process ends.
  *
  * @param {string} command
  * @param {string[]} args

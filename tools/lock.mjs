@@ -9,17 +9,17 @@ const HEARTBEAT_MS = 2_000;
 const STALE_MS = 20_000;
 
 /**
- * Runs `work` while no other process runs under the same name for the same folder. Plain Node, because it is needed
- * before the dependencies are there.
+ * Runs `work` while no other process holds the lock of the same name for the same project. This is plain JavaScript,
+ * because it is needed before the dependencies are installed.
  *
- * The lock is a folder (making one is atomic on every file system) outside the project, since `npm ci` deletes
- * node_modules. Its owner touches it every two seconds; one that has not been touched for twenty is left over from a
- * process that was killed, and is taken away.
+ * The lock is a folder, because creating a folder is atomic on every file system. It is outside the project, because
+ * `npm ci` deletes node_modules. Its owner touches it every two seconds. A lock that was not touched for twenty seconds
+ * was left by a killed process, and is removed.
  *
  * @template Result
- * @param {string} name what is locked, a file name
- * @param {string} folder the project
- * @param {() => void} onWait called once if another process holds the lock
+ * @param {string} name what is locked; becomes part of a file name
+ * @param {string} folder the project's folder
+ * @param {() => void} onWait called once, if another process holds the lock
  * @param {() => Promise<Result>} work
  * @returns {Promise<Result>}
  */
@@ -33,16 +33,16 @@ export async function withLock(name, folder, onWait, work) {
     await sleep(200);
   }
   const taken = statSync(lock).ino;
-  // A process that was suspended for long finds that the lock has gone, or is another's by now.
-  const isOurs = () => statSync(lock, { throwIfNoEntry: false })?.ino === taken;
+  // If this process was suspended for long, the lock may be gone or belong to another process by now.
+  const isHeld = () => statSync(lock, { throwIfNoEntry: false })?.ino === taken;
   const heartbeat = setInterval(() => {
     const now = new Date();
-    if (isOurs()) utimesSync(lock, now, now);
+    if (isHeld()) utimesSync(lock, now, now);
   }, HEARTBEAT_MS);
   const release = () => {
-    if (isOurs()) rmSync(lock, { recursive: true, force: true });
+    if (isHeld()) rmSync(lock, { recursive: true, force: true });
   };
-  // A signal would end the process without an exit event, and the next run would wait for the lock to become stale.
+  // A signal would end the process without an exit event, and the next run would wait until the lock counts as stale.
   const interrupt = () => process.exit(130);
   const terminate = () => process.exit(143);
   process.once("exit", release).once("SIGINT", interrupt).once("SIGTERM", terminate);
@@ -63,7 +63,7 @@ function take(lock) {
     if (error.code !== "EEXIST") throw error;
   }
   if (age(lock) > STALE_MS) {
-    // Renamed first: of several processes that see the same stale lock, one gets to take it away.
+    // If several processes see the same stale lock, only one of them can rename it.
     const grave = `${lock}.${process.pid}`;
     try {
       renameSync(lock, grave);

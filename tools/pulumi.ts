@@ -1,29 +1,29 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { whenOrphaned } from "../sandbox/orphan";
-import { findEngine, PROJECT, withProgress } from "./engine";
+import { ensurePulumiCli, PROJECT, withProgress } from "./pulumiCli";
 
 /**
- * `npm run pulumi -- ARGS`: the Pulumi CLI that was found or prepared, run in the project's folder, as if it had been
- * called directly: same terminal, same exit code.
+ * `npm run pulumi -- ARGS`: runs the Pulumi CLI that was found or prepared, in the project's folder, with the same
+ * terminal and the same exit code as a direct call.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const engine = await withProgress((progress) => findEngine({ progress }));
-  const child = spawn(engine.command, args, {
+  const cli = await withProgress((progress) => ensurePulumiCli({ progress }));
+  const child = spawn(cli.command, args, {
     cwd: PROJECT,
     stdio: "inherit",
-    env: { ...process.env, ...engine.env },
+    env: { ...process.env, ...cli.env },
   });
   const terminate = () => {
     child.kill("SIGTERM");
   };
   const interrupt = () => {
-    // A terminal interrupts every process of its foreground group, so the CLI has had the signal; a second one would
-    // make it stop at once, in the middle of a step. Only without a terminal was the signal meant for this process.
+    // A terminal sends SIGINT to every process of its foreground group, so the CLI has already received it. A second
+    // SIGINT would stop the CLI at once, in the middle of a step. So pass it on only where there is no terminal.
     if (!process.stdin.isTTY && !process.stderr.isTTY) child.kill("SIGINT");
   };
   process.on("SIGINT", interrupt).on("SIGTERM", terminate);
-  // A signal sent to npm alone ends it and its shell, and never arrives here.
+  // A signal that is sent to npm alone ends npm and its shell, but does not reach this process.
   void whenOrphaned().then(terminate);
   try {
     return await new Promise<number>((resolve, reject) => {

@@ -1,9 +1,10 @@
 /**
- * The entry of every npm script: `node tools/run.mjs COMMAND [ARGS]`. It has to work as the first command of a fresh
- * clone, so it is plain JavaScript without dependencies: it installs what package-lock.json lists and compiles the
- * sources where that has not been done, then runs the command in this process.
+ * The entry of the npm scripts: `node tools/run.mjs COMMAND [ARGS]`. It installs what package-lock.json lists and
+ * compiles the sources, where that is not done yet, and then runs the command. It must work as the first command of a
+ * fresh clone, so it is plain JavaScript without dependencies.
  *
- * Everything it says goes to stderr: stdout belongs to the command (the sandbox's JSON line, the Pulumi CLI's output).
+ * Its own messages go to stderr, because stdout belongs to the command (the sandbox's JSON line, the Pulumi CLI's
+ * output).
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -19,7 +20,7 @@ const PROJECT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const OLDEST_NODE = 20;
 const HEARTBEAT_MS = 10_000;
 
-/** What a command runs: a compiled module that exports `main(args): Promise<exit code>`, or a program of its own. */
+/** What each command runs: a compiled module that exports `main(args): Promise<exit code>`, or a separate program. */
 const COMMANDS = {
   start: { module: "dist/tools/start/main.js" },
   sandbox: { module: "dist/sandbox/main.js" },
@@ -33,7 +34,7 @@ const say = (line) => process.stderr.write(`${line}\n`);
 async function run(name, args) {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
     say(
-      `This project needs Node ${OLDEST_NODE} or newer; this is ${process.version}. Install a newer Node and repeat.`,
+      `This project needs Node ${OLDEST_NODE} or newer; this is ${process.version}. Install a newer Node and run the command again.`,
     );
     return 1;
   }
@@ -46,7 +47,7 @@ async function run(name, args) {
   if (!isBuilt(PROJECT)) {
     say("Compiling the sources (a few seconds).");
     if (!(await build(PROJECT, say))) {
-      say("The sources do not compile, see above. Correct them and repeat.");
+      say("The sources do not compile: see the errors above. Correct them and run the command again.");
       return 1;
     }
   }
@@ -56,9 +57,9 @@ async function run(name, args) {
 }
 
 /**
- * Whether node_modules holds what package-lock.json lists: npm keeps a record of what it installed in
- * node_modules/.package-lock.json and writes it last, so an interrupted install has none. Optional packages may be
- * missing, they can be for another platform.
+ * Whether node_modules contains what package-lock.json lists. npm records what it installed in
+ * node_modules/.package-lock.json. It writes this file last, so after an interrupted install the file is missing.
+ * Optional packages may be missing, because they can be for another platform.
  */
 function isInstalled() {
   const record = path.join(PROJECT, "node_modules", ".package-lock.json");
@@ -79,18 +80,21 @@ async function install() {
     if (isInstalled()) return true;
     say("Installing the dependencies with `npm ci` (a minute or so).");
     const code = await npmCi();
-    if (code !== 0) say(`\`npm ci\` failed with exit code ${code}, see above. Put that right and repeat.`);
+    if (code !== 0)
+      say(
+        `\`npm ci\` failed with exit code ${code}: see its output above. Correct the cause and run the command again.`,
+      );
     return code === 0;
   });
 }
 
 async function npmCi() {
-  // The same npm that runs this script, if one does.
+  // If npm runs this script, use the same npm.
   const npm = process.env.npm_execpath?.endsWith("npm-cli.js")
     ? [process.execPath, process.env.npm_execpath]
     : ["npm"];
-  // None of the packages needs its install script, and npm from 11 on runs none that package.json does not allow;
-  // older ones would, and @pulumi/command's downloads a plugin that nothing here uses.
+  // No package needs its install script, and the script of @pulumi/command would download a plugin that nothing here
+  // uses. npm 11 and newer run only the scripts that package.json allows; older versions need --ignore-scripts.
   const [command, ...args] = [...npm, "ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"];
   const started = Date.now();
   const heartbeat = setInterval(() => {
@@ -109,7 +113,7 @@ function runProgram(program, args) {
       cwd: PROJECT,
       stdio: "inherit",
     });
-    // Whoever interrupts from a terminal interrupts the child as well; this process stays until the child has ended.
+    // Ctrl-C in a terminal also reaches the child. This process waits until the child has ended.
     process.on("SIGINT", () => {});
     process.on("SIGTERM", () => child.kill("SIGTERM"));
     child.once("error", reject);
@@ -121,7 +125,7 @@ try {
   const [name, ...args] = process.argv.slice(2);
   process.exit(await run(name ?? "", args));
 } catch (error) {
-  // A mistake or a state the user can act on has said all there is to say; anything else is a bug and keeps its stack.
+  // The message of a UserError says everything the user needs. Any other error is a bug, so its stack is shown.
   say(
     error instanceof Error && error.name !== "UserError"
       ? (error.stack ?? error.message)

@@ -1,5 +1,5 @@
-// A self-hosted Bemi worker beside the audit trail: once the trail is ready, its settings are written to a file that
-// the worker is started with. Run by Pulumi's own plugin for commands (https://www.pulumi.com/registry/packages/command).
+// A self-hosted Bemi worker. When the audit trail is ready, this program writes the worker's settings to a file, with which
+// the worker can be started. It uses Pulumi's command package (https://www.pulumi.com/registry/packages/command).
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { BemiAuditTrail } from "../../components";
@@ -10,12 +10,12 @@ const trail = new BemiAuditTrail("orders", {
   projectId: config.require("projectId"),
   database: "neondb",
   environment: "Staging",
-  // The open-source worker names its slot itself.
+  // The open-source worker always uses this name for its slot.
   slot: "bemi_local",
   dropSlotOnDestroy: true,
 });
 
-/** Without these, the worker would make a publication FOR ALL TABLES of its own, and break writes with it. */
+/** Without these, the worker would create its own publication FOR ALL TABLES, and writes of the application would fail. */
 const properties = trail.debezium.apply((settings) =>
   Object.entries(settings)
     .map(([key, value]) => `${key}=${value}`)

@@ -29,7 +29,7 @@ function facts(): Promise<Fact[]> {
   return withClient({ connectionString: sandbox.info.superuserUri }, catalogFacts);
 }
 
-/** Passes requests on to the sandbox's API, and changes the host in the connection URIs it answers with. */
+/** Runs an API that passes requests on to the sandbox, and replaces the host in the connection URIs of its answers. */
 async function withOtherHost(host: string, work: (apiUrl: string) => Promise<void>): Promise<void> {
   const proxy: Server = createServer((request, response) => {
     const headers = { authorization: request.headers.authorization ?? "" };
@@ -50,7 +50,7 @@ async function withOtherHost(host: string, work: (apiUrl: string) => Promise<voi
   }
 }
 
-/** Runs up, and expects one error of the matching text, in one or two sentences, and nothing changed. */
+/** Runs `pulumi up` and expects one short error that matches `said`, no stack, and no change of Neon or the database. */
 async function expectError(
   said: RegExp,
   config: Readonly<Record<string, unknown>> = {},
@@ -76,7 +76,7 @@ async function expectError(
   expect(compareFacts(before, await facts())).toEqual([]);
 }
 
-test("an API that cannot be reached", async () => {
+test("reports an API that cannot be reached", async () => {
   await expectError(
     /Neon's API at http:\/\/127\.0\.0\.1:9\/.* cannot be reached.*NEON_API_URL/,
     {},
@@ -86,11 +86,11 @@ test("an API that cannot be reached", async () => {
   );
 });
 
-test("no API key", async () => {
+test("reports a missing API key", async () => {
   await expectError(/There is no Neon API key\. Set NEON_API_KEY/, {}, { NEON_API_KEY: "" });
 });
 
-test("a wrong API key", async () => {
+test("reports a wrong API key", async () => {
   await expectError(
     /401.*The API key is missing, invalid or revoked.*NEON_API_KEY/,
     {},
@@ -98,31 +98,31 @@ test("a wrong API key", async () => {
   );
 });
 
-test("an unknown project", async () => {
+test("reports an unknown project", async () => {
   await expectError(/no-such-project.*projectId/, { projectId: "no-such-project" });
 });
 
-test("an unknown branch", async () => {
+test("reports an unknown branch and lists the branches", async () => {
   await expectError(/has no branch "dev"\. Its branches: main\./, { branch: "dev" });
 });
 
-test("an unknown database", async () => {
+test("reports an unknown database and lists the databases", async () => {
   await expectError(/has no database "neonbd"\. Its databases: neondb\./, { database: "neonbd" });
 });
 
-test("a pooled host", async () => {
+test("refuses a pooled host and says to use the direct one", async () => {
   await withOtherHost("ep-cool-darkness-123456-pooler.localhost:5432", async (apiUrl) => {
     await expectError(/-pooler.*is the connection pooler.*use the direct host/, {}, { NEON_API_URL: apiUrl });
   });
 });
 
-test("a port where nothing listens", async () => {
+test("reports a port on which nothing listens", async () => {
   await withOtherHost("localhost:9", async (apiUrl) => {
     await expectError(/localhost:9/, {}, { NEON_API_URL: apiUrl });
   });
 });
 
-test("a server that cannot prove who it is", async () => {
+test("refuses a server whose certificate cannot be verified", async () => {
   await expectError(
     /TLS connection to localhost:\d+ cannot be trusted.*PGSSLROOTCERT/,
     {},
@@ -130,7 +130,7 @@ test("a server that cannot prove who it is", async () => {
   );
 });
 
-test("mistakes in the configuration, all at once", async () => {
+test("reports all mistakes in the configuration at once", async () => {
   await cli.config({ database: "neondb", schemas: "public", allTables: false });
   const { code, output } = await cli.run(["preview"]);
   expect(code).not.toBe(0);

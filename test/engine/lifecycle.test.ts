@@ -10,7 +10,7 @@ import { counting } from "../support/counts";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
 
-/** One stack through its life, in the order a user would go: each test begins where the one before ended. */
+/** The life of one stack, in the order of a user. Each test begins in the state that the test before it left. */
 let sandbox: Sandbox;
 let cli: Cli;
 let before: Fact[];
@@ -45,7 +45,7 @@ function sql<Row extends object>(statement: string): Promise<Row[]> {
   return runSql<Row>(sandbox.info.superuserUri, statement);
 }
 
-/** The secrets that must stay where they belong. */
+/** The secrets that must appear neither in the state nor in logs. */
 async function secrets(): Promise<{ apiKey: string; owner: string; role: string }> {
   const { password } = (await cli.output("connection")) as { password: string };
   return {
@@ -55,7 +55,7 @@ async function secrets(): Promise<{ apiKey: string; owner: string; role: string 
   };
 }
 
-/** The lines with a secret in them, by the secret's name: an assertion on the whole text would print all of it. */
+/** The lines that contain a secret. An assertion on the whole text would print all of it when it fails. */
 function leaks(text: string, named: Readonly<Record<string, string>>): string[] {
   return Object.entries(named).flatMap(([name, secret]) =>
     text
@@ -65,7 +65,7 @@ function leaks(text: string, named: Readonly<Record<string, string>>): string[] 
   );
 }
 
-test("preview shows creates only, says what the restart means, and asks neither Neon nor the database", async () => {
+test("a first preview shows creates only, announces the restart, connects to nothing", async () => {
   let output = "";
   const { logins, requests } = await counting(sandbox.info, async () => {
     output = await cli.must(["preview"]);
@@ -77,7 +77,7 @@ test("preview shows creates only, says what the restart means, and asks neither 
   expect(logins["neondb_owner"]).toBeUndefined();
 });
 
-/** Does something while an application updates and deletes all the time in the table without a primary key. */
+/** Runs `work` while an application constantly updates and deletes rows of the table without a primary key. */
 async function underWriter(work: () => Promise<unknown>): Promise<{ writes: number; errors: string[] }> {
   let [writes, done] = [0, false];
   const errors: string[] = [];
@@ -94,7 +94,7 @@ async function underWriter(work: () => Promise<unknown>): Promise<{ writes: numb
           }
         });
       } catch (error) {
-        // The restart for logical replication drops connections, once; the application connects again.
+        // The restart for logical replication drops the connection once. The application then connects again.
         const { code, message } = error as { code?: string; message: string };
         if (!/^(57P0[1-3]|ECONN\w+)$/.test(code ?? "") && !/terminated|connection error/.test(message))
           errors.push(message);
@@ -110,7 +110,7 @@ async function underWriter(work: () => Promise<unknown>): Promise<{ writes: numb
   return { writes, errors };
 }
 
-test("the first up makes everything ready, in few requests and logins, and no write of the application fails", async () => {
+test("the first up takes few requests and logins, and no write of the app fails", async () => {
   const { logins, requests } = await counting(sandbox.info, async () => {
     const { writes, errors } = await underWriter(() => cli.must(["up", "--yes"]));
     expect(errors).toEqual([]);
@@ -123,11 +123,11 @@ test("the first up makes everything ready, in few requests and logins, and no wr
   });
   expect(requests.length).toBeLessThanOrEqual(12);
   expect(logins["bemi"]).toBe(1);
-  // Once before the compute restarts, once after.
+  // Once before the compute restarts and once after.
   expect(logins["neondb_owner"]).toBeLessThanOrEqual(2);
 });
 
-test("the second up changes nothing, with one login of the owner per phase and one of Bemi's role", async () => {
+test("a second up changes nothing; the owner logs in twice, Bemi's role once", async () => {
   const { logins, requests } = await counting(sandbox.info, async () => {
     expect(await cli.must(["up", "--yes"])).toMatch(/Resources:\n\s+9 unchanged\n/);
   });
@@ -135,7 +135,7 @@ test("the second up changes nothing, with one login of the owner per phase and o
   expect(requests.length).toBeLessThanOrEqual(6);
 });
 
-test("a refresh takes one login of each, and six requests at most", async () => {
+test("a refresh takes one login of each role and at most six requests", async () => {
   const { logins, requests } = await counting(sandbox.info, () =>
     cli.must(["refresh", "--yes", "--skip-preview"]),
   );
@@ -143,7 +143,7 @@ test("a refresh takes one login of each, and six requests at most", async () => 
   expect(requests.length).toBeLessThanOrEqual(6);
 });
 
-test("the state holds one secret, encrypted, and short provider references", async () => {
+test("the state contains one secret, encrypted, and short provider references", async () => {
   const { apiKey, owner, role } = await secrets();
   const state = await cli.state();
   expect(leaks(state, { apiKey, owner, role })).toEqual([]);
@@ -152,7 +152,7 @@ test("the state holds one secret, encrypted, and short provider references", asy
   for (const reference of references) expect((JSON.parse(reference) as string).length).toBeLessThan(200);
 });
 
-test("logs at -v=7 and the event log hold no secret; at -v=9, where the engine prints all values, still none of ours", async () => {
+test("logs contain no secret at -v=7, and neither API key nor owner password at -v=9", async () => {
   const { apiKey, owner, role } = await secrets();
   const modest = await cli.run(["up", "--yes", "-v=7", "--logtostderr"]);
   expect(modest.code).toBe(0);
@@ -174,7 +174,7 @@ test("logs at -v=7 and the event log hold no secret; at -v=9, where the engine p
   expect(leaks(calls, { apiKey, owner })).toEqual([]);
 });
 
-test("drift is named by the next preview and repaired by the next up", async () => {
+test("the next preview names drift, and the next up repairs it", async () => {
   await sql(`ALTER TABLE public.orders REPLICA IDENTITY DEFAULT`);
   await sql(`ALTER PUBLICATION bemi DROP TABLE public.customers`);
   await sql(`ALTER ROLE bemi PASSWORD 'somebody-else-s-2026'`);
@@ -192,7 +192,7 @@ test("drift is named by the next preview and repaired by the next up", async () 
   });
 });
 
-test("a change of the selection updates in place, and puts back what leaves", async () => {
+test("a table excluded later gets its replica identity back, without a replacement", async () => {
   await cli.config({ ...settings, excludeTables: ["public.sessions"] });
   const output = await cli.must(["up", "--yes"]);
   expect(output).not.toMatch(/replace/);
@@ -203,7 +203,7 @@ test("a change of the selection updates in place, and puts back what leaves", as
   expect(table).toEqual({ relreplident: "d" });
 });
 
-test("an obstacle is said before anything is changed", async () => {
+test("reports a wrong table name before anything is changed", async () => {
   await cli.config({ ...settings, tables: ["public.Orders"], schemas: undefined });
   const { code, output } = await cli.run(["up", "--yes", "--skip-preview"]);
   expect(code).not.toBe(0);
@@ -213,7 +213,7 @@ test("an obstacle is said before anything is changed", async () => {
   expect(await cli.output("status")).toMatchObject({ ready: true, publishedTables: "18 of 18" });
 });
 
-test("destroy puts everything back and no write fails; afterwards preview shows creates only, and destroy is clean", async () => {
+test("destroy restores everything, no write fails, a second destroy does nothing", async () => {
   const { errors } = await underWriter(() => cli.must(["destroy", "--yes"]));
   expect(errors).toEqual([]);
   expect(compareFacts(before, await facts())).toEqual([]);

@@ -6,7 +6,7 @@ import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { Harness, type Values } from "../support/harness";
 
-/** The folder with package.json: the package finds itself by its name there, as an installed one is found. */
+/** The folder with package.json. In it, the package resolves itself by its name, like an installed package. */
 const REPOSITORY = path.resolve(__dirname, "../..");
 
 const HANDLERS = [
@@ -31,7 +31,7 @@ let harness: Harness;
 beforeAll(async () => {
   sandbox = await startSandbox({});
   const { apiUrl, apiKey, sslRootCert } = sandbox.info;
-  // The key by stack configuration here: the engine tests give it by the environment.
+  // The key comes from the stack configuration here. In the other tests of this folder it comes from the environment.
   harness = await Harness.start(
     REPOSITORY,
     { PGSSLROOTCERT: sslRootCert, NEON_API_KEY: "", NEON_API_URL: "" },
@@ -44,7 +44,7 @@ afterAll(async () => {
   await sandbox.stop();
 });
 
-test.each(HANDLERS)("%s refuses bad inputs in a preview, in words", async (handler) => {
+test.each(HANDLERS)("%s refuses wrong inputs and says what is wrong", async (handler) => {
   const { failures } = await harness.check(
     {},
     { ...reference(handler), projectId: "Not An Id", nonsense: 1 },
@@ -53,7 +53,7 @@ test.each(HANDLERS)("%s refuses bad inputs in a preview, in words", async (handl
   expect(failures.join("\n")).toMatch(/nonsense/);
 });
 
-test("a resource lives through the protocol: create, read, diff, update, delete", async () => {
+test("a resource can be created, read, compared, updated and deleted", async () => {
   const { projectId, database } = sandbox.info;
   const provider = reference("replicationRole");
   const inputs = { ...provider, projectId, database, name: "cdc", adopt: false, managedBy: "p/s/cdc" };
@@ -82,7 +82,7 @@ test("a resource lives through the protocol: create, read, diff, update, delete"
   }
 });
 
-test("an error is said once, in words, without a stack", async () => {
+test("prints an error without a stack", async () => {
   const { database } = sandbox.info;
   const before = harness.output.length;
   const inputs = {
@@ -103,7 +103,7 @@ test("an error is said once, in words, without a stack", async () => {
   expect(harness.output.slice(before).filter((line) => /\s+at /.test(line))).toEqual([]);
 });
 
-test("where the package is not installed, the error says what to do", async () => {
+test("says what to do if the package is not installed", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "neon-bemi-empty-"));
   const empty = await Harness.start(folder, {});
   try {

@@ -75,8 +75,8 @@ async function capture(work: (recorder: Recorder) => Promise<void>): Promise<[Re
   }
 }
 
-describe("what the application writes and the consumer captures", () => {
-  it("agree on every kind of table, with every column before and after", async () => {
+describe("the captured changes", () => {
+  it("equal the application's writes, on every kind of table and in every column", async () => {
     const big = Array.from({ length: 4000 }, (_, index) => `word${index}`).join(" ");
     const [{ writes }, changes] = await capture(async (app) => {
       await app.insert(["public", "orders"], {
@@ -116,7 +116,7 @@ describe("what the application writes and the consumer captures", () => {
     expect(Math.abs(Date.now() - (changes[0]?.time.getTime() ?? 0))).toBeLessThan(3_600_000);
   });
 
-  it("differ where a table's identity is not FULL", async () => {
+  it("lack the row before where the replica identity is not FULL", async () => {
     const [{ writes }, changes] = await capture(async (app) => {
       await app.insert(["public", "keyed"], { id: 1, name: "a" });
       await app.update(["public", "keyed"], { id: 1 }, { name: "b" });
@@ -128,14 +128,14 @@ describe("what the application writes and the consumer captures", () => {
     ]);
   });
 
-  it("includes a truncate", async () => {
+  it("include a TRUNCATE", async () => {
     const [, changes] = await capture(async () => {
       await owner.query("TRUNCATE keyed");
     });
     expect(changes).toMatchObject([{ operation: "Truncate", table: "public.keyed" }]);
   });
 
-  it("is streamed once: what was acknowledged does not come again", async () => {
+  it("do not arrive again once they are acknowledged", async () => {
     const [, changes] = await capture(async (app) => {
       await app.insert(["public", "orders"], { id: 50, total: 1, placed: null });
     });
@@ -144,7 +144,7 @@ describe("what the application writes and the consumer captures", () => {
 });
 
 describe("the consumer", () => {
-  it("has reached a message when its whole transaction has arrived, and gets it only once", async () => {
+  it("reaches a message when its whole transaction has arrived, and only once", async () => {
     const ids = async (): Promise<readonly (string | null | undefined)[]> => {
       const consumer = await connect();
       try {
@@ -166,7 +166,7 @@ describe("the consumer", () => {
     expect(await ids()).toEqual([]);
   });
 
-  it("leaves an inactive slot behind when it stops", async () => {
+  it("leaves an inactive slot when it stops", async () => {
     const consumer = await connect();
     const active = "SELECT active FROM pg_replication_slots WHERE slot_name = 'bemi'";
     expect(await runSql(database.superuserUri, active)).toEqual([{ active: true }]);
@@ -174,16 +174,16 @@ describe("the consumer", () => {
     expect(await runSql(database.superuserUri, active)).toEqual([{ active: false }]);
   });
 
-  it("is refused with a wrong password", async () => {
+  it("reports a wrong password", async () => {
     await expect(connect({ password: "wrong" })).rejects.toThrow(/password authentication failed/);
   });
 
-  it("comes from the address it was given", async () => {
+  it("connects from the given address", async () => {
     await expect(connect({ localAddress: "127.0.0.9" })).rejects.toThrow(/127\.0\.0\.9/);
     await (await connect({ localAddress: "127.0.0.8" })).stop();
   });
 
-  it("says so when the stream breaks while somebody waits", async () => {
+  it("reports a broken stream to the caller that waits", async () => {
     const consumer = await connect();
     const waiting = consumer.reached("never", 20_000);
     await runSql(
@@ -194,13 +194,13 @@ describe("the consumer", () => {
     await consumer.stop();
   });
 
-  it("says so when what it waits for never comes", async () => {
+  it("reports a message that does not arrive in time", async () => {
     const consumer = await connect();
     await expect(consumer.reached("never", 100)).rejects.toThrow(/did not catch up .* within 0.1 s/);
     await consumer.stop();
   });
 
-  it("fails on a change when the publication does not exist", async () => {
+  it("reports a publication that does not exist, at the first change", async () => {
     const consumer = await connect({ publication: "nowhere" });
     await owner.query("INSERT INTO keyed VALUES (99, 'x')");
     await expect(consumer.reached("never", 20_000)).rejects.toThrow(/publication "nowhere" does not exist/);

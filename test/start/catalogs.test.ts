@@ -13,7 +13,7 @@ const SCHEMA = `
   COMMENT ON TABLE orders IS 'what was ordered';
 `;
 
-/** A change of each kind, and how it is taken back. The kinds are those that must be reported, no others. */
+/** A change of each kind, and the statement that undoes it. Exactly the named kind must be reported. */
 const CHANGES: readonly (readonly [kinds: string, change: string, undo: string])[] = [
   ["role", "ALTER ROLE helper CREATEDB", "ALTER ROLE helper NOCREATEDB"],
   ["role", "CREATE ROLE bemi LOGIN REPLICATION", "DROP ROLE bemi"],
@@ -120,8 +120,8 @@ afterAll(async () => {
   await database.close();
 });
 
-describe("catalog facts", () => {
-  it.each(CHANGES)("see a change of %s: %s", async (kinds, change, undo) => {
+describe("catalogFacts", () => {
+  it.each(CHANGES)("reports a change of %s: %s", async (kinds, change, undo) => {
     const before = await catalogFacts(client);
     await client.query(change);
     const found = compareFacts(before, await catalogFacts(client));
@@ -130,7 +130,7 @@ describe("catalog facts", () => {
     expect(compareFacts(before, await catalogFacts(client))).toEqual([]);
   });
 
-  it("see a schema with what is in it come and go", async () => {
+  it("reports a new schema with its contents, and nothing once it is dropped", async () => {
     const before = await catalogFacts(client);
     await client.query("CREATE SCHEMA _bemi; CREATE TABLE _bemi.identities (id int PRIMARY KEY)");
     const kinds = new Set(compareFacts(before, await catalogFacts(client)).map(({ kind }) => kind));
@@ -139,7 +139,7 @@ describe("catalog facts", () => {
     expect(compareFacts(before, await catalogFacts(client))).toEqual([]);
   });
 
-  it("do not see the application's data and the server's own movement", async () => {
+  it("ignores the application's data and the server's own activity", async () => {
     const before = await catalogFacts(client);
     await client.query("INSERT INTO orders VALUES (1, 'a', 1, false)");
     await client.query("ANALYZE");
@@ -147,17 +147,17 @@ describe("catalog facts", () => {
     expect(compareFacts(before, await catalogFacts(client))).toEqual([]);
   });
 
-  it("name each object once", async () => {
+  it("names each object once", async () => {
     const facts = await catalogFacts(client);
     const names = facts.map(({ kind, object }) => `${kind} ${object}`);
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
   });
 });
 
-describe("comparing facts", () => {
+describe("compareFacts", () => {
   const role = { kind: "role", object: "bemi", value: "login" };
 
-  it("tells new, gone and changed apart", () => {
+  it("distinguishes new, removed and changed objects", () => {
     expect(compareFacts([], [role])).toEqual([{ kind: "role", object: "bemi", after: "login" }]);
     expect(compareFacts([role], [])).toEqual([{ kind: "role", object: "bemi", before: "login" }]);
     expect(compareFacts([role], [{ ...role, value: "nologin" }])).toEqual([
@@ -166,7 +166,7 @@ describe("comparing facts", () => {
     expect(compareFacts([role], [{ ...role }])).toEqual([]);
   });
 
-  it("sees another order and other entries of the allow-list", () => {
+  it("reports another order and other entries of the IP Allow list", () => {
     const facts = (ips: string[], protectedBranchesOnly = false) =>
       allowListFacts({ ips, protectedBranchesOnly });
     expect(compareFacts(facts(["10.0.0.1", "10.0.0.2"]), facts(["10.0.0.1", "10.0.0.2"]))).toEqual([]);
@@ -175,7 +175,7 @@ describe("comparing facts", () => {
     expect(compareFacts(facts([]), facts([], true))).toHaveLength(1);
   });
 
-  it("counts by kind", () => {
+  it("counts the facts of each kind", () => {
     expect([...countFacts([role, { ...role, object: "app" }, { ...role, kind: "comment" }])]).toEqual([
       ["comment", 1],
       ["role", 2],

@@ -18,12 +18,12 @@ function captured(write: Write, overrides: Partial<Change> = {}): Change {
 }
 
 describe("discrepancies", () => {
-  it("are none when everything arrived, generated columns on top", () => {
+  it("returns nothing if every write arrived, even with generated columns added", () => {
     const change = captured(updated, { before: { id: "1", name: "x", twice: "xx" } });
     expect(discrepancies([created, updated], [captured(created), change])).toEqual([]);
   });
 
-  it("name a change that is missing and one that nobody made", () => {
+  it("names a missing change and a change that the application did not make", () => {
     expect(discrepancies([created, updated], [captured(created)])).toEqual([
       "public.a: the application made Create, Update, captured were Create",
     ]);
@@ -32,7 +32,7 @@ describe("discrepancies", () => {
     ]);
   });
 
-  it("name a row that is missing and columns that are missing or altered", () => {
+  it("names a missing row, and columns that are missing or altered", () => {
     expect(discrepancies([updated], [captured(updated, { before: undefined })])).toEqual([
       "Update in public.a: the row before is missing",
     ]);
@@ -47,7 +47,7 @@ describe("discrepancies", () => {
     ]);
   });
 
-  it("name another operation", () => {
+  it("names a wrong operation", () => {
     expect(discrepancies([created], [captured(created, { operation: "Update" })])).toEqual([
       "Create in public.a was captured as Update",
     ]);

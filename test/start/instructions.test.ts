@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { playground } from "../../tools/start/instructions";
 
-it("prints lines that a shell reads back as the values that are meant", () => {
+it("prints commands from which a shell reads the exact values", () => {
   const text = playground({
     sandbox: {
       apiUrl: "",

@@ -1,7 +1,7 @@
 import { Interruption } from "../../tools/start/interruption";
 
 describe("an interruption", () => {
-  it("is the first of the signals; repeating does not end the cleaning up", () => {
+  it("counts the first signal only, so that a second one does not end the clean-up", () => {
     const interruption = new Interruption();
     expect(interruption.exitCode).toBeUndefined();
     process.emit("SIGINT");
@@ -11,7 +11,7 @@ describe("an interruption", () => {
     interruption.release();
   });
 
-  it("gives the signals back", () => {
+  it("removes its signal handlers", () => {
     const before = process.listenerCount("SIGTERM");
     const interruption = new Interruption();
     expect(process.listenerCount("SIGTERM")).toBe(before + 1);

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { PROJECT } from "../../tools/engine";
+import { PROJECT } from "../../tools/pulumiCli";
 
 interface Run {
   readonly code: number | null;
@@ -10,7 +10,7 @@ interface Run {
   readonly stderr: string;
 }
 
-/** Runs the real command, as npm does; `at` sends a signal when the output first says so. */
+/** Runs the real command, as npm does. With `at`, sends a signal when the output first contains the text. */
 async function npmStart(
   args: readonly string[],
   at?: { says: string; signal: NodeJS.Signals },
@@ -33,7 +33,7 @@ function leftovers(): string[] {
 }
 
 describe("npm start", () => {
-  it("tells the whole story, with no secret in it, and leaves nothing behind", async () => {
+  it("shows every step without a secret, and leaves nothing behind", async () => {
     const before = leftovers();
     const { code, stdout, stderr } = await npmStart([]);
     expect({ code, stderr }).toMatchObject({ code: 0 });
@@ -46,13 +46,13 @@ describe("npm start", () => {
     expect(stdout).toMatch(/Ready +yes/);
     expect(stdout).toMatch(/✔ pulumi destroy: \d+ deleted/);
     expect(stdout).toMatch(/✔ Comparison: the database and the IP Allow list are as before/);
-    // The engine's debug messages hold the outputs in plain text.
+    // Debug messages of Pulumi's engine contain the outputs in plain text.
     expect(stdout).not.toMatch(/npg_|napi_|postgresql:\/\/|RegisterResource|__provider/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(110);
     expect(leftovers()).toEqual(before);
   });
 
-  it("cleans up when it is terminated in the middle of an up", async () => {
+  it("cleans up when it is terminated during pulumi up", async () => {
     const before = leftovers();
     const { code, stdout } = await npmStart([], { says: "pulumi preview:", signal: "SIGTERM" });
     expect(code).toBe(143);
@@ -60,9 +60,9 @@ describe("npm start", () => {
     expect(leftovers()).toEqual(before);
   });
 
-  // The server is fetched where it is not in the cache yet.
+  // If the server is not in the cache yet, the test downloads it.
   it.each(["14", "16", "18"])(
-    "captures every row before on PostgreSQL %s too, and undoes it",
+    "captures every row before on PostgreSQL %s, and restores everything",
     async (version) => {
       const { code, stdout, stderr } = await npmStart(["--postgres", version]);
       expect({ code, stderr }).toMatchObject({ code: 0 });
@@ -71,7 +71,7 @@ describe("npm start", () => {
     },
   );
 
-  it("keeps everything up until Ctrl-C, which is no failure", async () => {
+  it("keeps everything running until Ctrl-C, and then ends with exit code 0", async () => {
     const before = leftovers();
     const { code, stdout } = await npmStart(["--keep"], { says: "psql ", signal: "SIGINT" });
     expect(code).toBe(0);

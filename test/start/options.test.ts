@@ -1,7 +1,7 @@
 import { parseOptions } from "../../tools/start/options";
 
 describe("the command line of npm start", () => {
-  it("has defaults and takes both options", () => {
+  it("has defaults and accepts both options", () => {
     expect(parseOptions([])).toEqual({ keep: false, postgres: 17 });
     expect(parseOptions(["--keep", "--postgres", "16"])).toEqual({ keep: true, postgres: 16 });
     expect(parseOptions(["--postgres=18"])).toEqual({ keep: false, postgres: 18 });
@@ -12,7 +12,7 @@ describe("the command line of npm start", () => {
     [["--postgres"], /--postgres/],
     [["--kep"], /--kep/],
     [["production"], /production/],
-  ])("explains %j", (args, message) => {
+  ])("refuses %j and prints the usage", (args, message) => {
     expect(() => parseOptions(args)).toThrow(message);
     expect(() => parseOptions(args)).toThrow(/Usage: npm start/);
   });

@@ -20,14 +20,14 @@ const update: Change = {
 };
 
 describe("the table of changes", () => {
-  it("shows of an update what changed, and counts the rest of the row before", () => {
+  it("shows the changed columns of an update, and counts the unchanged ones", () => {
     const [first, second, third] = changesTable([update]).split("\n").slice(3);
     expect(first).toMatch(/09:30:05 │ Update +│ public\.orders +│ 7 +│ status: placed +│ status: paid /);
     expect(second).toMatch(/│ note: NULL +│ note: two lines /);
     expect(third).toMatch(/│ \+ 2 unchanged +│ +│$/);
   });
 
-  it("shows a create and a delete with their first columns, and says what has no key", () => {
+  it("shows the first columns of a create and a delete, and says if there is no key", () => {
     const row = { a: "1", b: "2", c: "3", d: "4", e: "5" };
     const table = changesTable([
       { ...update, operation: "Create", key: [], before: undefined, after: row },
@@ -40,7 +40,7 @@ describe("the table of changes", () => {
     expect(removeEnd).toMatch(/│ \+ 2 more +│ +│/);
   });
 
-  it("is 110 columns wide whatever is in it, and says how long a long value is", () => {
+  it("is always 110 characters wide, and shows the length of a long value", () => {
     const lines = changesTable([
       {
         ...update,
@@ -55,13 +55,13 @@ describe("the table of changes", () => {
     expect(lines.join("\n")).toMatch(/body: z+… 30k/);
   });
 
-  it("marks a column the stream did not carry", () => {
+  it("marks a column that the stream did not carry", () => {
     expect(changesTable([{ ...update, key: ["other"] }])).toMatch(/\(missing\)/);
   });
 });
 
 describe("the other parts of the report", () => {
-  it("has the fields of the dialog, the password masked", () => {
+  it("lists the fields of Bemi's dialog with a masked password", () => {
     const text = dialog({
       host: "ep-cool-darkness-123456.us-east-2.aws.neon.tech",
       port: 5432,
@@ -74,7 +74,7 @@ describe("the other parts of the report", () => {
     expect(text).toMatch(/Password +•+ /);
   });
 
-  it("lists every limit of the readiness", () => {
+  it("lists every limit of the status", () => {
     const text = readiness({
       ready: true,
       walLevel: "logical",
@@ -89,7 +89,7 @@ describe("the other parts of the report", () => {
     expect(text.match(/^ {2}Limit/gm)).toHaveLength(2);
   });
 
-  it("lists resources with notes, and counts", () => {
+  it("lists resources, notes and counts", () => {
     const outcome: Outcome = {
       steps: [
         { operation: "create", type: "Publication", name: "audit-trail-publication" },
@@ -116,7 +116,7 @@ describe("the other parts of the report", () => {
     ).toBe("comment 3 · role 5");
   });
 
-  it("tells differences apart and counts those beyond the first few", () => {
+  it("marks new, removed and changed objects, and counts those beyond the first few", () => {
     const list = [
       { kind: "role", object: "bemi", after: "login" },
       { kind: "schema", object: "_bemi", before: "owned by app" },

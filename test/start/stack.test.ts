@@ -1,19 +1,19 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { findEngine, PROJECT } from "../../tools/engine";
+import { ensurePulumiCli, PROJECT } from "../../tools/pulumiCli";
 import { DemoStack } from "../../tools/start/stack";
 
-/** Whatever the CLI could write into the repository. */
+/** The files that the CLI could write into the repository, with their contents. */
 function stackFiles(): Record<string, string> {
   const names = readdirSync(PROJECT).filter((name) => name.startsWith("Pulumi"));
   return Object.fromEntries(names.map((name) => [name, readFileSync(path.join(PROJECT, name), "utf8")]));
 }
 
 async function createStack(config: Record<string, unknown>, interrupted: AbortSignal): Promise<DemoStack> {
-  const engine = await findEngine({ progress: () => undefined });
+  const cli = await ensurePulumiCli({ progress: () => undefined });
   return await DemoStack.create({
-    engineRoot: engine.root,
-    engineEnv: engine.env,
+    cliRoot: cli.root,
+    cliEnv: cli.env,
     project: PROJECT,
     config,
     env: {},
@@ -21,8 +21,8 @@ async function createStack(config: Record<string, unknown>, interrupted: AbortSi
   });
 }
 
-describe("the demonstration's stack", () => {
-  it("fails in the program's words, writes nothing into the repository, and leaves nothing behind", async () => {
+describe("the stack of npm start", () => {
+  it("shows the program's errors, and leaves no file in the repository or elsewhere", async () => {
     const before = stackFiles();
     const stack = await createStack({ database: "neondb", schemas: "public" }, new AbortController().signal);
     let message = "";
@@ -38,7 +38,7 @@ describe("the demonstration's stack", () => {
     expect(existsSync(path.dirname(stack.configFile))).toBe(false);
   });
 
-  it("waits for the CLI before its folder goes", async () => {
+  it("removes its folder only after the CLI has ended", async () => {
     const interruption = new AbortController();
     const stack = await createStack({ database: "neondb" }, interruption.signal);
     let ended = false;

@@ -11,13 +11,13 @@ function recorded(): { steps: Steps; interruption: AbortController; text: () => 
   const interruption = new AbortController();
   let text = "";
   out.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  // A stream that is no terminal, as under a pipe.
+  // The stream is not a terminal, as with a pipe.
   const steps = new Steps(out as unknown as WriteStream, interruption.signal);
   return { steps, interruption, text: () => text };
 }
 
 describe("steps without a terminal", () => {
-  it("print one line each, with the result and the time", async () => {
+  it("print one line each, with result and time", async () => {
     const { steps, text } = recorded();
     const result = await steps.run(
       "Sandbox",
@@ -32,7 +32,7 @@ describe("steps without a terminal", () => {
     expect(text()).toHaveLength(111);
   });
 
-  it("mark the step that failed and pass its error on", async () => {
+  it("mark the failed step and throw its error", async () => {
     const { steps, text } = recorded();
     const failing = steps.run(
       "Sandbox",
@@ -43,7 +43,7 @@ describe("steps without a terminal", () => {
     expect(text()).toMatch(/^✖ Sandbox +0\.\d s\n$/);
   });
 
-  it("end at once when the run is interrupted, before and while they work", async () => {
+  it("end at once when the run is interrupted, before or during the step", async () => {
     const { steps, interruption } = recorded();
     const endless = steps.run(
       "Sandbox",
@@ -62,8 +62,8 @@ describe("steps without a terminal", () => {
   });
 });
 
-describe("cleaning up", () => {
-  it("goes backwards, goes on after a failure, and happens once", async () => {
+describe("the clean-up", () => {
+  it("runs tasks in reverse order, once, and continues after a failure", async () => {
     const cleanup = new Cleanup();
     const done: string[] = [];
     cleanup.add(() => {
@@ -81,8 +81,8 @@ describe("cleaning up", () => {
   });
 });
 
-describe("a failure in words", () => {
-  it("is the message where someone can act on it, the stack where it is a bug", () => {
+describe("describeFailure", () => {
+  it("returns the message of an error to act on, and the stack of a bug", () => {
     expect(describeFailure(new UserError("The port is taken."))).toBe("The port is taken.");
     expect(describeFailure(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }))).toBe(
       "connect ECONNREFUSED",
@@ -90,7 +90,7 @@ describe("a failure in words", () => {
     expect(describeFailure(new TypeError("x is undefined"))).toMatch(/TypeError: x is undefined\n +at /);
   });
 
-  it("has no secrets in it", () => {
+  it("replaces secrets", () => {
     secret("s3cret-of-the-owner");
     expect(describeFailure(new UserError("login with s3cret-of-the-owner"))).toBe("login with [secret]");
     expect(describeFailure("postgresql://bemi:hunter22@localhost/neondb")).not.toContain("hunter22");

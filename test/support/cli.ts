@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { findEngine, PROJECT, type Engine } from "../../tools/engine";
+import { ensurePulumiCli, PROJECT, type PulumiCli } from "../../tools/pulumiCli";
 
 export interface Outcome {
   readonly code: number | null;
@@ -13,16 +13,16 @@ export interface Outcome {
 /** A stack of this repository's program, used through the real CLI, with its state in a folder for temporary files. */
 export class Cli {
   private constructor(
-    private readonly engine: Engine,
+    private readonly pulumi: PulumiCli,
     private readonly folder: string,
     private readonly env: Readonly<Record<string, string>>,
   ) {}
 
   /** @param env what the provider finds in its environment, e.g. NEON_API_URL */
   static async create(env: Readonly<Record<string, string>>): Promise<Cli> {
-    const engine = await findEngine({ progress: () => undefined });
+    const pulumi = await ensurePulumiCli({ progress: () => undefined });
     const folder = await mkdtemp(path.join(tmpdir(), "neon-bemi-cli-"));
-    const cli = new Cli(engine, folder, env);
+    const cli = new Cli(pulumi, folder, env);
     for (const name of ["state", "home", "tmp"]) await mkdir(path.join(folder, name));
     // Made in a folder of its own: the CLI writes the passphrase's salt beside the project file.
     await writeFile(path.join(folder, "Pulumi.yaml"), "name: neon-bemi\nruntime: nodejs\n");
@@ -83,11 +83,11 @@ export class Cli {
     cwd: string,
     env: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
-    const child = spawn(this.engine.command, [...args, "--non-interactive", "--color", "never"], {
+    const child = spawn(this.pulumi.command, [...args, "--non-interactive", "--color", "never"], {
       cwd,
       env: {
         ...process.env,
-        ...this.engine.env,
+        ...this.pulumi.env,
         PULUMI_BACKEND_URL: `file://${path.join(this.folder, "state")}`,
         PULUMI_HOME: path.join(this.folder, "home"),
         PULUMI_CONFIG_PASSPHRASE: "test",

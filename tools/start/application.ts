@@ -11,16 +11,17 @@ const ORDER_ITEMS: Table = ["public", "order_items"];
 const STOCK_IMPORTS: Table = ["public", "stock_imports"];
 const INVOICES: Table = ["billing", "invoices"];
 
-/** What the stack tracks of the sample schema, and what the application writes to nevertheless. */
+/** The schemas of the sample that the stack tracks. */
 export const TRACKED_SCHEMAS = ["public", "billing"];
+/** A table that the stack excludes. The application writes to it, and nothing of it may be captured. */
 export const EXCLUDED_TABLE = "public.sessions";
 
 /**
  * A day in the shop of the sample schema: a new customer orders and pays, the warehouse imports its stock, somebody
- * takes a note. Writes as the owner through the front door, every kind of table in turn, and ends with a logical
- * message of the given content.
+ * takes a note. It writes to every kind of table, as the owner and through the front door, and ends with a logical
+ * message whose content is `lastWord`.
  *
- * @returns what a consumer must have captured once that message arrives
+ * @returns the changes that a consumer must have captured when that message arrives
  */
 export async function runApplication(options: {
   readonly uri: string;
@@ -28,7 +29,7 @@ export async function runApplication(options: {
   readonly lastWord: string;
 }): Promise<readonly Write[]> {
   const { uri, sslRootCert, lastWord } = options;
-  // Neon's URI asks for encryption; an application of care also verifies who it talks to.
+  // The URI from Neon only asks for encryption. A careful application also verifies the server.
   const url = new URL(uri);
   for (const parameter of ["sslmode", "sslrootcert", "channel_binding"]) url.searchParams.delete(parameter);
   url.searchParams.set("sslmode", "verify-full");
@@ -38,7 +39,7 @@ export async function runApplication(options: {
     await order(app);
     await warehouse(app);
     await support(app);
-    // Into the table left out: nothing of it may be captured.
+    // The excluded table: this row must not be captured.
     await client.query(
       `INSERT INTO public.sessions (token, data, expires_at) VALUES (pg_catalog.gen_random_uuid(), '{}', pg_catalog.now())`,
     );
@@ -47,7 +48,7 @@ export async function runApplication(options: {
   });
 }
 
-/** Ordinary tables in two schemas, one of them with a generated column. */
+/** Writes to ordinary tables in two schemas. One of the tables has a generated column. */
 async function order(app: Recorder): Promise<void> {
   const customer = await app.insert(CUSTOMERS, {
     email: "ada@lovelace.example",
@@ -72,7 +73,7 @@ async function order(app: Recorder): Promise<void> {
   });
 }
 
-/** A table without a primary key, and a row with a long text out of line that the update leaves alone. */
+/** Writes to a table without a primary key, and updates a row without touching its long text, stored out of line. */
 async function warehouse(app: Recorder): Promise<void> {
   const line = { file: "stock-2026-04.csv", sku: "SKU-00008" };
   await app.insert(STOCK_IMPORTS, { ...line, quantity: 104, imported_at: "2026-04-01 03:00:00+00" });
@@ -81,7 +82,7 @@ async function warehouse(app: Recorder): Promise<void> {
   await app.update(DESCRIPTIONS, { product_id: 8 }, { language: "fr" });
 }
 
-/** A partition, and a table with a mixed-case name. */
+/** Writes to a partition, and to a table with a mixed-case name. */
 async function support(app: Recorder): Promise<void> {
   const event = await app.insert(EVENTS, {
     occurred_at: "2026-02-14 10:00:00+00",

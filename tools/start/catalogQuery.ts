@@ -1,12 +1,14 @@
 /**
- * One row per fact: (kind, object, value). Works on PostgreSQL 14 to 18: rows of catalogs whose columns differ between
- * versions are taken as JSON, without what is only an oid.
+ * A statement that returns one row per fact: (kind, object, value). It works on PostgreSQL 14 to 18: where the columns
+ * of a catalog differ between versions, the row is taken as JSON, without its oids.
  *
- * Privileges are compared as what they mean: an empty ACL stands for the default one, so that a GRANT that was taken
- * back compares equal although the catalog now spells the default out.
+ * After a GRANT and its REVOKE, the catalog states privileges that it stated by an empty ACL before. So an empty ACL is
+ * replaced by the default privileges that it stands for, and both compare equal.
+ *
+ * @param serverVersion - `server_version_num`, e.g. 170004
  */
 export function catalogFactsStatement(serverVersion: number): string {
-  // PostgreSQL 14 has no privileges on parameters, and publishes neither whole schemas nor parts of tables.
+  // PostgreSQL 14 has no privileges on parameters. Its publications have no schemas, column lists or row filters.
   const from15 = (rows: string): string => (serverVersion < 150000 ? "" : `UNION ALL ${rows}`);
   const published = serverVersion < 150000 ? "''" : PUBLISHED_PART;
   return `
@@ -18,7 +20,7 @@ user_schema AS (
 relation AS (
   SELECT c.*, n.nspname FROM pg_catalog.pg_class c JOIN user_schema n ON n.oid = c.relnamespace
 ),
--- Objects outside the user's schemas count only where somebody has set privileges on them.
+-- Of the objects outside the user's schemas, only those on which somebody has set privileges count.
 secured (kind, name, acl) AS (
   SELECT 'database', d.datname::text, coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))
   FROM pg_catalog.pg_database d

@@ -1,15 +1,15 @@
 import type { Client } from "pg";
 import { catalogFactsStatement } from "./catalogQuery";
 
-/** One thing that a database or project holds: its kind, its name, and what it is like. */
+/** One object of a database or project, and its properties as a text that can be compared. */
 export interface Fact {
-  /** In the words of PostgreSQL, e.g. `replica identity`. */
+  /** Kind of the object, in PostgreSQL's words, e.g. `replica identity`. */
   readonly kind: string;
   readonly object: string;
   readonly value: string;
 }
 
-/** A fact that is not as it was: without `before` it is new, without `after` it is gone. */
+/** A fact that changed. Without `before` the object is new; without `after` it is gone. */
 export interface Difference {
   readonly kind: string;
   readonly object: string;
@@ -18,13 +18,13 @@ export interface Difference {
 }
 
 /**
- * Everything in the catalogs that provisioning could change, and more: roles with their passwords' fingerprints,
+ * Reads everything in the catalogs that provisioning could change, and more: roles with a hash of their passwords,
  * memberships, privileges (explicit or by default), default privileges, settings of roles and databases, publications
  * and their members, replica identities, event triggers, functions, schemas, relations with their columns,
- * constraints, triggers, policies, extensions, comments and replication slots. Nothing that moves by itself, such as
- * positions in the WAL.
+ * constraints, triggers, policies, extensions, comments and replication slots. Left out is what changes by itself, such
+ * as positions in the WAL.
  *
- * @param client - connected to the database as a superuser: others do not see all of it.
+ * @param client - connected to the database as a superuser, because other roles cannot read all of it
  */
 export async function catalogFacts(client: Client): Promise<Fact[]> {
   const { rows: settings } = await client.query<{ server_version_num: string }>("SHOW server_version_num");
@@ -32,7 +32,7 @@ export async function catalogFacts(client: Client): Promise<Fact[]> {
   return rows;
 }
 
-/** The project's IP Allow list as facts, its order included. */
+/** The project's IP Allow list as facts, including the order of its entries. */
 export function allowListFacts(list: {
   readonly ips: readonly string[];
   readonly protectedBranchesOnly: boolean;
@@ -43,7 +43,7 @@ export function allowListFacts(list: {
   ];
 }
 
-/** What differs between two sets of facts, sorted by kind and object. */
+/** The differences between two sets of facts, sorted by kind and object. */
 export function compareFacts(before: readonly Fact[], after: readonly Fact[]): Difference[] {
   const then = index(before);
   const now = index(after);
@@ -55,7 +55,7 @@ export function compareFacts(before: readonly Fact[], after: readonly Fact[]): D
   });
 }
 
-/** How many facts there are of each kind, in the order of the kinds' names. */
+/** The number of facts of each kind, sorted by the names of the kinds. */
 export function countFacts(facts: readonly Fact[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { kind } of facts) counts.set(kind, (counts.get(kind) ?? 0) + 1);

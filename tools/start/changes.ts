@@ -1,35 +1,35 @@
-/** A row as the server writes its values; a column is missing where the stream did not carry it. */
+/** A row, with its values as the server's text. A column that the stream did not carry is missing. */
 export type Row = Readonly<Record<string, string | null>>;
 
-/** Operations in Bemi's words; TRUNCATE has none there, and carries no rows. */
-export type Operation = "Create" | "Update" | "Delete" | "Truncate";
+/** Operations in Bemi's words. Bemi has no word for TRUNCATE, which carries no rows. */
+type Operation = "Create" | "Update" | "Delete" | "Truncate";
 
 /** One change of one row, as Bemi sees it. */
 export interface Change {
-  /** When its transaction committed. */
+  /** The time at which the transaction committed. */
   readonly time: Date;
   readonly operation: Operation;
-  /** `schema.table`; for a partitioned table, the partition. */
+  /** `schema.table`. For a partitioned table, the partition that holds the row. */
   readonly table: string;
-  /** Columns of the primary key, none for a table without one. */
+  /** Columns of the primary key; empty for a table without one. */
   readonly key: readonly string[];
   readonly before: Row | undefined;
   readonly after: Row | undefined;
 }
 
-/** What the application did, as the application saw it. */
+/** One write of the application, as the application saw it. */
 export interface Write {
   readonly operation: Exclude<Operation, "Truncate">;
   readonly table: string;
-  /** The whole row, generated columns left out; `undefined` for a create. */
+  /** The whole row without generated columns; `undefined` for a create. */
   readonly before: Row | undefined;
-  /** The whole row, generated columns left out; `undefined` for a delete. */
+  /** The whole row without generated columns; `undefined` for a delete. */
   readonly after: Row | undefined;
 }
 
 /**
- * Compares what was captured with what the application did: every write must have arrived, table by table in its
- * order, with every column before and after. Returns what is wrong, in words; empty when nothing is.
+ * Compares the captured changes with the writes of the application. In each table, every write must have arrived in its
+ * order, with every column before and after. Returns a sentence for each fault.
  */
 export function discrepancies(writes: readonly Write[], changes: readonly Change[]): string[] {
   const tables = new Set([...writes, ...changes].map((item) => item.table));

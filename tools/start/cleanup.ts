@@ -1,4 +1,4 @@
-/** What has to be undone at the end, however the run ends; the last thing started goes first. */
+/** The tasks that must run at the end, however the run ends. The task that was added last runs first. */
 export class Cleanup {
   private readonly tasks: (() => Promise<void>)[] = [];
 
@@ -6,7 +6,7 @@ export class Cleanup {
     this.tasks.push(task);
   }
 
-  /** Runs every task, whatever becomes of the others; afterwards there is nothing left to run. Returns the failures. */
+  /** Runs every task once, also after a task has failed. Returns the failures. */
   async run(): Promise<unknown[]> {
     const failures: unknown[] = [];
     for (let task = this.tasks.pop(); task !== undefined; task = this.tasks.pop()) {

@@ -1,6 +1,6 @@
 import { Client, type ClientConfig } from "pg";
 
-/** Lends a connection and closes it again. A connection that is lost fails the query that waits on it, no more. */
+/** Connects, runs `work` and disconnects. If the connection is lost, only the query that waits for it fails. */
 export async function withClient<Result>(
   config: ClientConfig,
   work: (client: Client) => Promise<Result>,

@@ -4,10 +4,10 @@ import { Interruption } from "./interruption";
 import { Steps } from "./steps";
 
 /**
- * Runs the steps of a command. Whatever happens, a signal included, what they have put into the clean-up is undone.
+ * Runs the steps of a command, and then every task that they added to `cleanup`, also after an error or a signal.
  *
- * @param farewell printed when a signal has ended the steps, before the clean-up
- * @returns the exit code: 0 when all went well, 128 and the signal's number when a signal ended it, else 1
+ * @param farewell - printed before the clean-up, if a signal ended the steps
+ * @returns the exit code: 0 if every step succeeded, 128 plus the number of the signal that ended them, otherwise 1
  */
 export async function runCommand(
   work: (steps: Steps, cleanup: Cleanup, signal: AbortSignal) => Promise<void>,
@@ -21,7 +21,7 @@ export async function runCommand(
     await work(steps, cleanup, interruption.signal);
   } catch (error) {
     code = interruption.exitCode ?? 1;
-    // What fails because it was interrupted has nothing to say.
+    // If the run was interrupted, the error is only a consequence of that, so it is not shown.
     if (interruption.exitCode === undefined) process.stderr.write(`\n${describeFailure(error)}\n`);
   }
   if (interruption.exitCode !== undefined && farewell !== undefined) steps.print(farewell);

@@ -4,7 +4,7 @@ import { UserError } from "../../provider/contract/errors";
 import { trailOutputs } from "../../provider/contract/trail";
 import { createNeonApi } from "../../provider/neon";
 import { startSandbox, type SandboxInfo } from "../../sandbox";
-import { findEngine, PROJECT } from "../engine";
+import { ensurePulumiCli, PROJECT } from "../pulumiCli";
 import { EXCLUDED_TABLE, runApplication, TRACKED_SCHEMAS } from "./application";
 import { allowListFacts, catalogFacts, compareFacts, countFacts, type Fact } from "./catalogs";
 import { discrepancies, type Change } from "./changes";
@@ -18,9 +18,9 @@ import { changesTable, counts, dialog, differences, notes, operation, readiness 
 import { DemoStack } from "./stack";
 import type { Progress, Steps } from "./steps";
 
-/** On the project's IP Allow list before the stack is: the application, and the machine that runs Pulumi. */
+/** Address of the application and of the machine that runs Pulumi. The project's IP Allow list has it from the start. */
 const APPLICATION_ADDRESS = "127.0.0.1";
-/** Where Bemi connects from, so that it gets in only because the stack has put it on the list. */
+/** Address that Bemi connects from. Bemi can connect only because the stack adds it to the IP Allow list. */
 const BEMI_ADDRESS = "127.0.0.7";
 const CATCH_UP_MS = 20_000;
 
@@ -46,16 +46,16 @@ const outputs = z.object({
 });
 type Outputs = z.infer<typeof outputs>;
 
-/** The whole story, step by step. Throws where a step fails or what it proves does not hold. */
+/** Runs all steps of `npm start`. Throws if a step fails, a change is not captured in full, or a difference remains. */
 export async function runDemo(
   options: StartOptions,
   steps: Steps,
   cleanup: Cleanup,
   interrupted: AbortSignal,
 ): Promise<void> {
-  const engine = await steps.run(
+  const cli = await steps.run(
     "Pulumi CLI",
-    (progress) => findEngine({ progress }),
+    (progress) => ensurePulumiCli({ progress }),
     ({ version, origin }) => `Pulumi CLI ${version} (${origin === "path" ? "on PATH" : origin})`,
   );
   const sandbox = await steps.run(
@@ -64,7 +64,7 @@ export async function runDemo(
     () => `Sandbox: PostgreSQL ${options.postgres} with a sample shop, behind a Neon API emulator`,
   );
   const before = await steps.run(
-    "Catalogs and allow-list",
+    "Catalogs and IP Allow list",
     () => facts(sandbox),
     (found) => `Catalogs and IP Allow list recorded: ${found.length} facts`,
   );
@@ -79,8 +79,8 @@ export async function runDemo(
     "Stack",
     async () => {
       const creating = DemoStack.create({
-        engineRoot: engine.root,
-        engineEnv: engine.env,
+        cliRoot: cli.root,
+        cliEnv: cli.env,
         project: PROJECT,
         config: stackConfig(sandbox, options.postgres, bemiAddress),
         env,
@@ -134,7 +134,9 @@ export async function runDemo(
       const found = await facts(sandbox);
       const different = compareFacts(before, found);
       if (different.length > 0)
-        throw new UserError(`After the destroy these are not as before:\n${differences(different)}`);
+        throw new UserError(
+          `After pulumi destroy, these objects differ from before:\n${differences(different)}`,
+        );
       return found;
     },
     (found) => `Comparison: the database and the IP Allow list are as before, all ${found.length} facts`,
@@ -163,7 +165,7 @@ async function openSandbox(
   return info;
 }
 
-/** Before PostgreSQL 16 only a superuser may give REPLICATION in SQL; there the role is made through Neon's API. */
+/** Before PostgreSQL 16 only a superuser can give REPLICATION in SQL, so the role is created through Neon's API. */
 function stackConfig(
   { projectId, branchName, database }: SandboxInfo,
   postgres: number,
@@ -182,7 +184,7 @@ function stackConfig(
   };
 }
 
-/** A client of its own each time: they remember what they have read. */
+/** A new client for each call, because a client caches what it has read. */
 function neon({ apiUrl, apiKey }: SandboxInfo): ReturnType<typeof createNeonApi> {
   return createNeonApi({ baseUrl: apiUrl, apiKey, log: () => undefined });
 }
@@ -212,7 +214,9 @@ async function capture(
     await consumer.reached(lastWord, CATCH_UP_MS);
     const wrong = discrepancies(writes, consumer.changes);
     if (wrong.length > 0)
-      throw new UserError(`What Bemi captured is not what the application did:\n  ${wrong.join("\n  ")}`);
+      throw new UserError(
+        `The captured changes differ from the application's writes:\n  ${wrong.join("\n  ")}`,
+      );
     return consumer.changes;
   } finally {
     await consumer.stop();

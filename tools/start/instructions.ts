@@ -1,7 +1,7 @@
 import type { SandboxInfo } from "../../sandbox";
 import { STACK_NAME } from "./stack";
 
-/** How to use what `npm start -- --keep` has left up. */
+/** How to use the sandbox and the stack that `npm start -- --keep` leaves running. */
 export function playground(up: {
   readonly sandbox: SandboxInfo;
   readonly stack: { readonly configFile: string; readonly environment: Readonly<Record<string, string>> };
@@ -10,7 +10,7 @@ export function playground(up: {
   const arguments_ = `--stack ${STACK_NAME} --config-file ${quote(stack.configFile)}`;
   const exports = Object.entries(stack.environment).map(([name, value]) => `export ${name}=${quote(value)}`);
   return [
-    "Sandbox and stack are up until Ctrl-C. In another terminal, in this folder:",
+    "Sandbox and stack stay up until Ctrl-C. In another terminal, in this folder:",
     "",
     ...exports,
     `npm run pulumi -- preview ${arguments_}`,
@@ -20,7 +20,7 @@ export function playground(up: {
   ].join("\n");
 }
 
-/** What is the same with a project of one's own. */
+/** How to do the same with a Neon project. */
 export const REAL_PROJECT = `The same with a Neon project of your own, from this folder:
   export NEON_API_KEY=...            # Neon console: Account settings, API keys
   npm run pulumi -- login --local    # or your own backend
@@ -29,7 +29,7 @@ export const REAL_PROJECT = `The same with a Neon project of your own, from this
   npm run pulumi -- config set neon-bemi:database neondb
   npm run pulumi -- preview          # then: up`;
 
-/** For a POSIX shell. */
+/** The value as one word of a POSIX shell. */
 function quote(value: string): string {
   return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,6 +1,6 @@
 import { whenOrphaned } from "../../sandbox/orphan";
 
-/** Turns SIGINT, SIGTERM, SIGHUP and the end of whoever started us into one abort signal. */
+/** Turns SIGINT, SIGTERM, SIGHUP and the end of the parent process into one abort signal. */
 export class Interruption {
   private readonly controller = new AbortController();
   private code: number | undefined;
@@ -22,17 +22,17 @@ export class Interruption {
     return this.controller.signal;
   }
 
-  /** What a process that ends because of the signal reports; `undefined` while there was none. */
+  /** The exit code of a process that ends because of the signal; `undefined` before a signal arrives. */
   get exitCode(): number | undefined {
     return this.code;
   }
 
-  /** Hands the signals back to Node. */
+  /** Removes the signal handlers. */
   release(): void {
     for (const [signal, handler] of this.handlers) process.off(signal, handler);
   }
 
-  /** Only the first one counts: who repeats Ctrl-C must not end the cleaning up. */
+  /** Only the first signal counts, so that a second Ctrl-C does not end the clean-up. */
   private interrupt(code: number): void {
     this.code ??= code;
     this.controller.abort();

@@ -1,6 +1,6 @@
 import { createServer, Socket } from "node:net";
 
-/** A socket that connects from one given address of this machine, over IPv4. */
+/** A socket that connects over IPv4, from a given address of this machine. */
 export class BoundSocket extends Socket {
   constructor(private readonly localAddress4: string) {
     super();
@@ -17,7 +17,7 @@ export class BoundSocket extends Socket {
   }
 }
 
-/** Whether this machine can connect from the address: not every system has all of 127.0.0.0/8 on its loopback. */
+/** Whether this machine can connect from the address. Not every system has all of 127.0.0.0/8 on its loopback. */
 export async function hasAddress(address: string): Promise<boolean> {
   return await new Promise((resolve) => {
     const server = createServer();

@@ -3,11 +3,11 @@ import { runDemo } from "./demo";
 import { parseOptions } from "./options";
 
 /**
- * `npm start`: gives a real database in a sandbox an audit trail, shows what Bemi sees of it, takes it away again and
- * compares. Whatever happens, nothing is left running and no file is left behind.
+ * `npm start`: adds an audit trail to a real database in a sandbox, shows the changes that Bemi captures, removes the
+ * trail and compares the database with how it was before. However it ends, no process and no file remains.
  *
- * @returns the exit code: 0 when every step succeeded, the changes were complete and everything is as before, or when
- * Ctrl-C ended `--keep`; 128 and the signal's number when a signal ended a step.
+ * @returns the exit code: 0 if every step succeeded, the changes were complete and everything is as before, or if
+ * Ctrl-C ended `--keep`; 128 plus the number of the signal, if a signal ended a step; otherwise 1
  */
 export function main(args: readonly string[]): Promise<number> {
   return runCommand(

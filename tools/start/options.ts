@@ -2,22 +2,30 @@ import { parseArgs } from "node:util";
 import { UserError } from "../../provider/contract/errors";
 import { POSTGRES_VERSIONS, type PostgresVersion } from "../../sandbox/compute";
 
+/** The options of `npm start`. */
 export interface StartOptions {
-  /** Leaves the sandbox and the stack up until Ctrl-C, instead of destroying and comparing. */
+  /** Whether to keep the sandbox and the stack until Ctrl-C, instead of destroying and comparing. Default: false. */
   readonly keep: boolean;
-  /** Major version of the sandbox's PostgreSQL. */
+  /** Major version of the sandbox's PostgreSQL. Default: 17. */
   readonly postgres: PostgresVersion;
 }
 
-export const USAGE = `npm start [-- [--keep] [--postgres ${POSTGRES_VERSIONS.join("|")}]]`;
+/** The command line of `npm start`, for error messages. */
+const USAGE = `npm start [-- [--keep] [--postgres ${POSTGRES_VERSIONS.join("|")}]]`;
 
-/** Reads the command line of `npm start`. */
+/**
+ * Reads the command line of `npm start`.
+ * @throws UserError with the usage, for an unknown argument or version
+ */
 export function parseOptions(args: readonly string[]): StartOptions {
   const { keep, postgres } = read(args);
   return { keep, postgres: parsePostgres(postgres, USAGE) };
 }
 
-/** Reads the value of `--postgres`; `usage` is part of the error. */
+/**
+ * Reads the value of `--postgres`.
+ * @throws UserError with the versions and `usage`, if the sandbox has no such server
+ */
 export function parsePostgres(given: string, usage: string): PostgresVersion {
   const version = POSTGRES_VERSIONS.find((known) => String(known) === given);
   if (version === undefined) {

@@ -1,14 +1,15 @@
 import { escapeIdentifier, type Client, type QueryResult } from "pg";
 import type { Row, Write } from "./changes";
 
-/** A table by its schema and name, literal. */
+/** A table by its schema and its name, unquoted. */
 export type Table = readonly [schema: string, name: string];
 
-export type Values = Readonly<Record<string, string | number | boolean | null>>;
+/** Values to write, by the names of their columns. */
+type Values = Readonly<Record<string, string | number | boolean | null>>;
 
 /**
- * Writes rows like an application and keeps what it did: the whole row before and after, read back from the database
- * in the application's own session. Values are the server's text, so that nothing is rounded on the way.
+ * Writes rows like an application and records each write: the whole row before and after, read back from the database
+ * in the same session. Values are kept as the server's text, so that nothing is rounded.
  */
 export class Recorder {
   readonly writes: Write[] = [];
@@ -16,7 +17,7 @@ export class Recorder {
 
   constructor(private readonly client: Client) {}
 
-  /** Returns the whole row, as the defaults have completed it. */
+  /** Inserts one row. Returns the whole row, including the values that came from defaults. */
   async insert(table: Table, values: Values): Promise<Row> {
     const names = Object.keys(values).map(escapeIdentifier).join(", ");
     const places = Object.keys(values).map((_, index) => `$${index + 1}`);
@@ -28,7 +29,7 @@ export class Recorder {
     return after.row;
   }
 
-  /** Updates the one row that has the values of `where`. */
+  /** Updates the only row that has the values of `where`. */
   async update(table: Table, where: Values, values: Values): Promise<void> {
     const before = await this.read(table, where);
     const set = Object.keys(values).map((column, index) => `${escapeIdentifier(column)} = $${index + 1}`);
@@ -39,7 +40,7 @@ export class Recorder {
     this.writes.push({ operation: "Update", table: after.table, before: before.row, after: after.row });
   }
 
-  /** Deletes the one row that has the values of `where`. */
+  /** Deletes the only row that has the values of `where`. */
   async remove(table: Table, where: Values): Promise<void> {
     const before = await this.one(
       `DELETE FROM ${quoted(table)} AS t WHERE ${condition(where, 0)} RETURNING ${await this.row(table)}`,
@@ -55,7 +56,10 @@ export class Recorder {
     );
   }
 
-  /** The columns of a row as select list, with the partition it is in. Generated columns are left out: before PostgreSQL 18 no stream carries them. */
+  /**
+   * A select list of the table or partition that holds the row, and the row's columns. Generated columns are left out,
+   * because no stream carries them before PostgreSQL 18.
+   */
   private async row(table: Table): Promise<string> {
     const name = quoted(table);
     let columns = this.columns.get(name);
@@ -81,7 +85,7 @@ export class Recorder {
     });
     const [found] = result.rows;
     if (found === undefined || result.rows.length !== 1) {
-      throw new Error(`Exactly one row was to be touched, but it was ${result.rows.length}: ${text}`);
+      throw new Error(`The statement should return one row, but returned ${result.rows.length}: ${text}`);
     }
     const [table, ...cells] = found;
     const row = Object.fromEntries(cells.map((cell, index) => [result.fields[index + 1]?.name ?? "", cell]));
@@ -99,7 +103,7 @@ function quoted([schema, name]: Table): string {
   return `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`;
 }
 
-/** `column = value` for each, with the parameters numbered after the first `taken` ones. */
+/** `column = $n` for each column. The numbers of the parameters begin after `taken`. */
 function condition(where: Values, taken: number): string {
   return Object.keys(where)
     .map((column, index) => `t.${escapeIdentifier(column)} = $${taken + index + 1}`)

@@ -4,17 +4,16 @@ import type { Change, Row } from "./changes";
 import type { Difference } from "./catalogs";
 import type { Outcome } from "./stack";
 
-/** Widths of the columns, borders and padding apart: the table is 110 columns wide. */
+/** Widths of the columns without borders and padding. Together they make a table of 110 characters. */
 const WIDTHS = { time: 8, operation: 9, table: 22, key: 11, before: 21, after: 20 } as const;
-/** Of every text. */
+/** Longest line of every text, in characters. */
 const LINE = 110;
-/** Lines of a cell; what does not fit is counted. */
+/** Most lines of a cell. The columns that do not fit are counted. */
 const MOST_LINES = 3;
 
 /**
- * The captured changes as a table. An update shows the columns that changed and counts the others; a create and a
- * delete show the first columns of the row. Columns of the primary key stand in their own column, long values are
- * shortened.
+ * The captured changes as a table. An update shows the columns that changed and counts the others. A create or a delete
+ * shows the first columns of the row. The primary key has a column of its own. Long values are shortened.
  */
 export function changesTable(changes: readonly Change[]): string {
   const table = new Table({
@@ -35,7 +34,7 @@ export function changesTable(changes: readonly Change[]): string {
   return table.toString();
 }
 
-/** On two lines where it is too long for one. */
+/** The name on two lines, if it is too long for one. */
 function tableName(name: string): string {
   if (name.length <= WIDTHS.table) return name;
   const dot = name.indexOf(".") + 1;
@@ -46,7 +45,7 @@ function primaryKey(key: readonly string[], side: Row | undefined): string {
   return key.length === 0 ? "(none)" : key.map((column) => text(side?.[column])).join(", ");
 }
 
-/** One side of a change, a column on each line. With another side to compare with, only what differs is shown. */
+/** One side of a change, with a column on each line. If there is another side, only the differing columns are shown. */
 function row(
   side: Row | undefined,
   how: {
@@ -75,14 +74,14 @@ function text(value: string | null | undefined): string {
   return value === null ? "NULL" : value.replace(/\s+/g, " ");
 }
 
-/** Shortens to the width; of long values it says how long they are. */
+/** The line shortened to the width. A very long value is followed by its length. */
 function fit(line: string, width: number): string {
   if (line.length <= width) return line;
   const length = line.length > 200 ? ` ${Math.round(line.length / 1000)}k` : "";
   return `${line.slice(0, width - 1 - length.length)}…${length}`;
 }
 
-/** What an operation did, a resource on each line, and what it told. */
+/** The changes of an operation, with a resource on each line, and its notes. */
 export function operation(outcome: Outcome): string {
   const { steps } = outcome;
   const width = Math.max(0, ...steps.map(({ type }) => type.length));
@@ -90,14 +89,14 @@ export function operation(outcome: Outcome): string {
   return [...lines, ...notes(outcome)].join("\n");
 }
 
-/** What an operation told, in lines; what was told before is left out. */
+/** The notes of an operation, without those that `before` contains, each as a wrapped line. */
 export function notes({ notes: told }: Outcome, before?: Outcome): string[] {
   return told
     .filter((note) => before?.notes.includes(note) !== true)
     .map((note) => `    · ${wrap(note.split(/\s+/), " ", LINE - 6).join("\n      ")}`);
 }
 
-/** E.g. `comments 3 · roles 5`. */
+/** The counts on as few lines as possible, e.g. `comment 3 · role 5`. */
 export function counts(facts: ReadonlyMap<string, number>): string {
   return wrap(
     [...facts].map(([kind, count]) => `${kind} ${count}`),
@@ -106,7 +105,7 @@ export function counts(facts: ReadonlyMap<string, number>): string {
   ).join("\n  ");
 }
 
-/** Puts as many parts on a line as fit. */
+/** Joins the parts into lines that are at most `width` long. */
 function wrap(parts: readonly string[], separator: string, width: number): string[] {
   const lines: string[] = [];
   for (const part of parts) {
@@ -135,7 +134,7 @@ export function dialog(connection: {
   ]);
 }
 
-/** What the stack's output `status` says, in words. */
+/** The stack's output `status`, in words. */
 export function readiness(status: BemiStatus): string {
   return fields([
     ["Ready", status.ready ? "yes" : "no"],

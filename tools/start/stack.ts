@@ -13,42 +13,44 @@ import {
 import { UserError } from "../../provider/contract/errors";
 import type { Progress } from "./steps";
 
+/** Name of the stack that `npm start` creates. */
 export const STACK_NAME = "sandbox";
 
-/** Not among them: looking (`refresh`, `read`), and leaving as it is (`same`). */
+/** The operations that change a resource; not `refresh` and `read`, which only read, and `same`. */
 const CHANGES: ReadonlySet<OpType> = new Set<OpType>(["create", "update", "replace", "delete"]);
 
-export interface DemoStackOptions {
-  /** Where the Pulumi CLI is installed: the folder above its `bin`. */
-  readonly engineRoot: string;
-  /** What the engine needs in its environment. */
-  readonly engineEnv: Readonly<Record<string, string>>;
+interface DemoStackOptions {
+  /** The folder above the `bin` of the Pulumi CLI. */
+  readonly cliRoot: string;
+  /** Variables that the CLI needs in its environment. */
+  readonly cliEnv: Readonly<Record<string, string>>;
   /** The folder with Pulumi.yaml. */
   readonly project: string;
-  /** Values of the stack configuration, without the namespace. */
+  /** Values of the stack configuration. The keys have no namespace. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Variables for the program and the provider: the API's URL and key, the CA. */
+  /** Variables for the program and the provider: URL and key of the API, path of the CA. */
   readonly env: Readonly<Record<string, string>>;
+  /** When it aborts, the running operation is cancelled. */
   readonly interrupted: AbortSignal;
 }
 
 /** One resource of an operation, e.g. `create Publication audit-trail-publication`. */
-export interface ResourceStep {
+interface ResourceStep {
   readonly operation: OpType;
-  /** Without module and package, e.g. `Publication`. */
+  /** Type without package and module, e.g. `Publication`. */
   readonly type: string;
   readonly name: string;
 }
 
-/** What an operation did, and what it told the user meanwhile. */
+/** The changes that an operation made, and the messages that it printed for the user. */
 export interface Outcome {
   readonly steps: readonly ResourceStep[];
   readonly notes: readonly string[];
 }
 
 /**
- * The repository's program as a stack in a folder of its own: state, configuration and Pulumi's home are temporary,
- * and nothing is written into the repository.
+ * The repository's program as a stack. Its state, its configuration and Pulumi's home are in a temporary folder, and
+ * nothing is written into the repository.
  */
 export class DemoStack {
   private busy: Promise<unknown> = Promise.resolve();
@@ -56,7 +58,7 @@ export class DemoStack {
   private constructor(
     private readonly stack: Stack,
     private readonly folder: string,
-    /** What one needs in the environment to use the stack with the CLI. */
+    /** Variables with which the CLI can use the stack, e.g. from another terminal. */
     readonly environment: Readonly<Record<string, string>>,
     private readonly interrupted: AbortSignal,
   ) {}
@@ -74,14 +76,14 @@ export class DemoStack {
       await mkdir(path.join(folder, "state"));
       await mkdir(TMPDIR);
       const common = {
-        pulumiCommand: await PulumiCommand.get({ root: options.engineRoot }),
-        // The CLI and its plugins leave files in the folder for temporary ones.
-        envVars: { ...options.engineEnv, ...environment, TMPDIR },
+        pulumiCommand: await PulumiCommand.get({ root: options.cliRoot }),
+        // The CLI and its plugins leave temporary files behind, so they get their own folder for them.
+        envVars: { ...options.cliEnv, ...environment, TMPDIR },
       };
       const program = await LocalWorkspace.create({ ...common, workDir: options.project });
       const { name: project } = await program.projectSettings();
-      // The stack is made from a folder that holds nothing but the project's name and the configuration: the CLI
-      // writes the passphrase's salt beside the project file.
+      // The CLI writes the passphrase's salt beside the project file. So create the stack in a folder that has only a
+      // project file with the project's name.
       const config = Object.fromEntries(
         Object.entries(options.config).map(([key, value]) => [`${project}:${key}`, value]),
       );
@@ -118,7 +120,7 @@ export class DemoStack {
     return await this.watch("pulumi destroy", progress, (options) => this.stack.destroy(options));
   }
 
-  /** The stack's outputs in plain text, secret ones included. */
+  /** The stack's outputs in plain text, including the secret ones. */
   async outputs(): Promise<Record<string, unknown>> {
     const outputs = await this.stack.outputs();
     return Object.fromEntries(
@@ -126,7 +128,7 @@ export class DemoStack {
     );
   }
 
-  /** Waits for the CLI to end, if it is at work, and removes every file. */
+  /** Waits until the CLI has ended, if it is running, and removes every file. */
   async close(): Promise<void> {
     await this.busy.catch(() => undefined);
     await rm(this.folder, { recursive: true, force: true });
@@ -165,14 +167,16 @@ export class DemoStack {
           notes.add(diagnosis(diagnosticEvent));
           break;
         default:
-          // Debug messages come too, though their type is not declared; they hold outputs in plain text, secret or not.
+          // Debug messages arrive here too, though the type does not declare them. They contain secret outputs in plain
+          // text, so they are never shown.
           break;
       }
     };
     const running = run({
       color: "never",
       configFile: this.configFile,
-      // Else the history is asked for with its secrets, which the CLI would decrypt by the repository's configuration.
+      // With secrets, the CLI would read the history and decrypt it with the repository's configuration, which has
+      // another salt.
       showSecrets: false,
       signal: this.interrupted,
       onEvent,
@@ -191,7 +195,7 @@ function lastPart(colonSeparated: string): string {
   return colonSeparated.slice(colonSeparated.lastIndexOf(":") + 1);
 }
 
-/** The message, with the resource it is about where it is not the program as a whole. */
+/** The message. If it is about a resource, the name of the resource comes first. */
 function diagnosis({ urn = "", message }: DiagnosticEvent): string {
   const text = message.replace(/<\{%.*?%\}>/g, "").trim();
   return text === "" || urn === "" || urn.includes("::pulumi:pulumi:Stack::")
@@ -199,9 +203,9 @@ function diagnosis({ urn = "", message }: DiagnosticEvent): string {
     : `${lastPart(urn)}: ${text}`;
 }
 
-/** What the CLI said went wrong, without its frame. */
+/** The error that the CLI reported, without the text around it. */
 function words(command: string, error: unknown, diagnostics: readonly string[]): UserError {
-  // The stack's own verdict repeats that something failed.
+  // The stack adds a message that only repeats that the operation failed.
   const told = diagnostics.filter((text) => !/^$|^(update|preview|destroy) failed$/.test(text));
   if (told.length > 0) return new UserError(`${command} failed: ${[...new Set(told)].join("\n")}`);
   const message = error instanceof Error ? error.message : String(error);

@@ -1,16 +1,16 @@
 import type { Ora } from "ora";
 
-/** One line for a person about what a step is doing right now. */
+/** Receives one line for the user that says what a step is doing now. */
 export type Progress = (line: string) => void;
 
-/** Column where the elapsed time of a step ends. */
+/** The column in which the elapsed time of a step ends. */
 const WIDTH = 110;
-/** Without a terminal a step says what it is doing at most this often, so that logs stay short. */
+/** Shortest time between two progress lines without a terminal, so that logs stay short. */
 const QUIET_MS = 10_000;
 
 /**
- * Prints the steps of a run: a spinner with the latest progress while a step works in a terminal, and one line with
- * its result and the time it took. Without a terminal it prints plain lines only.
+ * Prints the steps of a run. Each step ends with one line: its result and the time it took. Meanwhile, a terminal shows
+ * a spinner with the latest progress; without a terminal, progress is a few plain lines.
  */
 export class Steps {
   constructor(
@@ -19,10 +19,11 @@ export class Steps {
   ) {}
 
   /**
-   * Runs one step. Rejects as soon as the run is interrupted, though `work` may still be busy: who starts something
-   * also registers how it is stopped.
+   * Runs one step. When the run is interrupted, it rejects at once, though `work` may still be running. So `work` must
+   * register in the clean-up how to stop whatever it starts.
    *
-   * @param done - the line that says what came out.
+   * @param done - turns the result into the line that is printed
+   * @throws Interrupted if the run is interrupted, otherwise the error of `work`
    */
   async run<Result>(
     title: string,
@@ -67,7 +68,7 @@ export class Steps {
     }
   }
 
-  /** The text, and the time since `started` at the right. */
+  /** The text with the time since `started` at the right. */
   private timed(text: string, started: number): string {
     const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`;
     const width = Math.min(WIDTH, this.out.isTTY ? this.out.columns : WIDTH);
@@ -79,7 +80,7 @@ export class Steps {
   }
 }
 
-/** Someone asked the run to stop. */
+/** The run was interrupted. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
@@ -90,7 +91,7 @@ interface Display {
 }
 
 async function spinner(title: string, stream: NodeJS.WriteStream): Promise<Display> {
-  // An ES module only; ora draws on the stream that the results go to, so that they keep their order.
+  // ora is an ES module only, so it is imported here. It draws on the stream of the results to keep their order.
   const { default: ora } = await import("ora");
   const drawn: Ora = ora({ text: title, stream, discardStdin: false }).start();
   return {

@@ -1,0 +1,12 @@
+import path from "node:path";
+
+const ROOT = path.resolve(__dirname, "..", "..");
+
+/** The project's folder. This file runs in tools/pulumiCli and, compiled, in dist/tools/pulumiCli. */
+export const PROJECT = path.basename(ROOT) === "dist" ? path.dirname(ROOT) : ROOT;
+
+/** The folder of the Go modules that the CLI is built from. */
+export const MODULES = path.join(PROJECT, "tools", "pulumiCli", "modules");
+
+/** The folder of the installed SDK, which contains the shim of the dynamic provider. */
+export const SDK = path.dirname(require.resolve("@pulumi/pulumi/package.json"));

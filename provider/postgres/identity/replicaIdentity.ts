@@ -22,7 +22,7 @@ import { installTracking, removeTracking } from "../tracking/install";
 import { firstFew } from "../../contract/wording";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
-import { reliesOnTracking, hasTracking, tracksNewTables } from "../tracking/state";
+import { hasTracking, newTablesMode, reliesOnTracking, tracksNewTables } from "../tracking/state";
 
 type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
 
@@ -167,12 +167,7 @@ function outputsOf(
     done: tracked.length - pending.length,
     fingerprint: fingerprint(tracked.map(({ table }) => ({ table, state: table.identity }))),
     pending: describePending(pending),
-    newTables:
-      inputs.trackNewTables && tracksNewTables(catalog, inputs.publication)
-        ? "event trigger"
-        : takesNewTables(inputs)
-          ? "next up"
-          : "not tracked",
+    newTables: newTablesMode(catalog, inputs.publication, inputs, inputs.trackNewTables),
   };
 }
 

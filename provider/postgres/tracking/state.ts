@@ -2,8 +2,28 @@ import type { Catalog } from "../../contract/catalog";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
 import { membersOf } from "../catalog/tableRules";
+import { takesNewTables } from "../selection/selection";
 
-/** Whether both event triggers are there and fire. */
+/**
+ * When a table that is created later becomes tracked:
+ * - `event trigger`: in the statement that creates it;
+ * - `next up`: in the next `pulumi up`, because no event trigger may be made here or none is wanted;
+ * - `not tracked`: never, because the selection names its tables one by one.
+ */
+export type NewTables = "event trigger" | "next up" | "not tracked";
+
+/** When tables that are created later become tracked. Both `ReplicaIdentity` and `Readiness` report this. */
+export function newTablesMode(
+  catalog: Catalog,
+  publication: string,
+  selection: { readonly tables?: readonly string[] },
+  trackNewTables: boolean,
+): NewTables {
+  if (trackNewTables && tracksNewTables(catalog, publication)) return "event trigger";
+  return takesNewTables(selection) ? "next up" : "not tracked";
+}
+
+/** Whether both event triggers exist and are enabled. */
 export function tracksNewTables(catalog: Catalog, publication: string): boolean {
   const { identityTrigger, publishTrigger } = ownNames(publication);
   const firing = catalog.eventTriggers.filter(({ enabled }) => enabled).map(({ name }) => name);

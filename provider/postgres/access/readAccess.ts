@@ -23,7 +23,7 @@ import { forgetStatements, givenByUs, hasRecord, readBefore, recordStatements } 
 import { select, type Wanted } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { tablesByOid } from "../catalog/tableRules";
+import { tablesByOid } from "../catalog/tableIndex";
 import { firstFew } from "../../contract/wording";
 import { quoteIdentifier } from "../sql/quote";
 

@@ -1,39 +1,19 @@
 import { createHash } from "node:crypto";
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import { formatTableName } from "../catalog/tableNames";
-import { select, type Wanted } from "../selection/selection";
-import { bestIdentity, publishes, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
+import { select, type Wanted as Selection } from "../selection/selection";
+import { publishes } from "../catalog/membership";
+import { publishability, type Publishability } from "../catalog/publishability";
+import { tablesByOid } from "../catalog/tableIndex";
 
-/** A tracked table, and what is to become of its replica identity. */
-export interface TrackedTable {
+/** A tracked table, with the decision about its replica identity and its place in the publication. */
+export interface TrackedTable extends Publishability {
   readonly table: TableFacts;
-  /** Whether it is to have the identity FULL. Where not, it keeps the one it has. */
-  readonly full: boolean;
-  /** Whether it may be added to the publication now: its identity is what it is to be, and safe. */
-  readonly ready: boolean;
-  /** Whether UPDATE and DELETE pass while it is published with the identity it has now. */
-  readonly safe: boolean;
-  /** Why it is not as it should be; `undefined` when it is. */
-  readonly because: string | undefined;
 }
 
-/** What the selection means for replica identities, table by table, in the order of their names. */
-export function planIdentities(catalog: Catalog, wanted: Wanted): TrackedTable[] {
-  return select(catalog, wanted).tables.map((table) => trackTable(table, catalog));
-}
-
-/** The same for one table, selected or not. */
-export function trackTable(table: TableFacts, catalog: Catalog): TrackedTable {
-  const { identity, because = "cannot have a full replica identity" } = bestIdentity(table, catalog);
-  if (identity === "full" && table.identity === "full")
-    return { table, full: true, ready: true, safe: true, because: undefined };
-  // With FULL although something rules it out, its writes are refused already.
-  const safe = table.identity !== "full" && !publishingBreaksWrites(table);
-  if (identity === "full" && table.mayAlter)
-    return { table, full: true, ready: false, safe, because: "replica identity is not full yet" };
-  const reason =
-    identity === "full" ? `belongs to ${table.owner}, whose rights our role does not have` : because;
-  return { table, full: false, ready: safe, safe, because: reason };
+/** The tables that the selection comes to, in the order of their names, with the decision about each. */
+export function trackedTables(catalog: Catalog, selection: Selection): TrackedTable[] {
+  return select(catalog, selection).tables.map((table) => ({ table, ...publishability(table, catalog) }));
 }
 
 /**
@@ -69,7 +49,7 @@ export function fingerprint(entries: readonly { table: TableFacts; state: string
   return createHash("md5").update(lines.join("\n")).digest("hex");
 }
 
-/** Tracked tables on which PostgreSQL refuses UPDATE and DELETE right now, because they are published with FULL. */
+/** Tracked tables whose UPDATEs and DELETEs PostgreSQL refuses now: published, with FULL although it is ruled out. */
 export function brokenByIdentity(
   catalog: Catalog,
   tracked: readonly TrackedTable[],
@@ -79,6 +59,6 @@ export function brokenByIdentity(
   if (published === undefined) return [];
   const tables = tablesByOid(catalog);
   return tracked.filter(
-    ({ table, full }) => !full && table.identity === "full" && publishes(published, table, tables),
+    ({ table, safe }) => !safe && table.identity === "full" && publishes(published, table, tables),
   );
 }

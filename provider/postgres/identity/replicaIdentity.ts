@@ -9,7 +9,7 @@ import type { Catalog } from "../../contract/catalog";
 import { withIdentities } from "../catalog/query";
 import { preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { unlessGone } from "../session/gone";
-import { brokenByIdentity, describePending, fingerprint, planIdentities, planRestore } from "./plan";
+import { brokenByIdentity, describePending, fingerprint, trackedTables, planRestore } from "./plan";
 import { dropRecord, dropSchema, ensureRecord, handOver, hasRecord, readRecord } from "./record";
 import { changeIdentities, type IdentityChanges } from "./statement";
 import { madeByResource, markOf } from "../ownership/mark";
@@ -17,7 +17,7 @@ import { formatTableName } from "../catalog/tableNames";
 import { select, takesNewTables } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { nameTables, tablesByOid } from "../catalog/tableRules";
+import { nameTables, tablesByOid } from "../catalog/tableIndex";
 import { installTracking, removeTracking } from "../tracking/install";
 import { firstFew } from "../../contract/wording";
 import { ownNames } from "../ownership/ownNames";
@@ -89,7 +89,7 @@ async function converge(
   await waitForOlderWriters(session, LOCK_POLICY.migrationPatience);
   const known = new Set(catalog.tables.map(({ oid }) => oid));
   const fresh = await session.catalog();
-  const full = planIdentities(fresh, inputs).flatMap((entry) =>
+  const full = trackedTables(fresh, inputs).flatMap((entry) =>
     entry.full && !known.has(entry.table.oid) ? [entry.table.oid] : [],
   );
   if (full.length > 0)
@@ -133,7 +133,7 @@ async function changeTables(
   run: Run,
 ): Promise<number[]> {
   const { publication } = inputs;
-  const tracked = planIdentities(catalog, inputs);
+  const tracked = trackedTables(catalog, inputs);
   const full = tracked.filter((entry) => entry.full).map(({ table }) => table.oid);
   const others = await readRecord(session, publication, full);
   const restore = planRestore(catalog, tracked, others, publication);
@@ -157,7 +157,7 @@ function outputsOf(
   catalog: Catalog,
   inputs: ReplicaIdentityInputs,
 ): ReplicaIdentityOutputs {
-  const tracked = planIdentities(catalog, inputs);
+  const tracked = trackedTables(catalog, inputs);
   const pending = tracked.flatMap(({ table, because }) =>
     because === undefined ? [] : [{ table, because }],
   );
@@ -174,7 +174,7 @@ function outputsOf(
 /** What the next up will do something about. */
 function driftOf(catalog: Catalog, state: State): Drift {
   const { publication } = state;
-  const tracked = planIdentities(catalog, state);
+  const tracked = trackedTables(catalog, state);
   const notFull = tracked.filter(({ table, full }) => full && table.identity !== "full");
   const broken = brokenByIdentity(catalog, tracked, publication);
   const triggers = tracksNewTables(catalog, publication);
@@ -195,7 +195,7 @@ function driftOf(catalog: Catalog, state: State): Drift {
 async function leftoverDrift(session: Session, catalog: Catalog, state: State): Promise<Drift> {
   const { publication } = state;
   if (!hasRecord(catalog, publication)) return {};
-  const tracked = planIdentities(catalog, state);
+  const tracked = trackedTables(catalog, state);
   const selected = tracked.map(({ table }) => table.oid);
   let others: number[];
   try {

@@ -8,7 +8,7 @@ import { formOf, wantsEverything } from "./plan";
 import { changeMembers } from "./statement";
 import type { Wanted } from "../selection/selection";
 import type { Session } from "../../contract/session";
-import { membersOf } from "../catalog/tableRules";
+import { membersOf } from "../catalog/membership";
 import { firstFew } from "../../contract/wording";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 

@@ -7,7 +7,7 @@ import type { PublicationInputs } from "../../contract/inputs";
 import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { membersOf } from "../catalog/tableRules";
+import { membersOf } from "../catalog/membership";
 import { ownNames } from "../ownership/ownNames";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 

@@ -2,9 +2,11 @@ import { capabilities } from "../../contract/capabilities";
 import type { PublicationInputs } from "../../contract/inputs";
 import type { PublicationOutputs } from "../../contract/outputs";
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
-import { planIdentities, trackTable, type TrackedTable } from "../identity/plan";
+import { trackedTables, type TrackedTable } from "../identity/plan";
 import type { Wanted as Selection } from "../selection/selection";
-import { covers, membersOf, tablesByOid } from "../catalog/tableRules";
+import { covers, membersOf } from "../catalog/membership";
+import { publishability } from "../catalog/publishability";
+import { tablesByOid } from "../catalog/tableIndex";
 import { tracksNewTables } from "../tracking/state";
 
 export type Form = PublicationOutputs["form"];
@@ -44,7 +46,7 @@ export function wantedForm(catalog: Catalog, wanted: Wanted): Form {
     return "table list";
   if (capabilities(catalog.server.version).publishesGeneratedColumns) return "table list";
   const unsafe = catalog.tables.some(
-    (table) => table.persistence === "permanent" && !trackTable(table, catalog).safe,
+    (table) => table.persistence === "permanent" && !publishability(table, catalog).safe,
   );
   return unsafe ? "table list" : "all tables";
 }
@@ -68,7 +70,7 @@ export function planPublication(
 
   const listed = (table: TableFacts): boolean =>
     table.listedIn.some((entry) => entry.publication === publication.name);
-  const tracked = planIdentities(catalog, wanted);
+  const tracked = trackedTables(catalog, wanted);
   const roots = rootsOf(catalog, wanted, tracked);
   const ready = (tree: readonly TrackedTable[]): boolean => tree.every((entry) => entry.ready);
   const add = roots.filter(({ root, tree }) => !listed(root) && root.mayAlter && ready(tree));
@@ -123,7 +125,7 @@ export function coverage(
   wanted: Wanted,
   publication: PublicationFacts | undefined,
 ): Coverage[] {
-  const tracked = planIdentities(catalog, wanted);
+  const tracked = trackedTables(catalog, wanted);
   const byOid = tablesByOid(catalog);
   const obstacles = new Map(
     rootsOf(catalog, wanted, tracked).flatMap(({ root, tree }) => {

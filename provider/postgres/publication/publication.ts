@@ -7,7 +7,7 @@ import { runTogether } from "../sql/block";
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
 import { preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { unlessGone } from "../session/gone";
-import { describePending, fingerprint, planIdentities, planRestore } from "../identity/plan";
+import { describePending, fingerprint, trackedTables, planRestore } from "../identity/plan";
 import { handOver, hasRecord, readRecord } from "../identity/record";
 import { changeIdentities } from "../identity/statement";
 import {
@@ -34,7 +34,8 @@ import {
 import { changeMembership } from "./statement";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
-import { nameTables, publishes, tablesByOid } from "../catalog/tableRules";
+import { publishes } from "../catalog/membership";
+import { nameTables, tablesByOid } from "../catalog/tableIndex";
 import { removeTracking } from "../tracking/install";
 import { firstFew } from "../../contract/wording";
 import { ownNames } from "../ownership/ownNames";
@@ -178,7 +179,7 @@ async function restoreLeavers(
       ...(state === undefined ? [] : select(catalog, state).tables),
     ].map(({ oid }) => oid),
   );
-  const tracked = planIdentities(catalog, inputs);
+  const tracked = trackedTables(catalog, inputs);
   const full = tracked.filter((entry) => entry.full).map(({ table }) => table.oid);
   for (const oid of full) candidates.delete(oid);
   if (candidates.size === 0 || !hasRecord(catalog, inputs.name)) return;

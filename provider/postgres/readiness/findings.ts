@@ -2,7 +2,9 @@ import type { Catalog, PublicationFacts, RoleFacts } from "../../contract/catalo
 import { ownerFinding, selectionFindings, serverFindings, type Finding } from "../selection/findings";
 import { formatTableName } from "../catalog/tableNames";
 import { takesNewTables, type Selection, type Wanted } from "../selection/selection";
-import { bestIdentity, covers, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
+import { covers } from "../catalog/membership";
+import { bestIdentity, publishingBreaksWrites } from "../catalog/publishability";
+import { tablesByOid } from "../catalog/tableIndex";
 import { tracksNewTables } from "../tracking/state";
 
 /** What is verified: the objects a trail consists of, by name. */

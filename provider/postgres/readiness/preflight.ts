@@ -13,7 +13,9 @@ import { formatTableName } from "../catalog/tableNames";
 import { assertMayCreate } from "../role/replicationRole";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
-import { bestIdentity, publishes, tablesByOid } from "../catalog/tableRules";
+import { publishes } from "../catalog/membership";
+import { bestIdentity } from "../catalog/publishability";
+import { tablesByOid } from "../catalog/tableIndex";
 
 /**
  * Looks for everything that stands in the way of the whole trail, before the first write of any resource.

@@ -1,7 +1,7 @@
 import type { Catalog } from "../../contract/catalog";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
-import { membersOf } from "../catalog/tableRules";
+import { membersOf } from "../catalog/membership";
 import { takesNewTables } from "../selection/selection";
 
 /**

@@ -1,5 +1,5 @@
 import type { Catalog, TableFacts } from "../../../provider/contract/catalog";
-import { planIdentities, planRestore } from "../../../provider/postgres/identity/plan";
+import { trackedTables, planRestore } from "../../../provider/postgres/identity/plan";
 import { coverage, planPublication, wantedForm } from "../../../provider/postgres/publication/plan";
 import { catalogOf, listed, publication, table } from "../../support/catalog";
 
@@ -38,7 +38,7 @@ test("a table is FULL where it can be, keeps its key where something rules that 
     table("public.virtual_nothing", { virtualGenerated: true, identity: "nothing" }),
   ]);
   expect(
-    planIdentities(catalog, PUBLIC).map(({ table: { name }, full, ready, safe }) => [
+    trackedTables(catalog, PUBLIC).map(({ table: { name }, full, ready, safe }) => [
       name,
       full,
       ready,
@@ -72,7 +72,7 @@ test("a table that would refuse its writes is taken out; one that is merely not 
   const keyed = table("public.keyed", LISTED);
   const stranger = table("elsewhere.stranger", LISTED);
   const plan = planPublication(database([broken, keyed, stranger]), PUBLIC, BEMI);
-  expect(plan.remove).toEqual([broken, stranger]);
+  expect(plan.remove).toEqual([stranger, broken]);
   expect(plan.waiting).toEqual([]);
 });
 
@@ -92,7 +92,7 @@ test("a table gets its identity back when it has left the publication, or can st
   const catalog = database(tables);
   const dropped = 99;
   const recorded = [...tables.map(({ oid }) => oid), dropped];
-  const restore = planRestore(catalog, planIdentities(catalog, PUBLIC), recorded, "bemi");
+  const restore = planRestore(catalog, trackedTables(catalog, PUBLIC), recorded, "bemi");
   expect(restore).toEqual([left.oid, unfit.oid, dropped]);
 });
 

@@ -5,12 +5,9 @@ import type { PreflightInputs } from "../../../provider/contract/inputs";
 import { formatMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { readinessFindings } from "../../../provider/postgres/readiness/findings";
 import { select } from "../../../provider/postgres/selection/selection";
-import {
-  bestIdentity,
-  publishes,
-  publishingBreaksWrites,
-  tablesByOid,
-} from "../../../provider/postgres/catalog/tableRules";
+import { publishes } from "../../../provider/postgres/catalog/membership";
+import { bestIdentity, publishingBreaksWrites } from "../../../provider/postgres/catalog/publishability";
+import { tablesByOid } from "../../../provider/postgres/catalog/tableIndex";
 import { obstacles } from "../../../provider/postgres/readiness/preflight";
 import { catalogOf, listed, publication, role, table } from "../../support/catalog";
 

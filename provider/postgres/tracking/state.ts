@@ -1,4 +1,5 @@
-import type { Catalog } from "../../contract/catalog";
+import type { Catalog, EventTriggerFacts } from "../../contract/catalog";
+import { parseMark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
 import { membersOf } from "../catalog/membership";
@@ -30,15 +31,25 @@ export function tracksNewTables(catalog: Catalog, publication: string): boolean 
   return firing.includes(identityTrigger) && firing.includes(publishTrigger);
 }
 
-/** Whether one of the event triggers is there, in whatever state, or one of somebody else's with its name. */
+/** Whether an event trigger with one of the two names exists: enabled or not, made by this module or by somebody else. */
 export function hasTracking(catalog: Catalog, publication: string): boolean {
+  return namedTriggers(catalog, publication).length > 0;
+}
+
+/** The event triggers of this publication that carry a mark of this module. */
+export function ownTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
+  return namedTriggers(catalog, publication).filter(({ comment }) => parseMark(comment) !== undefined);
+}
+
+function namedTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
   const { identityTrigger, publishTrigger } = ownNames(publication);
-  return catalog.eventTriggers.some(({ name }) => name === identityTrigger || name === publishTrigger);
+  return catalog.eventTriggers.filter(({ name }) => name === identityTrigger || name === publishTrigger);
 }
 
 /**
- * Whether a publication of ours publishes new tables by itself: all, or new partitions of a table without key. Their
- * UPDATEs and DELETEs fail where no event trigger sets their identity, so event triggers must not go before that changes.
+ * Whether the module's publication publishes new tables by itself: it is for all tables, or it lists a partitioned table
+ * without a key, whose new partitions it publishes. UPDATE and DELETE on such a new table fail unless an event trigger
+ * sets its identity, so the event triggers must stay until the publication has changed.
  */
 export function reliesOnTracking(catalog: Catalog, name: string): boolean {
   const publication = ownPublication(catalog, name);

@@ -1,7 +1,7 @@
 import type { Catalog } from "../../contract/catalog";
 import type { ReadAccessInputs } from "../../contract/inputs";
 import type { TableName } from "../catalog/tableNames";
-import { tablesByOid } from "../catalog/tableRules";
+import { tablesByOid } from "../catalog/tableIndex";
 import { select, type Selection } from "../selection/selection";
 import {
   scopeOf,

@@ -1,84 +1,114 @@
-import { createHash } from "node:crypto";
 import type { Catalog, TableFacts } from "../../contract/catalog";
-import { formatTableName } from "../catalog/tableNames";
-import { select, type Selection } from "../selection/selection";
-import { bestIdentity, publishes, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
+import type { ReplicaIdentityInputs } from "../../contract/inputs";
+import { ownership, type Mark } from "../ownership/mark";
+import { ownNames } from "../ownership/ownNames";
+import { hasTracking, ownTriggers, reliesOnTracking } from "../tracking/state";
+import { hasRecord } from "./record";
+import { tablesToRestore, trackedTables } from "./trackedTables";
 
-/** A tracked table, and what is to become of its replica identity. */
-export interface TrackedTable {
-  readonly table: TableFacts;
-  /** Whether it is to have the identity FULL. Where not, it keeps the one it has. */
-  readonly full: boolean;
-  /** Whether it may be added to the publication now: its identity is what it is to be, and safe. */
-  readonly ready: boolean;
-  /** Whether UPDATE and DELETE pass while it is published with the identity it has now. */
-  readonly safe: boolean;
-  /** Why it is not as it should be; `undefined` when it is. */
-  readonly because: string | undefined;
+/** What an up does first: the record exists, and the event triggers follow the selection. */
+export type PreparationStep =
+  /** With its mark, and the record of previous identities in it. */
+  | { readonly step: "create schema"; readonly schema: string }
+  /** Takes over the schema that came along with a copied branch: its mark names another branch. */
+  | { readonly step: "comment on schema"; readonly schema: string; readonly comment: string | null }
+  /** The record, in a schema that exists. */
+  | { readonly step: "create record of identities"; readonly schema: string }
+  | { readonly step: "replace functions of event triggers" }
+  | { readonly step: "drop event triggers" };
+
+/** What an up does then. */
+export type TableStep =
+  | {
+      readonly step: "set replica identity full";
+      /** All tables that are to be FULL. Those that are FULL already are only recorded. */
+      readonly tables: readonly TableFacts[];
+      /** Those of them that are not FULL yet. */
+      readonly changing: readonly TableFacts[];
+    }
+  /** Tables of the record by oid, because some of them may have been dropped: those leave the record. */
+  | { readonly step: "restore replica identity"; readonly tables: readonly number[] }
+  /** And the identities of tables that were created before the triggers were there. */
+  | { readonly step: "create event triggers" };
+
+/** What a destroy does. */
+export type RemovalStep =
+  | { readonly step: "drop event triggers" }
+  | Extract<TableStep, { readonly step: "restore replica identity" }>
+  /** With the record in it. */
+  | { readonly step: "drop schema"; readonly schema: string };
+
+type Inputs = Pick<
+  ReplicaIdentityInputs,
+  "publication" | "schemas" | "tables" | "allTables" | "excludeTables" | "trackNewTables"
+>;
+
+/**
+ * Everything an up does about replica identities, in its order. Never throws: a schema or an event trigger of somebody
+ * else is refused before, or by the step.
+ *
+ * @param recorded oids of the tables in the record; those that are to be FULL may be left out
+ */
+export function planReplicaIdentity(
+  catalog: Catalog,
+  inputs: Inputs,
+  recorded: readonly number[],
+  mark: Mark,
+): (PreparationStep | TableStep)[] {
+  return [...planPreparation(catalog, inputs, mark), ...planTables(catalog, inputs, recorded)];
 }
 
-/** What the selection means for replica identities, table by table, in the order of their names. */
-export function planIdentities(catalog: Catalog, wanted: Selection): TrackedTable[] {
-  return select(catalog, wanted).tables.map((table) => trackTable(table, catalog));
+/** The first part of {@link planReplicaIdentity}. */
+export function planPreparation(catalog: Catalog, inputs: Inputs, mark: Mark): PreparationStep[] {
+  return [...planRecord(catalog, inputs.publication, mark), ...planExistingTriggers(catalog, inputs)];
 }
 
-/** The same for one table, selected or not. */
-export function trackTable(table: TableFacts, catalog: Catalog): TrackedTable {
-  const { identity, because = "cannot have a full replica identity" } = bestIdentity(table, catalog);
-  if (identity === "full" && table.identity === "full")
-    return { table, full: true, ready: true, safe: true, because: undefined };
-  // With FULL although something rules it out, its writes are refused already.
-  const safe = table.identity !== "full" && !publishingBreaksWrites(table);
-  if (identity === "full" && table.mayAlter)
-    return { table, full: true, ready: false, safe, because: "replica identity is not full yet" };
-  const reason =
-    identity === "full" ? `belongs to ${table.owner}, whose rights our role does not have` : because;
-  return { table, full: false, ready: safe, safe, because: reason };
+/** The second part of {@link planReplicaIdentity}. */
+export function planTables(catalog: Catalog, inputs: Inputs, recorded: readonly number[]): TableStep[] {
+  const { publication, trackNewTables } = inputs;
+  const steps: TableStep[] = [];
+  const tracked = trackedTables(catalog, inputs);
+  const tables = tracked.flatMap(({ full, table }) => (full ? [table] : []));
+  const changing = tables.filter(({ identity }) => identity !== "full");
+  if (tables.length > 0) steps.push({ step: "set replica identity full", tables, changing });
+  const restore = tablesToRestore(catalog, tracked, recorded, publication);
+  if (restore.length > 0) steps.push({ step: "restore replica identity", tables: restore });
+  // Last: the triggers would look at each of the changes before, which takes as long again.
+  if (trackNewTables && !hasTracking(catalog, publication)) steps.push({ step: "create event triggers" });
+  return steps;
 }
 
 /**
- * Of the tables in the record, those that can get back what they had: they are not to be FULL (any more), and either no
- * longer in the publication or able to stay in it with their key. The others follow when they have left it.
+ * Everything a destroy does about replica identities, in its order.
+ *
+ * @param recorded oids of all tables in the record
  */
-export function planRestore(
-  catalog: Catalog,
-  tracked: readonly TrackedTable[],
-  recorded: readonly number[],
-  publication: string,
-): number[] {
-  const selected = new Map(tracked.map((entry) => [entry.table.oid, entry]));
-  const tables = tablesByOid(catalog);
-  const published = catalog.publications.find(({ name }) => name === publication);
-  return recorded.filter((oid) => {
-    const table = tables.get(oid);
-    const entry = selected.get(oid);
-    if (entry?.full === true) return false;
-    if (table === undefined || published === undefined || !publishes(published, table, tables)) return true;
-    return entry !== undefined && table.hasPrimaryKey;
-  });
+export function planRemoval(publication: string, recorded: readonly number[]): RemovalStep[] {
+  return [
+    // First: otherwise the triggers would set every table that is restored to FULL again.
+    { step: "drop event triggers" },
+    ...(recorded.length === 0 ? [] : [{ step: "restore replica identity" as const, tables: recorded }]),
+    { step: "drop schema", schema: ownNames(publication).schema },
+  ];
 }
 
-/** At most ten tables with the reason why they are not as they should be. */
-export function describePending(pending: readonly { table: TableFacts; because: string }[]): string[] {
-  return pending.slice(0, 10).map(({ table, because }) => `${formatTableName(table)}: ${because}`);
+function planRecord(catalog: Catalog, publication: string, mark: Mark): PreparationStep[] {
+  const { schema } = ownNames(publication);
+  const existing = catalog.schemas.find(({ name }) => name === schema);
+  if (existing === undefined) return [{ step: "create schema", schema }];
+  const { comment } = existing;
+  const steps: PreparationStep[] = [];
+  if (ownership(comment, mark) === "copy of another branch")
+    steps.push({ step: "comment on schema", schema, comment });
+  if (!hasRecord(catalog, publication)) steps.push({ step: "create record of identities", schema });
+  return steps;
 }
 
-/** Changes whenever the set of tables or their condition does. */
-export function fingerprint(entries: readonly { table: TableFacts; state: string }[]): string {
-  const lines = entries.map(({ table, state }) => `${table.oid}:${state}`).sort();
-  return createHash("md5").update(lines.join("\n")).digest("hex");
-}
-
-/** Tracked tables on which PostgreSQL refuses UPDATE and DELETE right now, because they are published with FULL. */
-export function brokenByIdentity(
-  catalog: Catalog,
-  tracked: readonly TrackedTable[],
-  publication: string,
-): TrackedTable[] {
-  const published = catalog.publications.find(({ name }) => name === publication);
-  if (published === undefined) return [];
-  const tables = tablesByOid(catalog);
-  return tracked.filter(
-    ({ table, full }) => !full && table.identity === "full" && publishes(published, table, tables),
-  );
+/** Event triggers that exist come before the tables: otherwise they would track a table again that is to leave. */
+function planExistingTriggers(catalog: Catalog, { publication, trackNewTables }: Inputs): PreparationStep[] {
+  if (trackNewTables)
+    return hasTracking(catalog, publication) ? [{ step: "replace functions of event triggers" }] : [];
+  // Where the publication relies on them, the publication's own step drops them, when it no longer does.
+  const drop = ownTriggers(catalog, publication).length > 0 && !reliesOnTracking(catalog, publication);
+  return drop ? [{ step: "drop event triggers" }] : [];
 }

@@ -6,72 +6,77 @@ import { describeOwnership, formatMark, ownership, type Mark } from "../ownershi
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 import { oidArray, quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { createRecordSql, RECORD, RECORD_TABLE, recordedTablesSql, recordSql } from "../sql/recordTable";
 import { ownNames } from "../ownership/ownNames";
 import { ownSchemas } from "../ownership/ownObjects";
 
 /**
- * Makes the module's schema with its record: which identity every table had before the module changed it. A schema that
- * came along with a copied branch is taken over: the copy has the same tables under the same oids. Throws a
- * {@link UserError} where somebody else's schema has the name.
+ * Throws a {@link UserError} where somebody else's schema has the name of the module's own. A schema that came along
+ * with a copied branch is no obstacle: the copy has the same tables under the same oids.
  */
-export async function ensureRecord(
-  session: Session,
-  catalog: Catalog,
-  publication: string,
-  mark: Mark,
-  run: Pick<Run, "log">,
-): Promise<void> {
+export function refuseForeignSchema(catalog: Catalog, publication: string, mark: Mark): void {
   const { schema } = ownNames(publication);
-  const name = quoteIdentifier(schema);
-  const comment = `COMMENT ON SCHEMA ${name} IS ${quoteLiteral(formatMark(mark))}`;
-  // The key doubles as its replica identity: a publication for all tables includes this one.
-  const table = `CREATE TABLE IF NOT EXISTS ${name}.identity (
-    relid oid PRIMARY KEY, previous "char" NOT NULL, index_name text)`;
-  const existing = catalog.schemas.find((found) => found.name === schema);
-  if (existing === undefined) {
-    await runTogether(session, [`CREATE SCHEMA ${name}`, comment, table]);
-    return;
-  }
+  const existing = catalog.schemas.find(({ name }) => name === schema);
+  if (existing === undefined) return;
   const owner = ownership(existing.comment, mark);
-  if (owner === "other resource" || owner === "none") {
-    throw new UserError(
-      `The schema "${schema}" exists already and ${describeOwnership(owner, existing.comment)}. The module keeps its record of replica identities there: give the publication another name, or remove the schema.`,
-    );
-  }
-  const statements: string[] = [];
-  if (owner === "copy of another branch") {
-    run.log(`The schema ${schema} ${describeOwnership(owner, existing.comment)}; it is taken over.`);
-    statements.push(comment);
-  }
-  if (!hasRecord(catalog, publication)) statements.push(table);
-  if (statements.length > 0) await runTogether(session, statements);
+  if (owner !== "other resource" && owner !== "none") return;
+  throw new UserError(
+    `The schema "${schema}" exists already and ${describeOwnership(owner, existing.comment)}. The module keeps its record of replica identities there: give the publication another name, or remove the schema.`,
+  );
+}
+
+/** Creates the module's schema with its mark and the record. */
+export async function createSchema(session: Session, schema: string, mark: Mark): Promise<void> {
+  await runTogether(session, [
+    `CREATE SCHEMA ${quoteIdentifier(schema)}`,
+    markSql(schema, mark),
+    createRecordSql(schema),
+  ]);
+}
+
+/** Puts the mark of this resource and branch on the module's schema. */
+export async function markSchema(session: Session, schema: string, mark: Mark): Promise<void> {
+  await runTogether(session, [markSql(schema, mark)]);
+}
+
+/** Creates the record in the module's schema. */
+export async function createRecord(session: Session, schema: string): Promise<void> {
+  await runTogether(session, [createRecordSql(schema)]);
+}
+
+function markSql(schema: string, mark: Mark): string {
+  return `COMMENT ON SCHEMA ${quoteIdentifier(schema)} IS ${quoteLiteral(formatMark(mark))}`;
 }
 
 /** Whether there is a record of identities for this publication. */
 export function hasRecord(catalog: Catalog, publication: string): boolean {
-  const { schema } = ownNames(publication);
-  return catalog.tables.some((table) => table.schema === schema && table.name === "identity");
+  return recordIsIn(catalog, ownNames(publication).schema);
 }
 
-/** Oids of the tables in the record, without those given. */
+function recordIsIn(catalog: Catalog, schema: string): boolean {
+  return catalog.tables.some((table) => table.schema === schema && table.name === RECORD_TABLE);
+}
+
+/** Oids of the tables in the record, without those given; none where the catalog has no record. */
 export async function readRecord(
   session: Session,
+  catalog: Catalog,
   publication: string,
-  without: readonly number[],
+  without: readonly number[] = [],
 ): Promise<number[]> {
-  const { schema } = ownNames(publication);
+  if (!hasRecord(catalog, publication)) return [];
   const [row] = await session.read<{ relids: number[] }>(
-    `SELECT coalesce(json_agg(r.relid::int8), '[]') AS relids
-       FROM ${quoteIdentifier(schema)}.identity r LEFT JOIN unnest($1::oid[]) AS w (relid) USING (relid)
-      WHERE w.relid IS NULL`,
+    `SELECT coalesce(json_agg(r.${RECORD.relid}::int8), '[]') AS relids
+       FROM ${recordSql(ownNames(publication).schema)} r LEFT JOIN unnest($1::oid[]) AS w (oid) ON w.oid = r.${RECORD.relid}
+      WHERE w.oid IS NULL`,
     [without],
   );
   return row?.relids ?? [];
 }
 
 /**
- * Leaves those of the given tables that another trail in this database tracks as well to that one: they stay FULL, and
- * its record takes over what they had before either. They leave our record.
+ * Leaves those of the given tables that another trail in this database tracks as well to that trail: they stay FULL, and
+ * its record takes over the identity they had before either trail. They leave our record.
  */
 export async function handOver(
   session: Session,
@@ -79,20 +84,19 @@ export async function handOver(
   publication: string,
   relids: readonly number[],
 ): Promise<void> {
+  if (relids.length === 0) return;
   const { schema } = ownNames(publication);
-  const trails = [...ownSchemas(catalog)].filter(
-    (other) =>
-      other !== schema && catalog.tables.some((table) => table.schema === other && table.name === "identity"),
-  );
-  for (const other of relids.length === 0 ? [] : trails) {
+  const { relid, previous, index } = RECORD;
+  for (const other of ownSchemas(catalog)) {
+    if (other === schema || !recordIsIn(catalog, other)) continue;
     await session.write(
       `WITH shared AS (
-         SELECT r.* FROM ${quoteIdentifier(schema)}.identity r
-           JOIN ${quoteIdentifier(other)}.identity o USING (relid) WHERE r.relid = ANY ($1::oid[])),
+         SELECT r.* FROM ${recordSql(schema)} r
+           JOIN ${recordSql(other)} o USING (${relid}) WHERE r.${relid} = ANY ($1::oid[])),
        taken AS (
-         UPDATE ${quoteIdentifier(other)}.identity o SET previous = s.previous, index_name = s.index_name
-           FROM shared s WHERE o.relid = s.relid AND o.previous = 'f')
-       DELETE FROM ${quoteIdentifier(schema)}.identity r USING shared s WHERE r.relid = s.relid`,
+         UPDATE ${recordSql(other)} o SET ${previous} = s.${previous}, ${index} = s.${index}
+           FROM shared s WHERE o.${relid} = s.${relid} AND o.${previous} = 'f')
+       DELETE FROM ${recordSql(schema)} r USING shared s WHERE r.${relid} = s.${relid}`,
       [relids],
     );
   }
@@ -102,24 +106,24 @@ export async function handOver(
 const IN_USE = "NB002";
 
 /**
- * Drops the record, unless it has tables in it by now that are not among those given: `false`. Whoever has written to it
- * has come to an end then, as the lock on it shows.
+ * Drops the record, unless it meanwhile has tables in it that are not among those given: `false`. The lock on the record
+ * waits for every transaction that has written to it.
  */
 export async function dropRecord(
   session: Session,
   publication: string,
   done: readonly number[],
 ): Promise<boolean> {
-  const record = `${quoteIdentifier(ownNames(publication).schema)}.identity`;
+  const { schema } = ownNames(publication);
   try {
     await runTogether(session, [
-      `LOCK TABLE ${record}`,
+      `LOCK TABLE ${recordSql(schema)}`,
       `DO $do$ BEGIN
-         IF EXISTS (SELECT FROM ${record} r JOIN pg_class c ON c.oid = r.relid WHERE r.relid <> ALL ('${oidArray(done)}'::oid[])) THEN
+         IF EXISTS (SELECT FROM ${recordedTablesSql(schema)} WHERE r.${RECORD.relid} <> ALL ('${oidArray(done)}'::oid[])) THEN
            RAISE EXCEPTION 'the record is in use' USING ERRCODE = '${IN_USE}';
          END IF;
        END $do$`,
-      `DROP TABLE ${record}`,
+      `DROP TABLE ${recordSql(schema)}`,
     ]);
     return true;
   } catch (error) {
@@ -131,13 +135,8 @@ export async function dropRecord(
   }
 }
 
-/** Drops the schema, unless somebody keeps something in it. */
-export async function dropSchema(
-  session: Session,
-  publication: string,
-  run: Pick<Run, "log">,
-): Promise<void> {
-  const { schema } = ownNames(publication);
+/** Drops the module's schema, unless somebody keeps something in it: then it stays, with a line in the log. */
+export async function dropSchema(session: Session, schema: string, run: Pick<Run, "log">): Promise<void> {
   try {
     await runTogether(session, [`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)}`]);
   } catch (error) {

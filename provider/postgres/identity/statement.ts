@@ -2,7 +2,8 @@ import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy
 import { PARAMETERS_SQL, returnSql, runBlock } from "../sql/block";
 import type { Session } from "../../contract/session";
 import { SqlError } from "../sql/sqlError";
-import { oidArray, quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { oidArray, quoteLiteral } from "../sql/quote";
+import { identityIndexSql, insertRecordSql, RECORD, recordedTablesSql, recordSql } from "../sql/recordTable";
 import { judgeSql } from "../sql/judge";
 
 /** What became of the tables that {@link changeIdentities} was given. */
@@ -108,19 +109,18 @@ async function runOnce(
 }
 
 function identityBlock(schema: string, restores: boolean): string {
-  const record = `${quoteIdentifier(schema)}.identity`;
+  const record = recordSql(schema);
   const turn = `hashtext('pulumi-neon-bemi'), hashtext(${quoteLiteral(schema)})`;
   const lockedByOthers = `${heldHereSql("l")} AND l.pid <> pg_backend_pid()`;
-  const note = `INSERT INTO ${record} (relid, previous, index_name)
-      SELECT c.oid, c.relreplident,
-             CASE WHEN c.relreplident = 'i' THEN (
-               SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-                WHERE i.indrelid = c.oid AND i.indisreplident) END
-        FROM pg_class c WHERE c.oid = ANY (wanted)`;
+  const note = insertRecordSql(
+    schema,
+    `SELECT c.oid, c.relreplident, CASE WHEN c.relreplident = 'i' THEN ${identityIndexSql("c")} END
+        FROM pg_class c WHERE c.oid = ANY (wanted)`,
+  );
   const setting = `
         SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost
           FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'`;
-  const targets = restores ? `${setting} UNION ALL ${restoringSql(record)}` : setting;
+  const targets = restores ? `${setting} UNION ALL ${restoringSql(schema)}` : setting;
   return `
 DECLARE
   wanted oid[];
@@ -152,10 +152,10 @@ BEGIN
     FROM (SELECT ${PARAMETERS_SQL}) AS parameters (p);
   PERFORM set_config('lock_timeout', '${LOCK_POLICY.turn}', true);
   PERFORM pg_advisory_lock(${turn});
-  DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relid);
+  DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.${RECORD.relid});
   BEGIN
     -- Without ON CONFLICT, which takes half as long again. Event triggers write to the record as well, but seldom.
-    ${note} AND NOT EXISTS (SELECT FROM ${record} r WHERE r.relid = c.oid)
+    ${note} AND NOT EXISTS (SELECT FROM ${record} r WHERE r.${RECORD.relid} = c.oid)
       ORDER BY c.oid;
   EXCEPTION WHEN unique_violation THEN
     ${note} ON CONFLICT DO NOTHING;
@@ -197,7 +197,7 @@ BEGIN
           IF judging THEN
             ${judgeSql("table_name", "table_oid")}
           END IF;
-          IF restoring THEN DELETE FROM ${record} r WHERE r.relid = table_oid; END IF;
+          IF restoring THEN DELETE FROM ${record} r WHERE r.${RECORD.relid} = table_oid; END IF;
           IF lost IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
             index_gone := index_gone || jsonb_build_object('oid', table_oid::int8, 'index', lost);
           END IF;
@@ -224,8 +224,8 @@ BEGIN
     IF clock_timestamp() > deadline THEN
       cut := pass = 1;
       locked := (SELECT count(*) FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f' AND c.oid <> ALL (given_up))
-        + (SELECT count(*) FROM ${record} r JOIN pg_class c ON c.oid = r.relid
-            WHERE r.relid = ANY (leaving) AND r.relid <> ALL (given_up));
+        + (SELECT count(*) FROM ${recordedTablesSql(schema)}
+            WHERE r.${RECORD.relid} = ANY (leaving) AND r.${RECORD.relid} <> ALL (given_up));
       EXIT;
     END IF;
     -- All have had their turn: those that were locked get as long again.
@@ -248,17 +248,17 @@ const CHECK_NAME =
   "IF to_regclass(table_name) IS DISTINCT FROM table_oid THEN RAISE undefined_table; END IF;";
 
 /** What the tables in the record are to become again. An index of the same name serves; without one, it is the default. */
-function restoringSql(record: string): string {
+function restoringSql(schema: string): string {
+  const [previous, index] = [`r.${RECORD.previous}`, `r.${RECORD.index}`];
   return `
         SELECT c.oid, c.relnamespace, c.relname, c.relkind,
-               CASE WHEN c.relreplident <> 'f' OR r.previous = 'f' THEN NULL
-                    WHEN r.previous = 'n' THEN 'NOTHING'
+               CASE WHEN c.relreplident <> 'f' OR ${previous} = 'f' THEN NULL
+                    WHEN ${previous} = 'n' THEN 'NOTHING'
                     WHEN x.oid IS NOT NULL THEN format('USING INDEX %I', x.relname)
                     ELSE 'DEFAULT' END,
-               true, CASE WHEN r.previous = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN r.index_name END
-          FROM ${record} r
-          JOIN pg_class c ON c.oid = r.relid
+               true, CASE WHEN ${previous} = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN ${index} END
+          FROM ${recordedTablesSql(schema)}
           LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
-                 ON r.previous = 'i' AND i.indrelid = r.relid AND x.relname = r.index_name
-         WHERE r.relid = ANY (leaving)`;
+                 ON ${previous} = 'i' AND i.indrelid = c.oid AND x.relname = ${index}
+         WHERE r.${RECORD.relid} = ANY (leaving)`;
 }

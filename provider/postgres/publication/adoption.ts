@@ -4,15 +4,15 @@ import { runTogether } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import { formatMark, type Mark } from "../ownership/mark";
 import { formatTableName } from "../catalog/tableNames";
-import { formOf, wantsEverything } from "./plan";
+import { formOf, selectsEverything } from "./wantedForm";
 import { changeMembers } from "./statement";
 import type { Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
-import { membersOf } from "../catalog/tableRules";
+import { membersOf } from "../catalog/membership";
 import { firstFew } from "../../contract/wording";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
-const before = z.object({
+const adopted = z.object({
   comment: z.string().nullable(),
   publish: z.string(),
   viaRoot: z.boolean(),
@@ -22,31 +22,29 @@ const before = z.object({
 });
 
 /** What an adopted publication was before; kept in its comment, behind the mark, until it is given back. */
-type Before = z.infer<typeof before>;
+export type Adopted = z.infer<typeof adopted>;
 
 /** What the publication was before it was adopted; `undefined` when this module made it. */
-export function adoptedFrom(comment: string | null): Before | undefined {
+export function adoptedFrom(comment: string | null): Adopted | undefined {
   if (comment === null) return undefined;
   const brace = comment.indexOf("{");
   if (brace < 0) return undefined;
   try {
     const mark: unknown = JSON.parse(comment.slice(brace));
-    return before.parse((mark as { before?: unknown }).before);
+    return adopted.parse((mark as { before?: unknown }).before);
   } catch {
     return undefined;
   }
 }
 
-/** Puts the mark on somebody's publication, with what it takes to give it back as it was. Changes nothing else. */
-export async function adopt(
-  session: Session,
-  catalog: Catalog,
-  publication: PublicationFacts,
-  wanted: Selection,
-  mark: Mark,
-): Promise<void> {
-  const { name, comment, viaRoot, generatedColumns } = publication;
-  const members = membersOf(catalog, name);
+/** The comment of an adopted publication: the mark, with what the publication was before. */
+export function adoptionComment(mark: Mark, before: Adopted): string {
+  return `${formatMark(mark).slice(0, -1)},"before":${JSON.stringify(before)}}`;
+}
+
+/** Throws a {@link UserError} where a publication of somebody else cannot be adopted for this selection. */
+export function refuseAdoption(catalog: Catalog, publication: PublicationFacts, selection: Selection): void {
+  const { name } = publication;
   const refuse = (message: string): never => {
     throw new UserError(`The publication "${name}" cannot be adopted: ${message}`);
   };
@@ -56,25 +54,23 @@ export async function adopt(
     );
   if (publication.schemas.length > 0)
     refuse("it publishes schemas, which cannot leave a table out. Drop it, and this module makes one.");
-  if (publication.allTables && !wantsEverything(wanted))
+  if (publication.allTables && !selectsEverything(selection))
     refuse("it publishes all tables, and only some are wanted. Drop it, and this module makes one.");
-  const partial = members.filter(({ listedIn }) =>
+  const partial = membersOf(catalog, name).filter(({ listedIn }) =>
     listedIn.some((entry) => entry.publication === name && (entry.columnList || entry.rowFilter)),
   );
   if (partial.length > 0)
     refuse(
       `it publishes only some columns or rows of ${firstFew(partial.map(formatTableName))}. Take them out of it first.`,
     );
+}
+
+/** What it takes to give the publication back as it is now. */
+export function snapshotOf(catalog: Catalog, publication: PublicationFacts): Adopted {
+  const { name, comment, viaRoot, generatedColumns } = publication;
   const operations = (["insert", "update", "delete", "truncate"] as const).filter((key) => publication[key]);
-  const snapshot: Before = {
-    comment,
-    publish: operations.join(", "),
-    viaRoot,
-    generatedColumns,
-    members: members.map(({ oid }) => oid),
-  };
-  const text = `${formatMark(mark).slice(0, -1)},"before":${JSON.stringify(snapshot)}}`;
-  await runTogether(session, [`COMMENT ON PUBLICATION ${quoteIdentifier(name)} IS ${quoteLiteral(text)}`]);
+  const members = membersOf(catalog, name).map(({ oid }) => oid);
+  return { comment, publish: operations.join(", "), viaRoot, generatedColumns, members };
 }
 
 /** Makes an adopted publication what it was: members, options, comment. The publication itself stays. */
@@ -82,20 +78,20 @@ export async function giveBack(
   session: Session,
   catalog: Catalog,
   publication: PublicationFacts,
-  was: Before,
+  before: Adopted,
 ): Promise<void> {
   const { name } = publication;
   if (formOf(publication) === "table list") {
-    const kept = new Set(was.members);
+    const kept = new Set(before.members);
     const drop = membersOf(catalog, name).flatMap(({ oid }) => (kept.has(oid) ? [] : [oid]));
     await changeMembers(session, { publication: name, action: "DROP", tables: drop });
-    await changeMembers(session, { publication: name, action: "ADD", tables: was.members });
+    await changeMembers(session, { publication: name, action: "ADD", tables: before.members });
   }
   const generated =
-    was.generatedColumns === null ? "" : `, publish_generated_columns = ${was.generatedColumns}`;
+    before.generatedColumns === null ? "" : `, publish_generated_columns = ${before.generatedColumns}`;
   const quoted = quoteIdentifier(name);
   await runTogether(session, [
-    `ALTER PUBLICATION ${quoted} SET (publish = ${quoteLiteral(was.publish)}, publish_via_partition_root = ${String(was.viaRoot)}${generated})`,
-    `COMMENT ON PUBLICATION ${quoted} IS ${was.comment === null ? "NULL" : quoteLiteral(was.comment)}`,
+    `ALTER PUBLICATION ${quoted} SET (publish = ${quoteLiteral(before.publish)}, publish_via_partition_root = ${String(before.viaRoot)}${generated})`,
+    `COMMENT ON PUBLICATION ${quoted} IS ${before.comment === null ? "NULL" : quoteLiteral(before.comment)}`,
   ]);
 }

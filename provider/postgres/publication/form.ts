@@ -1,13 +1,16 @@
 import { runTogether, waitForOlderWriters } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
-import { formatMark, madeByResource, type Mark } from "../ownership/mark";
-import { optionsSql, planPublication, type Form } from "./plan";
+import { formatMark, type Mark } from "../ownership/mark";
+import { planMembers } from "./members";
+import { optionsSql } from "./options";
+import { findPublication } from "./plan";
+import type { PublicationForm } from "./wantedForm";
 import { changeMembers, dropPublication } from "./statement";
 import type { PublicationInputs } from "../../contract/inputs";
 import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { membersOf } from "../catalog/tableRules";
+import { membersOf } from "../catalog/membership";
 import { ownNames } from "../ownership/ownNames";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
@@ -18,7 +21,7 @@ import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 export async function createPublication(
   session: Session,
   name: string,
-  form: Form,
+  form: PublicationForm,
   mark: Mark,
 ): Promise<boolean> {
   const quoted = quoteIdentifier(name);
@@ -55,39 +58,18 @@ export async function emptyAndDrop(
   await dropPublication(session, publication);
 }
 
-/** The publications that exist while the form changes, if this resource made them. */
-export function unfinished(catalog: Catalog, name: string, mark: Mark): PublicationFacts[] {
-  const { nextPublication, formerPublication } = ownNames(name);
-  return catalog.publications.filter(
-    (found) =>
-      (found.name === nextPublication || found.name === formerPublication) &&
-      madeByResource(found.comment, mark),
-  );
-}
-
-/** Removes what an interrupted change of form left behind. `false` when old writers hold that up. */
-export async function finish(session: Session, catalog: Catalog, name: string, mark: Mark): Promise<boolean> {
-  for (const publication of unfinished(catalog, name, mark)) {
-    // A transaction that wrote under the former one may still have to be decoded with it.
-    if (publication.name === ownNames(name).formerPublication && !(await waitForOlderWriters(session)))
-      return false;
-    await emptyAndDrop(session, catalog, publication);
-  }
-  return true;
-}
-
 /**
- * Replaces the publication by one of another form under the same name. A consumer loses no change of a transaction that
- * is open meanwhile: the new one exists before, and the old one after, every transaction that is decoded across the
- * renaming, for which older writers are waited for on both sides.
+ * Replaces the publication by one of another form under the same name. So that a consumer loses no change of a transaction
+ * that is open meanwhile, it waits for all older writers before the renaming, and again before it drops the former
+ * publication: whichever of the two the consumer looks up for such a transaction then exists.
  *
- * `false` when it could not be done (yet): the publication is as it was. Older writers that hold up the very end leave
- * the former one to the next up.
+ * `false` when it could not be done (yet): the publication is as it was. If older writers hold up the very end, the
+ * former publication stays until the next up.
  */
 export async function changeForm(
   session: Session,
   inputs: PublicationInputs,
-  form: Form,
+  form: PublicationForm,
   mark: Mark,
   run: Run,
 ): Promise<boolean> {
@@ -98,8 +80,8 @@ export async function changeForm(
     return false;
   };
   if (!(await createPublication(session, next, form, mark))) return false;
-  // Again after the wait: transactions that began before it existed may have created tables, and it is only from then
-  // on that event triggers add new ones to it.
+  // Fill it again after each wait: transactions that began before it existed may have created tables, and event triggers
+  // add to it only what is created after that.
   const tried = new Set<number>();
   let added: number | undefined;
   do {
@@ -113,12 +95,19 @@ export async function changeForm(
     `ALTER PUBLICATION ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(former)}`,
     `ALTER PUBLICATION ${quoteIdentifier(next)} RENAME TO ${quoteIdentifier(name)}`,
   ]);
-  if (!(await finish(session, await session.catalog(), name, mark)))
+  if (!(await waitForOlderWriters(session))) {
     run.log(`The publication ${former} stays until the next up: an older transaction is still writing.`);
+    return true;
+  }
+  const catalog = await session.catalog();
+  const left = findPublication(catalog, former);
+  if (left !== undefined) await emptyAndDrop(session, catalog, left);
   return true;
 }
 
-/** Lists every table that is ready in the new publication: how many; `undefined` when some could not be locked. */
+/**
+ * Adds every table that is ready to the new list. Returns how many were added; `undefined` when some could not be locked.
+ */
 async function fill(
   session: Session,
   inputs: PublicationInputs,
@@ -126,9 +115,9 @@ async function fill(
   tried: Set<number>,
 ): Promise<number | undefined> {
   const catalog = await session.catalog();
-  const publication = catalog.publications.find(({ name }) => name === next);
+  const publication = findPublication(catalog, next);
   if (publication === undefined) return undefined;
-  const { add } = planPublication(catalog, inputs, publication);
+  const { add } = planMembers(catalog, inputs, publication);
   const tables = add.flatMap(({ oid }) => (tried.has(oid) ? [] : [oid]));
   for (const oid of tables) tried.add(oid);
   const { locked } = await changeMembers(session, { publication: next, action: "ADD", tables });

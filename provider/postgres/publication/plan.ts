@@ -1,205 +1,248 @@
-import { capabilities } from "../../contract/capabilities";
-import type { PublicationInputs } from "../../contract/inputs";
-import type { PublicationOutputs } from "../../contract/outputs";
+import { UserError } from "../../contract/errors";
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
-import { planIdentities, trackTable, type TrackedTable } from "../identity/plan";
-import type { Selection } from "../selection/selection";
-import { covers, membersOf, tablesByOid } from "../catalog/tableRules";
-import { tracksNewTables } from "../tracking/state";
+import type { PublicationInputs } from "../../contract/inputs";
+import { publishes } from "../catalog/membership";
+import { tablesByOid } from "../catalog/tableIndex";
+import { tablesToRestore, trackedTables } from "../identity/trackedTables";
+import { existsAlready, formatMark, madeByResource, ownership, type Mark } from "../ownership/mark";
+import { ownNames } from "../ownership/ownNames";
+import { select, type Selection } from "../selection/selection";
+import { ownTriggers, reliesOnTracking } from "../tracking/state";
+import { adoptedFrom, adoptionComment, refuseAdoption, snapshotOf, type Adopted } from "./adoption";
+import { createdPublication, withMembers, withoutPublication, withPublication } from "./hypothetical";
+import { planMembers, type PublicationSelection } from "./members";
+import { optionFacts, wrongOptions } from "./options";
+import { formOf, selectsEverything, wantedForm, type PublicationForm } from "./wantedForm";
 
-export type Form = PublicationOutputs["form"];
-/** A selection, and the publication for it. */
-type Wanted = Selection & Pick<PublicationInputs, "name" | "trackNewTables">;
+/** What is done about options and members of a publication in the form it has. */
+export type MemberStep =
+  | { readonly step: "set publication options"; readonly options: readonly string[] }
+  /** Tables with a column list or row filter: out and in again, in one transaction, without it. */
+  | { readonly step: "drop and add tables"; readonly tables: readonly TableFacts[] }
+  | { readonly step: "add tables"; readonly tables: readonly TableFacts[] }
+  | {
+      readonly step: "drop tables";
+      readonly tables: readonly TableFacts[];
+      /** Schemas that are published as a whole. */
+      readonly schemas: readonly string[];
+      /** Whether to wait for older write transactions first, because tables have been added. */
+      readonly afterOlderWriters: boolean;
+    };
 
-/** The way from the publication there is to the one that is wanted. Tables are compared by oid, never by name. */
-export interface PublicationPlan {
-  /** Tables to list: ready, and published neither by themselves nor through a partitioned table. */
-  readonly add: readonly TableFacts[];
-  /** Listed tables to take out: no longer tracked, or published in a way that makes their writes fail. */
-  readonly remove: readonly TableFacts[];
-  /** Listed tables with a column list or row filter, to be listed without. */
-  readonly relist: readonly TableFacts[];
-  /** Schemas it publishes as a whole, which this module never asks for. */
-  readonly schemas: readonly string[];
-  /** Tables that are to be listed as soon as their replica identity is FULL. */
-  readonly waiting: readonly TableFacts[];
+interface DropPublication {
+  readonly step: "drop publication";
+  readonly publication: PublicationFacts;
+  /** Whether to wait for older write transactions first: a consumer may still have to decode them with it. */
+  readonly afterOlderWriters: boolean;
 }
 
-/** Tracked tables, and whether the publication publishes them now. */
-export interface Coverage {
-  readonly entry: TrackedTable;
-  readonly published: boolean;
-  /** Why it is not published, or only with its key; `undefined` when all is well. */
-  readonly because: string | undefined;
+/** What an up does about a publication. */
+export type PublicationStep =
+  | { readonly step: "create publication"; readonly name: string; readonly form: PublicationForm }
+  /** Renews the mark, when the branch has a new id. */
+  | { readonly step: "comment on publication"; readonly name: string; readonly comment: string }
+  | { readonly step: "adopt publication"; readonly name: string; readonly comment: string }
+  /** A publication that an interrupted change of form has left. */
+  | DropPublication
+  | { readonly step: "change form of publication"; readonly form: PublicationForm }
+  | MemberStep
+  /** Tables of the record, by oid, that leave the publication. */
+  | { readonly step: "restore replica identity"; readonly tables: readonly number[] }
+  /** The event triggers of a publication that relied on them until now. */
+  | { readonly step: "drop event triggers" };
+
+/** What a destroy does about a publication. */
+export type RemovalStep =
+  | DropPublication
+  /** An adopted publication gets back the members, options and comment it had. */
+  | {
+      readonly step: "give back publication";
+      readonly publication: PublicationFacts;
+      readonly before: Adopted;
+    };
+
+/** What a plan needs besides catalog and inputs. */
+export interface Circumstances {
+  /** The selection of the last run; `undefined` on create. */
+  readonly state: Selection | undefined;
+  /** Oids of the tables in the record, as far as they are among the {@link leavers}. */
+  readonly recorded: readonly number[];
+  readonly mark: Mark;
 }
 
 /**
- * The form a publication should have. A list is what every owner may create, and it cannot publish a table before its
- * identity is set. All tables does: it is chosen only where everything is asked for, no table there is would lose
- * its UPDATEs and DELETEs, and an event trigger sees to the identity of those still to come. Never from PostgreSQL 18 on:
- * nothing could be done about a table without key to which a migration adds a virtual generated column.
+ * Everything an up does about a publication, in its order. One catalog serves: the later steps are planned from the
+ * catalog as the earlier steps will leave it.
+ *
+ * Throws a {@link UserError} where the publication belongs to somebody else and is not, or cannot be, adopted.
  */
-export function wantedForm(catalog: Catalog, wanted: Wanted): Form {
-  if (!wantsEverything(wanted) || !wanted.trackNewTables || !tracksNewTables(catalog, wanted.name))
-    return "table list";
-  if (capabilities(catalog.server.version).publishesGeneratedColumns) return "table list";
-  const unsafe = catalog.tables.some(
-    (table) => table.persistence === "permanent" && !trackTable(table, catalog).safe,
-  );
-  return unsafe ? "table list" : "all tables";
-}
-
-/** Whether the selection is what a publication for all tables publishes. */
-export function wantsEverything({ allTables, excludeTables = [] }: Selection): boolean {
-  return allTables === true && excludeTables.length === 0;
-}
-
-export function formOf(publication: PublicationFacts): Form {
-  return publication.allTables ? "all tables" : "table list";
-}
-
-/** What is to be done about a publication that exists, in the form it has. */
 export function planPublication(
   catalog: Catalog,
-  wanted: Wanted,
-  publication: PublicationFacts,
-): PublicationPlan {
-  if (publication.allTables) return { add: [], remove: [], relist: [], schemas: [], waiting: [] };
+  inputs: PublicationInputs,
+  { state, recorded, mark }: Circumstances,
+): PublicationStep[] {
+  const { name } = inputs;
+  const { steps, publication } = planOwnership(catalog, inputs, state !== undefined, mark);
+  for (const leftover of unfinished(catalog, name, mark))
+    steps.push({
+      step: "drop publication",
+      publication: leftover,
+      afterOlderWriters: leftover.name === ownNames(name).formerPublication,
+    });
 
-  const listed = (table: TableFacts): boolean =>
-    table.listedIn.some((entry) => entry.publication === publication.name);
-  const tracked = planIdentities(catalog, wanted);
-  const roots = rootsOf(catalog, wanted, tracked);
-  const ready = (tree: readonly TrackedTable[]): boolean => tree.every((entry) => entry.ready);
-  const add = roots.filter(({ root, tree }) => !listed(root) && root.mayAlter && ready(tree));
-  const waiting = roots.filter(
-    ({ root, tree }) =>
-      !listed(root) && root.mayAlter && !ready(tree) && tree.every((entry) => entry.ready || entry.full),
-  );
-  const covered = new Set([
-    ...add.map(({ root }) => root.oid),
-    ...roots
-      .filter(({ root, tree }) => listed(root) && tree.every((entry) => entry.safe))
-      .map(({ root }) => root.oid),
-  ]);
-  // A partition that is listed by itself stays until the table above it is.
-  const safe = new Map(
-    roots.flatMap(({ root, tree }) => tree.map((entry) => [entry.table.oid, { root, entry }])),
-  );
-  const keep = (table: TableFacts): boolean => {
-    const found = safe.get(table.oid);
-    if (found === undefined) {
-      // One whose partitions are to be listed instead stays until all of them are.
-      const leaves = roots.filter(({ root }) => root.ancestors.includes(table.oid));
-      return (
-        leaves.some(({ root }) => !covered.has(root.oid)) &&
-        leaves.every(({ tree }) => tree.every((entry) => entry.safe))
-      );
-    }
-    return (
-      covered.has(table.oid) || (found.root !== table && !covered.has(found.root.oid) && found.entry.safe)
-    );
-  };
-  const members = membersOf(catalog, publication.name);
-  return {
-    add: add.map(({ root }) => root),
-    remove: members.filter((table) => !keep(table)),
-    relist: members.filter(
-      (table) =>
-        keep(table) &&
-        table.listedIn.some(
-          ({ publication: name, columnList, rowFilter }) =>
-            name === publication.name && (columnList || rowFilter),
-        ),
-    ),
-    schemas: publication.schemas,
-    waiting: waiting.map(({ root }) => root),
-  };
+  const before = withPublication(withoutUnfinished(catalog, name, mark), publication);
+  let after: Catalog;
+  const form = wantedForm(before, inputs);
+  if (adoptedFrom(publication.comment) === undefined && form !== formOf(publication)) {
+    steps.push({ step: "change form of publication", form });
+    // The step itself fills a new list. Tables to be listed are those of an empty one.
+    const next = createdPublication(catalog, name, form === "all tables", mark);
+    after = afterMembers(withPublication(withoutPublication(before, name), next), inputs, next);
+  } else {
+    steps.push(...planMemberSteps(before, inputs, publication));
+    after = afterMembers(before, inputs, publication);
+  }
+
+  const restore = tablesToRestore(after, trackedTables(after, inputs), recorded, name);
+  if (restore.length > 0) steps.push({ step: "restore replica identity", tables: restore });
+  if (
+    !inputs.trackNewTables &&
+    ownTriggers(catalog, name).length > 0 &&
+    reliesOnTracking(before, name) &&
+    !reliesOnTracking(after, name)
+  )
+    steps.push({ step: "drop event triggers" });
+  return steps;
 }
 
-/** Every tracked table with what the publication does for it. */
-export function coverage(
+/** The part of a plan that concerns options and members of a publication, in the form it has. */
+export function planMemberSteps(
   catalog: Catalog,
-  wanted: Wanted,
-  publication: PublicationFacts | undefined,
-): Coverage[] {
-  const tracked = planIdentities(catalog, wanted);
-  const byOid = tablesByOid(catalog);
-  const obstacles = new Map(
-    rootsOf(catalog, wanted, tracked).flatMap(({ root, tree }) => {
-      const obstacle = obstacleTo(root, tree);
-      return tree.map((entry) => [entry.table.oid, obstacle]);
-    }),
-  );
-  return tracked.map((entry) => {
-    const { table } = entry;
-    const published = publication !== undefined && covers(publication, table, byOid);
-    if (published) return { entry, published, because: entry.because };
-    const because = `not published: ${obstacles.get(table.oid) ?? "it could not be locked, or not yet"}`;
-    return { entry, published, because };
-  });
+  selection: PublicationSelection,
+  publication: PublicationFacts,
+): MemberStep[] {
+  const steps: MemberStep[] = [];
+  const options = wrongOptions(publication);
+  // First: what an option leaves out decides which tables can be published.
+  if (options.length > 0) steps.push({ step: "set publication options", options });
+  const { add, remove, relist, schemas } = planMembers(catalog, selection, publication);
+  if (relist.length > 0) steps.push({ step: "drop and add tables", tables: relist });
+  // Tables are added first and dropped last, with a wait for older writers in between. That way nothing is lost of a table
+  // that was listed and is now published through a partitioned table, or the other way round.
+  if (add.length > 0) steps.push({ step: "add tables", tables: add });
+  if (remove.length > 0 || schemas.length > 0)
+    steps.push({ step: "drop tables", tables: remove, schemas, afterOlderWriters: add.length > 0 });
+  return steps;
 }
 
-function obstacleTo(root: TableFacts, tree: readonly TrackedTable[]): string | undefined {
-  if (!root.mayAlter) return `it belongs to ${root.owner}, whose rights our role does not have`;
-  const culprit = tree.find(({ ready }) => !ready);
-  if (culprit === undefined) return undefined;
-  return culprit.table === root
-    ? culprit.because
-    : `its partition ${culprit.table.name}: ${culprit.because ?? ""}`;
+/** Everything a destroy does about a publication, in its order; nothing where somebody else made it. */
+export function planRemoval(catalog: Catalog, name: string, mark: Mark): RemovalStep[] {
+  const steps: RemovalStep[] = unfinished(catalog, name, mark).map(dropNow);
+  const existing = findPublication(catalog, name);
+  if (existing === undefined || !madeByResource(existing.comment, mark)) return steps;
+  const before = adoptedFrom(existing.comment);
+  if (before === undefined) steps.push(dropNow(existing));
+  else steps.push({ step: "give back publication", publication: existing, before });
+  return steps;
 }
 
-interface Root {
-  readonly root: TableFacts;
-  /** The root and its partitions, which are published with it. */
-  readonly tree: readonly TrackedTable[];
+function dropNow(publication: PublicationFacts): DropPublication {
+  return { step: "drop publication", publication, afterOlderWriters: false };
 }
 
 /**
- * Tracked tables that have to be listed: not the partitions of others. A partitioned table without key is listed with
- * its partitions only where an event trigger sets the identity of those still to come: else they would be published
- * before they have one, and their UPDATEs and DELETEs fail until the next up. There its partitions are listed instead.
+ * Oids of the tables that may be about to leave the publication, and then get back the identity they had: those it
+ * publishes now, and those that the state selects (an earlier run may have been killed before it restored them), unless
+ * they are to be FULL. Other tables in the record do not concern it: replica identities may be declared for more tables
+ * than are published.
  */
-function rootsOf(
+export function leavers(
   catalog: Catalog,
-  { name, trackNewTables }: Wanted,
-  tracked: readonly TrackedTable[],
-): Root[] {
-  const watched = trackNewTables && tracksNewTables(catalog, name);
-  const whole = new Set(
-    tracked.flatMap(({ table }) => (!table.partitioned || watched || table.hasPrimaryKey ? [table.oid] : [])),
+  inputs: PublicationSelection,
+  state: Selection | undefined,
+): ReadonlySet<number> {
+  const publication = findPublication(catalog, inputs.name);
+  const byOid = tablesByOid(catalog);
+  const oids = new Set(
+    [
+      ...(publication === undefined
+        ? []
+        : catalog.tables.filter((table) => publishes(publication, table, byOid))),
+      ...(state === undefined ? [] : select(catalog, state).tables),
+    ].map(({ oid }) => oid),
   );
-  const trees = new Map<number, TrackedTable[]>();
-  for (const entry of tracked) {
-    const { table } = entry;
-    const root = [...table.ancestors].reverse().find((oid) => whole.has(oid)) ?? table.oid;
-    if (!whole.has(root)) continue;
-    const tree = trees.get(root);
-    if (tree === undefined) trees.set(root, [entry]);
-    else tree.push(entry);
+  for (const { full, table } of trackedTables(catalog, inputs)) if (full) oids.delete(table.oid);
+  return oids;
+}
+
+/** The publication of this name, whoever made it. */
+export function findPublication(catalog: Catalog, name: string): PublicationFacts | undefined {
+  return catalog.publications.find((publication) => publication.name === name);
+}
+
+/** The publications that exist while the form changes, if this resource made them. */
+export function unfinished(catalog: Catalog, name: string, mark: Mark): PublicationFacts[] {
+  const { nextPublication, formerPublication } = ownNames(name);
+  return catalog.publications.filter(
+    (publication) =>
+      (publication.name === nextPublication || publication.name === formerPublication) &&
+      madeByResource(publication.comment, mark),
+  );
+}
+
+/** The step that makes the publication the module's own, and the publication as it is then. */
+function planOwnership(
+  catalog: Catalog,
+  inputs: PublicationInputs,
+  inState: boolean,
+  mark: Mark,
+): { steps: PublicationStep[]; publication: PublicationFacts } {
+  const { name } = inputs;
+  const existing = findPublication(catalog, name);
+  if (existing === undefined) {
+    const form = wantedForm(catalog, inputs);
+    return {
+      steps: [{ step: "create publication", name, form }],
+      publication: createdPublication(catalog, name, form === "all tables", mark),
+    };
   }
-  return tracked.flatMap(({ table }) => {
-    const tree = trees.get(table.oid);
-    return tree === undefined ? [] : [{ root: table, tree }];
+  const owner = ownership(existing.comment, mark);
+  if (owner === "ours" || (inState && madeByResource(existing.comment, mark))) {
+    const before = adoptedFrom(existing.comment);
+    if (before !== undefined && existing.allTables && !selectsEverything(inputs))
+      throw new UserError(
+        `The adopted publication "${name}" publishes all tables, and only some are wanted. Drop it, and this module makes one.`,
+      );
+    if (owner === "ours") return { steps: [], publication: existing };
+    const comment = before === undefined ? formatMark(mark) : adoptionComment(mark, before);
+    return {
+      steps: [{ step: "comment on publication", name, comment }],
+      publication: { ...existing, comment },
+    };
+  }
+  if (!inputs.adopt) throw new UserError(existsAlready(`Publication "${name}"`, owner, existing.comment));
+  refuseAdoption(catalog, existing, inputs);
+  const comment = adoptionComment(mark, snapshotOf(catalog, existing));
+  return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };
+}
+
+function withoutUnfinished(catalog: Catalog, name: string, mark: Mark): Catalog {
+  return unfinished(catalog, name, mark).reduce(
+    (rest, leftover) => withoutPublication(rest, leftover.name),
+    catalog,
+  );
+}
+
+/** The catalog as {@link planMemberSteps} will leave it, if every table can be changed. */
+function afterMembers(
+  catalog: Catalog,
+  selection: PublicationSelection,
+  publication: PublicationFacts,
+): Catalog {
+  const { add, remove, relist } = planMembers(catalog, selection, publication);
+  const mended = { ...publication, ...optionFacts(catalog.server.version), schemas: [] };
+  return withMembers(withPublication(catalog, mended), publication.name, {
+    add: [...add, ...relist],
+    remove,
   });
-}
-
-/** The options as `ALTER PUBLICATION ... SET` and `CREATE PUBLICATION ... WITH` take them. */
-export function optionsSql(serverVersion: number): string {
-  // Before 18 generated columns are never published, and the option does not exist. There, FULL without it makes every
-  // UPDATE and DELETE of a table with a stored generated column fail.
-  const generated = capabilities(serverVersion).publishesGeneratedColumns
-    ? ", publish_generated_columns = stored"
-    : "";
-  return `(publish = 'insert, update, delete, truncate', publish_via_partition_root = false${generated})`;
-}
-
-/** The options that are not as {@link optionsSql} sets them, by name. */
-export function wrongOptions(publication: PublicationFacts): string[] {
-  const { insert, update, delete: deletes, truncate, viaRoot, generatedColumns } = publication;
-  const wrong: string[] = [];
-  if (!insert || !update || !deletes || !truncate) wrong.push("publish");
-  if (viaRoot) wrong.push("publish_via_partition_root");
-  if (generatedColumns === "none") wrong.push("publish_generated_columns");
-  return wrong;
 }

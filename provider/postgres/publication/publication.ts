@@ -2,50 +2,31 @@ import { UserError } from "../../contract/errors";
 import { publicationInputs, type PublicationInputs } from "../../contract/inputs";
 import type { Drift, Kind, Run } from "../../contract/kind";
 import type { PublicationOutputs } from "../../contract/outputs";
+import { execute } from "../../contract/plan";
 import { recorded as recordedTarget } from "../../contract/target";
-import { runTogether } from "../sql/block";
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
-import { preflight, selectionFindings, serverFindings } from "../selection/findings";
-import { unlessGone } from "../session/gone";
-import { describePending, fingerprint, planIdentities, planRestore } from "../identity/plan";
-import { handOver, hasRecord, readRecord } from "../identity/record";
-import { changeIdentities } from "../identity/statement";
-import {
-  describeOwnership,
-  existsAlready,
-  formatMark,
-  madeByResource,
-  markOf,
-  ownership,
-  type Mark,
-} from "../ownership/mark";
-import { formatTableName } from "../catalog/tableNames";
-import { adopt, adoptedFrom, giveBack } from "./adoption";
-import { changeForm, createPublication, emptyAndDrop, finish, unfinished } from "./form";
-import {
-  coverage,
-  formOf,
-  optionsSql,
-  planPublication,
-  wantedForm,
-  wantsEverything,
-  wrongOptions,
-} from "./plan";
-import { changeMembership } from "./statement";
-import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
-import { nameTables, publishes, tablesByOid } from "../catalog/tableRules";
-import { removeTracking } from "../tracking/install";
 import { firstFew } from "../../contract/wording";
-import { ownNames } from "../ownership/ownNames";
-import { quoteIdentifier, quoteLiteral } from "../sql/quote";
-import { reliesOnTracking } from "../tracking/state";
+import { formatTableName } from "../catalog/tableNames";
+import { readRecord } from "../identity/record";
+import { describePending, fingerprint } from "../identity/summary";
+import { trackedTables } from "../identity/trackedTables";
+import { describeOwnership, madeByResource, markOf } from "../ownership/mark";
+import { preflight, selectionFindings, serverFindings } from "../selection/findings";
+import { select } from "../selection/selection";
+import { unlessGone } from "../session/gone";
+import { adoptedFrom } from "./adoption";
+import { publicationDoers, removalDoers } from "./doers";
+import { planMembers, publishedTables } from "./members";
+import { wrongOptions } from "./options";
+import { findPublication, leavers, planPublication, planRemoval, unfinished } from "./plan";
+import { formOf, wantedForm } from "./wantedForm";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
 
 /**
- * The publication that says whose changes a consumer gets. A table joins it when its replica identity is FULL (or
- * cannot be, and it has a key), never before: UPDATE and DELETE on a published table without identity fail.
+ * The publication that says whose changes a consumer gets. A table joins it when its replica identity is FULL (or cannot
+ * be, and it has a key), never before: PostgreSQL refuses UPDATE and DELETE on a published table without an identity.
  */
 export const publication: Kind<PublicationInputs, PublicationOutputs> = {
   name: "publication",
@@ -63,8 +44,12 @@ export const publication: Kind<PublicationInputs, PublicationOutputs> = {
         state,
         async (session) => {
           const catalog = await session.catalog();
-          if (find(catalog, state.name) === undefined) return undefined;
-          return { outputs: outputsOf(session, catalog, state), drift: driftOf(session, catalog, state) };
+          const existing = findPublication(catalog, state.name);
+          if (existing === undefined) return undefined;
+          return {
+            outputs: outputsOf(session, catalog, state, existing),
+            drift: driftOf(session, catalog, state, existing),
+          };
         },
         state,
       ),
@@ -82,126 +67,36 @@ async function converge(
   state: State | undefined,
 ): Promise<PublicationOutputs> {
   const mark = markOf(session, inputs);
-  await ensure(inputs, session, state, mark);
-  run.checkpoint();
-  await finish(session, await session.catalog(), inputs.name, mark);
-  run.checkpoint();
-
-  const before = await session.catalog();
-  const existing = found(before, inputs.name);
-  const adopted = adoptedFrom(existing.comment) !== undefined;
-  if (adopted && existing.allTables && !wantsEverything(inputs)) {
-    throw new UserError(
-      `The adopted publication "${inputs.name}" publishes all tables, and only some are wanted. Drop it, and this module makes one.`,
-    );
-  }
-  const form = wantedForm(before, inputs);
-  if (!adopted && form !== formOf(existing)) await changeForm(session, inputs, form, mark, run);
-  run.checkpoint();
-
-  // First: what an option leaves out decides which tables can be published.
-  if (wrongOptions(found(await session.catalog(), inputs.name)).length > 0)
-    await runTogether(session, [
-      `ALTER PUBLICATION ${quoteIdentifier(inputs.name)} SET ${optionsSql(session.serverVersion)}`,
-    ]);
-  const catalog = await session.catalog();
-  const plan = planPublication(catalog, inputs, found(catalog, inputs.name));
-  await changeMembership(session, inputs.name, plan, run);
-  await restoreLeavers(session, inputs, before, state, run);
-  const after = await session.catalog();
-  // The event triggers had to stay for this publication, until now.
-  if (
-    !inputs.trackNewTables &&
-    reliesOnTracking(before, inputs.name) &&
-    !reliesOnTracking(after, inputs.name)
-  )
-    await removeTracking(session, after, inputs.name);
-  return outputsOf(session, after, inputs);
-}
-
-/** Sees to it that there is a publication of this name which is ours to change. */
-async function ensure(
-  inputs: PublicationInputs,
-  session: Session,
-  state: State | undefined,
-  mark: Mark,
-): Promise<void> {
-  const { name } = inputs;
   const catalog = await session.catalog();
   preflight([...serverFindings(catalog), ...selectionFindings(select(catalog, inputs))]);
-  const existing = find(catalog, name);
-  if (existing === undefined) {
-    if (!(await createPublication(session, name, wantedForm(catalog, inputs), mark)))
-      await createPublication(session, name, "table list", mark);
-    return;
-  }
-  const owner = ownership(existing.comment, mark);
-  if (owner === "ours") return;
-  if (state !== undefined && madeByResource(existing.comment, mark)) {
-    await runTogether(session, [commentSql(existing, mark)]);
-    return;
-  }
-  if (!inputs.adopt) {
-    throw new UserError(existsAlready(`Publication "${name}"`, owner, existing.comment));
-  }
-  await adopt(session, catalog, existing, inputs, mark);
+  const recorded = await recordedLeavers(session, catalog, inputs, state);
+  const steps = planPublication(catalog, inputs, { state, recorded, mark });
+  await execute(steps, publicationDoers({ inputs, session, run, mark }), run);
+  const after = await session.catalog();
+  return outputsOf(session, after, inputs, requirePublication(after, inputs.name));
 }
 
-/** The mark again, with the branch's new id after a restore; what an adopted publication was before is kept. */
-function commentSql({ name, comment }: PublicationFacts, mark: Mark): string {
-  const before = adoptedFrom(comment);
-  const text =
-    before === undefined
-      ? formatMark(mark)
-      : `${formatMark(mark).slice(0, -1)},"before":${JSON.stringify(before)}}`;
-  return `COMMENT ON PUBLICATION ${quoteIdentifier(name)} IS ${quoteLiteral(text)}`;
-}
-
-/**
- * Gives tables that have left the publication the replica identity they had before: those it published until just now,
- * and, as an earlier run may have been killed before it came to that, those the state says were tracked. Others in the
- * record are none of its business: replica identities may be declared for more than is published.
- */
-async function restoreLeavers(
+/** Oids of the tables in the record that may be about to leave the publication. */
+async function recordedLeavers(
   session: Session,
+  catalog: Catalog,
   inputs: PublicationInputs,
-  before: Catalog,
   state: State | undefined,
-  run: Run,
-): Promise<void> {
-  const catalog = await session.catalog();
-  const former = find(before, inputs.name);
-  const byOid = tablesByOid(before);
-  const candidates = new Set(
-    [
-      ...(former === undefined ? [] : before.tables.filter((table) => publishes(former, table, byOid))),
-      ...(state === undefined ? [] : select(catalog, state).tables),
-    ].map(({ oid }) => oid),
-  );
-  const tracked = planIdentities(catalog, inputs);
-  const full = tracked.filter((entry) => entry.full).map(({ table }) => table.oid);
-  for (const oid of full) candidates.delete(oid);
-  if (candidates.size === 0 || !hasRecord(catalog, inputs.name)) return;
-
-  const others = (await readRecord(session, inputs.name, full)).filter((oid) => candidates.has(oid));
-  const restore = planRestore(catalog, tracked, others, inputs.name);
-  if (restore.length === 0) return;
-  await handOver(session, catalog, inputs.name, restore);
-  const { locked } = await changeIdentities(session, {
-    schema: ownNames(inputs.name).schema,
-    full: [],
-    restore,
-  });
-  if (locked === 0) return;
-  const left = (await readRecord(session, inputs.name, full)).filter((oid) => restore.includes(oid));
-  run.log(
-    `${nameTables(catalog, left)}: locked by other transactions. What replica identity they had before, they get back with the next up.`,
-  );
+): Promise<number[]> {
+  const candidates = leavers(catalog, inputs, state);
+  if (candidates.size === 0) return [];
+  const full = trackedTables(catalog, inputs).flatMap((entry) => (entry.full ? [entry.table.oid] : []));
+  const recorded = await readRecord(session, catalog, inputs.name, full);
+  return recorded.filter((oid) => candidates.has(oid));
 }
 
-function outputsOf(session: Session, catalog: Catalog, inputs: PublicationInputs): PublicationOutputs {
-  const existing = find(catalog, inputs.name);
-  const tables = coverage(catalog, inputs, existing);
+function outputsOf(
+  session: Session,
+  catalog: Catalog,
+  inputs: PublicationInputs,
+  existing: PublicationFacts,
+): PublicationOutputs {
+  const tables = publishedTables(catalog, inputs, existing);
   const pending = tables.flatMap(({ entry, because }) =>
     because === undefined ? [] : [{ table: entry.table, because }],
   );
@@ -213,26 +108,25 @@ function outputsOf(session: Session, catalog: Catalog, inputs: PublicationInputs
       tables.map(({ entry, published }) => ({ table: entry.table, state: String(published) })),
     ),
     pending: describePending(pending),
-    form: existing?.allTables === true ? "all tables" : "table list",
-    created: existing !== undefined && adoptedFrom(existing.comment) === undefined,
+    form: formOf(existing),
+    created: adoptedFrom(existing.comment) === undefined,
   };
 }
 
 /** What the next up will do something about. */
-function driftOf(session: Session, catalog: Catalog, state: State): Drift {
-  const existing = found(catalog, state.name);
+function driftOf(session: Session, catalog: Catalog, state: State, existing: PublicationFacts): Drift {
   const mark = markOf(session, state);
-  const plan = planPublication(catalog, state, existing);
+  const changes = planMembers(catalog, state, existing);
   const drift: Record<string, string> = {};
   const note = (key: string, tables: readonly TableFacts[]): void => {
     if (tables.length > 0) drift[key] = firstFew(tables.map(formatTableName));
   };
-  note("not published", [...plan.add, ...plan.waiting]);
-  note("published but not tracked", plan.remove);
-  note("published in part", plan.relist);
+  note("not published", [...changes.add, ...changes.waiting]);
+  note("published but not tracked", changes.remove);
+  note("published in part", changes.relist);
   const options = wrongOptions(existing);
   if (options.length > 0) drift["options"] = options.join(", ");
-  if (plan.schemas.length > 0) drift["schemas"] = plan.schemas.join(", ");
+  if (changes.schemas.length > 0) drift["schemas"] = changes.schemas.join(", ");
   if (
     existing.allTables &&
     adoptedFrom(existing.comment) === undefined &&
@@ -240,37 +134,23 @@ function driftOf(session: Session, catalog: Catalog, state: State): Drift {
   )
     drift["form"] = "all tables";
   if (!madeByResource(existing.comment, mark)) drift["owner"] = "made again by somebody else";
-  const side = unfinished(catalog, state.name, mark);
-  if (side.length > 0) drift["unfinished change"] = side.map(({ name }) => name).join(", ");
+  const leftovers = unfinished(catalog, state.name, mark);
+  if (leftovers.length > 0) drift["unfinished change"] = leftovers.map(({ name }) => name).join(", ");
   return drift;
 }
 
 async function remove(state: State, run: Run, session: Session): Promise<void> {
   const mark = markOf(session, state);
-  for (const side of unfinished(await session.catalog(), state.name, mark))
-    await emptyAndDrop(session, await session.catalog(), side);
   const catalog = await session.catalog();
-  const existing = find(catalog, state.name);
-  if (existing === undefined) return;
-  if (!madeByResource(existing.comment, mark)) {
+  await execute(planRemoval(catalog, state.name, mark), removalDoers(session, run), run);
+  const existing = findPublication(catalog, state.name);
+  if (existing !== undefined && !madeByResource(existing.comment, mark))
     run.log(`The publication ${state.name} stays: it ${describeOwnership("none", existing.comment)}.`);
-    return;
-  }
-  run.checkpoint();
-  const was = adoptedFrom(existing.comment);
-  if (was === undefined) await emptyAndDrop(session, catalog, existing);
-  else {
-    await giveBack(session, catalog, existing, was);
-    run.log(`The publication ${state.name} stays, as it was before it was adopted.`);
-  }
 }
 
-function find(catalog: Catalog, name: string): PublicationFacts | undefined {
-  return catalog.publications.find((publication) => publication.name === name);
-}
-
-function found(catalog: Catalog, name: string): PublicationFacts {
-  const publication = find(catalog, name);
-  if (publication !== undefined) return publication;
+/** The publication of this name; throws a {@link UserError} without one. */
+function requirePublication(catalog: Catalog, name: string): PublicationFacts {
+  const existing = findPublication(catalog, name);
+  if (existing !== undefined) return existing;
   throw new UserError(`The publication "${name}" was dropped by somebody else meanwhile. Run up again.`);
 }

@@ -1,53 +1,12 @@
 import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
-import type { Run } from "../../contract/kind";
-import { PARAMETERS_SQL, returnSql, runBlock, runTogether, waitForOlderWriters } from "../sql/block";
-import type { PublicationFacts, TableFacts } from "../../contract/catalog";
-import type { PublicationPlan } from "./plan";
+import { PARAMETERS_SQL, returnSql, runBlock, runTogether } from "../sql/block";
+import type { PublicationFacts } from "../../contract/catalog";
 import type { Session } from "../../contract/session";
 import { quoteIdentifier } from "../sql/quote";
 import { leaveSql, joinSql } from "../sql/joining";
 
-/**
- * Adds first and takes out last, with a wait for older writers in between: a table that changes from being listed to
- * being published through a partitioned table, or back, loses nothing that way.
- */
-export async function changeMembership(
-  session: Session,
-  name: string,
-  plan: PublicationPlan,
-  run: Run,
-): Promise<void> {
-  const oids = (tables: readonly TableFacts[]): number[] => tables.map(({ oid }) => oid);
-  const report = ({ refused }: { refused: readonly { oid: number; reason: string }[] }): void => {
-    for (const { oid, reason } of refused) run.log(`Publication ${name}, table ${oid}: ${reason}.`);
-  };
-  if (plan.relist.length > 0) {
-    const list = plan.relist
-      .map((table) => `ONLY ${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`)
-      .join(", ");
-    const alter = `ALTER PUBLICATION ${quoteIdentifier(name)}`;
-    await runTogether(session, [`${alter} DROP TABLE ${list}`, `${alter} ADD TABLE ${list}`]);
-  }
-  report(await changeMembers(session, { publication: name, action: "ADD", tables: oids(plan.add) }));
-  if (plan.remove.length === 0 && plan.schemas.length === 0) return;
-  run.checkpoint();
-  if (plan.add.length > 0 && !(await waitForOlderWriters(session))) {
-    run.log(
-      `Tables that leave the publication ${name} do so with the next up: an older transaction is still writing.`,
-    );
-    return;
-  }
-  report(await changeMembers(session, { publication: name, action: "DROP", tables: oids(plan.remove) }));
-  if (plan.schemas.length > 0) {
-    const schemas = plan.schemas.map(quoteIdentifier).join(", ");
-    await runTogether(session, [
-      `ALTER PUBLICATION ${quoteIdentifier(name)} DROP TABLES IN SCHEMA ${schemas}`,
-    ]);
-  }
-}
-
 /** What became of the tables that {@link changeMembers} was given. */
-export interface MemberChanges {
+export interface ChangedMembers {
   /** Tables that others held a lock on until the time was up. */
   readonly locked: number;
   /** Tables PostgreSQL refused, with its reason: at most ten. */
@@ -62,21 +21,22 @@ export interface MemberOrder {
 }
 
 /**
- * Adds tables to a publication, or takes them out: 100 in a statement, which holds locks on no more than these, and where
- * one of them is busy, each by itself. The server's work grows with the square of the tables in a statement: 100 cost a
- * quarter of what 500 do for each of them.
+ * Adds tables to a publication, or takes them out. A statement concerns 100 tables and holds locks on no more than these;
+ * if one of them is busy, each table gets a statement of its own. Why 100: the server's work grows with the square of the
+ * tables in a statement, so in statements of 500 each table costs four times as much.
  *
- * The lock this takes on a table lets reads and writes pass; it queues behind VACUUM, ANALYZE and CREATE INDEX
+ * The lock that this takes on a table lets reads and writes pass; it queues behind VACUUM, ANALYZE and CREATE INDEX
  * CONCURRENTLY only. While it waits, though, it holds the publication, and event triggers that want to add a new table
- * queue behind it: hence 100 ms, and 1.5 s (enough to make an autovacuum yield) twice, for tables an autovacuum holds.
+ * queue behind it. Hence each attempt waits 100 ms; only tables that an autovacuum holds get two attempts of 1.5 s, which
+ * make the autovacuum yield.
  */
-export async function changeMembers(session: Session, order: MemberOrder): Promise<MemberChanges> {
+export async function changeMembers(session: Session, order: MemberOrder): Promise<ChangedMembers> {
   if (order.tables.length === 0) return { locked: 0, refused: [] };
   const block = membersBlock(session.serverVersion);
-  return (await runBlock<MemberChanges>(session, block, order)) ?? { locked: 0, refused: [] };
+  return (await runBlock<ChangedMembers>(session, block, order)) ?? { locked: 0, refused: [] };
 }
 
-/** Drops a publication, if it is still there, and whatever has joined it until now leaves it. */
+/** Drops a publication, if it still exists. No table can be left in a publication that is gone. */
 export async function dropPublication(session: Session, { name, oid }: PublicationFacts): Promise<void> {
   await runTogether(session, [
     ...leaveSql(session.serverVersion, oid),
@@ -84,7 +44,7 @@ export async function dropPublication(session: Session, { name, oid }: Publicati
   ]);
 }
 
-// ONLY: without it, PostgreSQL takes the children of an inheritance parent along. Partitions belong to their parent anyway.
+// ONLY: otherwise PostgreSQL would also take the children of an inheritance parent. Partitions go with their parent anyway.
 const membersBlock = (serverVersion: number): string => `
 DECLARE
   pub name := ${PARAMETERS_SQL} ->> 'publication';

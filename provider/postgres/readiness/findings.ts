@@ -2,7 +2,9 @@ import type { Catalog, PublicationFacts, RoleFacts } from "../../contract/catalo
 import { ownerFinding, selectionFindings, serverFindings, type Finding } from "../selection/findings";
 import { formatTableName } from "../catalog/tableNames";
 import type { SelectedTables, Selection } from "../selection/selection";
-import { bestIdentity, covers, publishingBreaksWrites, tablesByOid } from "../catalog/tableRules";
+import { covers } from "../catalog/membership";
+import { bestIdentity, publishingBreaksWrites } from "../catalog/publishability";
+import { tablesByOid } from "../catalog/tableIndex";
 import { newTablesMode } from "../tracking/state";
 
 /** What is verified: the objects of a trail, by name, and the selection of its tables. */

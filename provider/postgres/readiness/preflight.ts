@@ -12,7 +12,9 @@ import { formatTableName } from "../catalog/tableNames";
 import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
-import { bestIdentity, publishes, tablesByOid } from "../catalog/tableRules";
+import { publishes } from "../catalog/membership";
+import { bestIdentity } from "../catalog/publishability";
+import { tablesByOid } from "../catalog/tableIndex";
 
 /**
  * Looks for every obstacle to the whole trail, before the first write of any resource.

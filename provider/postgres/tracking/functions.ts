@@ -5,6 +5,13 @@ import { isMarkSql } from "../ownership/mark";
 import { parseTableName } from "../catalog/tableNames";
 import { type Selection } from "../selection/selection";
 import { judgeSql } from "../sql/judge";
+import {
+  identityIndexSql,
+  insertRecordSql,
+  RECORD,
+  recordAsJsonSql,
+  recordFromJsonSql,
+} from "../sql/recordTable";
 import { ownNames } from "../ownership/ownNames";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { joinSql } from "../sql/joining";
@@ -26,8 +33,7 @@ BEGIN
   ${NOT_OURS}
   FOR found IN
     SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
-           (SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-             WHERE i.indrelid = c.oid AND i.indisreplident) AS index_name,
+           ${identityIndexSql("c")} AS index_name,
            CASE WHEN v.virtual THEN 'DEFAULT' ELSE 'FULL' END AS clause
       FROM ${tablesOfCommand(catalog, wanted, schema)}
       CROSS JOIN LATERAL (SELECT ${HAS_VIRTUAL} AS virtual) v
@@ -38,7 +44,7 @@ BEGIN
   LOOP
     BEGIN
       PERFORM set_config(${quoteLiteral(`${schema}.before`)},
-        jsonb_build_object('relid', found.oid::int8, 'previous', found.relreplident, 'index_name', found.index_name)::text, true);
+        ${recordAsJsonSql({ relid: "found.oid::int8", previous: "found.relreplident", index: "found.index_name" })}::text, true);
       EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', found.nspname, found.relname, found.clause);
       IF found.relkind = 'r' THEN
         ${judgeSql("format('%I.%I', found.nspname, found.relname)", "found.oid")}
@@ -79,12 +85,13 @@ BEGIN
       FROM ${tablesOfCommand(catalog, wanted, schema)}
   LOOP
     BEGIN
-      INSERT INTO ${quoteIdentifier(schema)}.identity (relid, previous, index_name)
-        SELECT b.relid, b.previous, b.index_name
-          FROM jsonb_to_record(nullif(current_setting(${quoteLiteral(`${schema}.before`)}, true), '')::jsonb)
-            AS b (relid oid, previous "char", index_name text)
-         WHERE b.relid = found.oid AND found.ready
-        ON CONFLICT DO NOTHING;
+      ${insertRecordSql(
+        schema,
+        `SELECT b.*
+          FROM ${recordFromJsonSql(`nullif(current_setting(${quoteLiteral(`${schema}.before`)}, true), '')::jsonb`, "b")}
+         WHERE b.${RECORD.relid} = found.oid AND found.ready
+        ON CONFLICT DO NOTHING`,
+      )};
     EXCEPTION WHEN others THEN
       RAISE WARNING '%: record of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE;
     END;

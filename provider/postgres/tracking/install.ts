@@ -8,6 +8,7 @@ import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 import { identityFunction, publishFunction } from "./functions";
 import { ownNames } from "../ownership/ownNames";
+import { ownTriggers } from "./state";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
 /**
@@ -67,18 +68,15 @@ export async function installTracking(
  * way is one lock for 100 ms.
  */
 export async function removeTracking(session: Session, catalog: Catalog, publication: string): Promise<void> {
-  const { schema, identityTrigger, publishTrigger } = ownNames(publication);
-  const ours = catalog.eventTriggers.filter(
-    ({ name, comment }) =>
-      (name === identityTrigger || name === publishTrigger) && parseMark(comment) !== undefined,
-  );
+  const { schema } = ownNames(publication);
+  const triggers = ownTriggers(catalog, publication);
   const functions = ["track_identity()", "track_publication()"].map(
     (name) => `DROP FUNCTION IF EXISTS ${quoteIdentifier(schema)}.${name}`,
   );
-  if (ours.length > 0) {
+  if (triggers.length > 0) {
     await runTogether(
       session,
-      ours.map(({ name }) => `DROP EVENT TRIGGER IF EXISTS ${quoteIdentifier(name)}`),
+      triggers.map(({ name }) => `DROP EVENT TRIGGER IF EXISTS ${quoteIdentifier(name)}`),
     );
     await waitForOlderWriters(session, LOCK_POLICY.migrationPatience);
   }

@@ -1,21 +1,19 @@
-import type { Catalog } from "../../contract/catalog";
+import type { Catalog, EventTriggerFacts } from "../../contract/catalog";
+import { parseMark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
-import { membersOf } from "../catalog/tableRules";
+import { membersOf } from "../catalog/membership";
 import { takesNewTables } from "../selection/selection";
 
 /**
- * How tables that are created later come to be tracked:
- * - `event trigger`: at once, from their first row;
- * - `next up`: by the next run of `pulumi up`;
- * - `not tracked`: never, as the selection names its tables one by one.
+ * When a table that is created later becomes tracked:
+ * - `event trigger`: in the statement that creates it;
+ * - `next up`: in the next `pulumi up`, because no event trigger may be made here or none is wanted;
+ * - `not tracked`: never, because the selection names its tables one by one.
  */
 export type NewTables = "event trigger" | "next up" | "not tracked";
 
-/**
- * How new tables come to be tracked by the trail of this publication, as the catalog is now. Event triggers count only
- * with `trackNewTables: true`; otherwise they are leftovers.
- */
+/** When tables that are created later become tracked. Both `ReplicaIdentity` and `Readiness` report this. */
 export function newTablesMode(
   catalog: Catalog,
   publication: string,
@@ -26,22 +24,32 @@ export function newTablesMode(
   return takesNewTables(selection) ? "next up" : "not tracked";
 }
 
-/** Whether both event triggers are there and fire. */
+/** Whether both event triggers exist and are enabled. */
 export function tracksNewTables(catalog: Catalog, publication: string): boolean {
   const { identityTrigger, publishTrigger } = ownNames(publication);
   const firing = catalog.eventTriggers.filter(({ enabled }) => enabled).map(({ name }) => name);
   return firing.includes(identityTrigger) && firing.includes(publishTrigger);
 }
 
-/** Whether one of the event triggers is there, in whatever state, or one of somebody else's with its name. */
+/** Whether an event trigger with one of the two names exists: enabled or not, made by this module or by somebody else. */
 export function hasTracking(catalog: Catalog, publication: string): boolean {
+  return namedTriggers(catalog, publication).length > 0;
+}
+
+/** The event triggers of this publication that carry a mark of this module. */
+export function ownTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
+  return namedTriggers(catalog, publication).filter(({ comment }) => parseMark(comment) !== undefined);
+}
+
+function namedTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
   const { identityTrigger, publishTrigger } = ownNames(publication);
-  return catalog.eventTriggers.some(({ name }) => name === identityTrigger || name === publishTrigger);
+  return catalog.eventTriggers.filter(({ name }) => name === identityTrigger || name === publishTrigger);
 }
 
 /**
- * Whether a publication of ours publishes new tables by itself: all, or new partitions of a table without key. Their
- * UPDATEs and DELETEs fail where no event trigger sets their identity, so event triggers must not go before that changes.
+ * Whether the module's publication publishes new tables by itself: it is for all tables, or it lists a partitioned table
+ * without a key, whose new partitions it publishes. UPDATE and DELETE on such a new table fail unless an event trigger
+ * sets its identity, so the event triggers must stay until the publication has changed.
  */
 export function reliesOnTracking(catalog: Catalog, name: string): boolean {
   const publication = ownPublication(catalog, name);

@@ -1,6 +1,7 @@
 import type { Catalog, TableFacts } from "../../../provider/contract/catalog";
-import { planIdentities, planRestore } from "../../../provider/postgres/identity/plan";
-import { coverage, planPublication, wantedForm } from "../../../provider/postgres/publication/plan";
+import { tablesToRestore, trackedTables } from "../../../provider/postgres/identity/trackedTables";
+import { planMembers, publishedTables } from "../../../provider/postgres/publication/members";
+import { wantedForm } from "../../../provider/postgres/publication/wantedForm";
 import { catalogOf, listed, publication, table } from "../../support/catalog";
 
 const PUBLIC = { schemas: ["public"], name: "bemi", trackNewTables: true };
@@ -38,12 +39,7 @@ test("a table is FULL where it can be, keeps its key where something rules that 
     table("public.virtual_nothing", { virtualGenerated: true, identity: "nothing" }),
   ]);
   expect(
-    planIdentities(catalog, PUBLIC).map(({ table: { name }, full, ready, safe }) => [
-      name,
-      full,
-      ready,
-      safe,
-    ]),
+    trackedTables(catalog, PUBLIC).map(({ table: { name }, full, ready, safe }) => [name, full, ready, safe]),
   ).toEqual([
     ["full", true, true, true],
     ["keyed", true, false, true],
@@ -59,10 +55,10 @@ test("a partitioned table is listed when all of its partitions are ready, and on
   const leaf = table("public.leaf", { ancestors: [root.oid], identity: "full" });
   const other = table("public.other", { ancestors: [root.oid], hasPrimaryKey: false });
   const ready = { ...other, identity: "full" as const };
-  const waiting = planPublication(database([root, leaf, other]), PUBLIC, BEMI);
+  const waiting = planMembers(database([root, leaf, other]), PUBLIC, BEMI);
   expect([waiting.add, waiting.waiting]).toEqual([[], [root]]);
-  expect(planPublication(database([root, leaf, ready]), PUBLIC, BEMI).add).toEqual([root]);
-  expect(coverage(database([root, leaf, other]), PUBLIC, BEMI)[0]?.because).toMatch(
+  expect(planMembers(database([root, leaf, ready]), PUBLIC, BEMI).add).toEqual([root]);
+  expect(publishedTables(database([root, leaf, other]), PUBLIC, BEMI)[0]?.because).toMatch(
     /its partition other: .*not full yet/,
   );
 });
@@ -71,8 +67,8 @@ test("a table that would refuse its writes is taken out; one that is merely not 
   const broken = table("public.broken", { hasPrimaryKey: false, ...LISTED });
   const keyed = table("public.keyed", LISTED);
   const stranger = table("elsewhere.stranger", LISTED);
-  const plan = planPublication(database([broken, keyed, stranger]), PUBLIC, BEMI);
-  expect(plan.remove).toEqual([broken, stranger]);
+  const plan = planMembers(database([broken, keyed, stranger]), PUBLIC, BEMI);
+  expect(plan.remove).toEqual([stranger, broken]);
   expect(plan.waiting).toEqual([]);
 });
 
@@ -92,7 +88,7 @@ test("a table gets its identity back when it has left the publication, or can st
   const catalog = database(tables);
   const dropped = 99;
   const recorded = [...tables.map(({ oid }) => oid), dropped];
-  const restore = planRestore(catalog, planIdentities(catalog, PUBLIC), recorded, "bemi");
+  const restore = tablesToRestore(catalog, trackedTables(catalog, PUBLIC), recorded, "bemi");
   expect(restore).toEqual([left.oid, unfit.oid, dropped]);
 });
 
@@ -115,14 +111,14 @@ test("a partitioned table without key is listed by its partitions where no event
   const keyless = { hasPrimaryKey: false, identity: "full" } as const;
   const root = table("public.root", { partitioned: true, ...keyless });
   const leaf = table("public.leaf", { ancestors: [root.oid], ...keyless });
-  expect(planPublication(database([root, leaf]), PUBLIC, BEMI).add).toEqual([leaf]);
-  expect(planPublication(database([root, leaf], BOTH_TRIGGERS), PUBLIC, BEMI).add).toEqual([root]);
+  expect(planMembers(database([root, leaf]), PUBLIC, BEMI).add).toEqual([leaf]);
+  expect(planMembers(database([root, leaf], BOTH_TRIGGERS), PUBLIC, BEMI).add).toEqual([root]);
   // The way from one to the other: first in, then out, and not before all of them are in.
   const asRoot = { ...root, ...LISTED };
-  const over = planPublication(database([asRoot, leaf]), PUBLIC, BEMI);
+  const over = planMembers(database([asRoot, leaf]), PUBLIC, BEMI);
   expect([over.add, over.remove]).toEqual([[leaf], [asRoot]]);
   const late = table("public.late", { ancestors: [root.oid] });
-  expect(planPublication(database([asRoot, leaf, late]), PUBLIC, BEMI).remove).toEqual([]);
+  expect(planMembers(database([asRoot, leaf, late]), PUBLIC, BEMI).remove).toEqual([]);
   // One that holds no rows yet is as good as published.
-  expect(coverage(database([root]), PUBLIC, BEMI)).toMatchObject([{ published: true }]);
+  expect(publishedTables(database([root]), PUBLIC, BEMI)).toMatchObject([{ published: true }]);
 });

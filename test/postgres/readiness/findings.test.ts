@@ -7,12 +7,9 @@ import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import { readinessFindings } from "../../../provider/postgres/readiness/findings";
 import { check } from "../../../provider/postgres/readiness/readiness";
 import { select } from "../../../provider/postgres/selection/selection";
-import {
-  bestIdentity,
-  publishes,
-  publishingBreaksWrites,
-  tablesByOid,
-} from "../../../provider/postgres/catalog/tableRules";
+import { publishes } from "../../../provider/postgres/catalog/membership";
+import { bestIdentity, publishingBreaksWrites } from "../../../provider/postgres/catalog/publishability";
+import { tablesByOid } from "../../../provider/postgres/catalog/tableIndex";
 import { obstacles } from "../../../provider/postgres/readiness/preflight";
 import { catalogOf, listed, publication, role, table } from "../../support/catalog";
 import { TARGET } from "../../support/session";

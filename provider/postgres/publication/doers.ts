@@ -1,0 +1,144 @@
+import type { TableFacts } from "../../contract/catalog";
+import type { PublicationInputs } from "../../contract/inputs";
+import type { Run } from "../../contract/kind";
+import { execute, type Doers } from "../../contract/plan";
+import type { Session } from "../../contract/session";
+import { nameTables } from "../catalog/tableIndex";
+import { quoteTableName } from "../catalog/tableNames";
+import { readRecord } from "../identity/record";
+import { restoreIdentities } from "../identity/restore";
+import { tablesToRestore, trackedTables } from "../identity/trackedTables";
+import type { Mark } from "../ownership/mark";
+import { runTogether, waitForOlderWriters } from "../sql/block";
+import { quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { removeTracking } from "../tracking/install";
+import { reliesOnTracking } from "../tracking/state";
+import { giveBack } from "./adoption";
+import { changeForm, createPublication, emptyAndDrop } from "./form";
+import { optionsSql } from "./options";
+import {
+  findPublication,
+  planMemberSteps,
+  type MemberStep,
+  type PublicationStep,
+  type RemovalStep,
+} from "./plan";
+import { changeMembers, type MemberOrder } from "./statement";
+
+/** What is needed to do the steps of one publication. */
+interface Work {
+  readonly inputs: PublicationInputs;
+  readonly session: Session;
+  readonly run: Run;
+  readonly mark: Mark;
+}
+
+/** How the steps of an up are done. */
+export function publicationDoers(work: Work): Doers<PublicationStep> {
+  const { inputs, session, run, mark } = work;
+  const { name } = inputs;
+  const comment = async (step: { readonly comment: string }): Promise<void> => {
+    await runTogether(session, [
+      `COMMENT ON PUBLICATION ${quoteIdentifier(name)} IS ${quoteLiteral(step.comment)}`,
+    ]);
+  };
+  return {
+    ...memberDoers(work),
+    "create publication": async ({ form }) => {
+      if (await createPublication(session, name, form, mark)) return;
+      // Our role may not create one for all tables. A list has members, which the plan does not name: plan them now.
+      await createPublication(session, name, "table list", mark);
+      await changeMembersAnew(work);
+    },
+    "comment on publication": comment,
+    "adopt publication": comment,
+    "drop publication": dropDoer(session),
+    "change form of publication": async ({ form }) => {
+      await changeForm(session, inputs, form, mark, run);
+      // What is left to do depends on whether the form could be changed, and on the tables created meanwhile: plan it now.
+      await changeMembersAnew(work);
+    },
+    "restore replica identity": ({ tables }) => restoreLeavers(work, tables),
+    "drop event triggers": async () => {
+      // Tables that could not be dropped from the publication may still need the triggers: look again.
+      const catalog = await session.catalog();
+      if (!reliesOnTracking(catalog, name)) await removeTracking(session, catalog, name);
+    },
+  };
+}
+
+/** How the steps of a destroy are done. */
+export function removalDoers(session: Session, run: Run): Doers<RemovalStep> {
+  return {
+    "drop publication": dropDoer(session),
+    "give back publication": async ({ publication, before }) => {
+      await giveBack(session, await session.catalog(), publication, before);
+      run.log(`The publication ${publication.name} stays, as it was before it was adopted.`);
+    },
+  };
+}
+
+function dropDoer(session: Session): Doers<RemovalStep>["drop publication"] {
+  return async ({ publication, afterOlderWriters }) => {
+    // If an older writer holds that up, the next up finds the publication again.
+    if (afterOlderWriters && !(await waitForOlderWriters(session))) return;
+    await emptyAndDrop(session, await session.catalog(), publication);
+  };
+}
+
+function memberDoers({ inputs: { name }, session, run }: Work): Doers<MemberStep> {
+  const alter = `ALTER PUBLICATION ${quoteIdentifier(name)}`;
+  const change = async (action: MemberOrder["action"], tables: readonly TableFacts[]): Promise<void> => {
+    const order = { publication: name, action, tables: tables.map(({ oid }) => oid) };
+    for (const { oid, reason } of (await changeMembers(session, order)).refused)
+      run.log(`Publication ${name}, table ${oid}: ${reason}.`);
+  };
+  return {
+    "set publication options": () =>
+      runTogether(session, [`${alter} SET ${optionsSql(session.serverVersion)}`]),
+    "drop and add tables": ({ tables }) => {
+      const list = tables.map((table) => `ONLY ${quoteTableName(table)}`).join(", ");
+      return runTogether(session, [`${alter} DROP TABLE ${list}`, `${alter} ADD TABLE ${list}`]);
+    },
+    "add tables": ({ tables }) => change("ADD", tables),
+    "drop tables": async ({ tables, schemas, afterOlderWriters }) => {
+      if (afterOlderWriters && !(await waitForOlderWriters(session))) {
+        run.log(
+          `Tables that leave the publication ${name} do so with the next up: an older transaction is still writing.`,
+        );
+        return;
+      }
+      await change("DROP", tables);
+      if (schemas.length > 0)
+        await runTogether(session, [
+          `${alter} DROP TABLES IN SCHEMA ${schemas.map(quoteIdentifier).join(", ")}`,
+        ]);
+    },
+  };
+}
+
+/** Plans options and members from a fresh catalog, and brings them about. */
+async function changeMembersAnew(work: Work): Promise<void> {
+  const { inputs, session, run } = work;
+  const catalog = await session.catalog();
+  const publication = findPublication(catalog, inputs.name);
+  if (publication === undefined) return;
+  await execute(planMemberSteps(catalog, inputs, publication), memberDoers(work), run);
+}
+
+/**
+ * Gives tables that have left the publication the replica identity they had before. Which of the candidates have left it
+ * is planned anew: some may still be in it, because PostgreSQL refused to take them out or an older transaction writes.
+ */
+async function restoreLeavers({ inputs, session, run }: Work, candidates: readonly number[]): Promise<void> {
+  const { name } = inputs;
+  const catalog = await session.catalog();
+  const restore = tablesToRestore(catalog, trackedTables(catalog, inputs), candidates, name);
+  if (restore.length === 0) return;
+  const { locked } = await restoreIdentities(session, catalog, name, restore);
+  if (locked === 0) return;
+  const left = (await readRecord(session, catalog, name)).filter((oid) => restore.includes(oid));
+  run.log(
+    `${nameTables(catalog, left)}: locked by other transactions. What replica identity they had before, they get back with the next up.`,
+  );
+}

@@ -1,0 +1,168 @@
+import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
+import type { PublicationInputs } from "../../contract/inputs";
+import { covers, membersOf } from "../catalog/membership";
+import { tablesByOid } from "../catalog/tableIndex";
+import { trackedTables, type TrackedTable } from "../identity/trackedTables";
+import type { Selection } from "../selection/selection";
+import { tracksNewTables } from "../tracking/state";
+import { withMembers, withPublication } from "./hypothetical";
+import { optionFacts } from "./options";
+
+/** A selection, with the publication that is to publish it. */
+export type PublicationSelection = Selection & Pick<PublicationInputs, "name" | "trackNewTables">;
+
+/**
+ * How the list of a publication differs from the wanted one. Tables are compared by oid, never by name, and are in the
+ * order of their names.
+ */
+export interface MemberChanges {
+  /** Tables to list: ready, and published neither by themselves nor through a partitioned table. */
+  readonly add: readonly TableFacts[];
+  /** Listed tables to take out: no longer tracked, or published in a way that makes their writes fail. */
+  readonly remove: readonly TableFacts[];
+  /** Listed tables with a column list or row filter, to be listed without. */
+  readonly relist: readonly TableFacts[];
+  /** Schemas it publishes as a whole, which this module never asks for. */
+  readonly schemas: readonly string[];
+  /** Tables that are to be listed as soon as their replica identity is FULL. */
+  readonly waiting: readonly TableFacts[];
+}
+
+/** A tracked table, and whether the publication publishes it. */
+export interface PublishedTable {
+  readonly entry: TrackedTable;
+  readonly published: boolean;
+  /** Why it is not published, or only with its key; `undefined` when all is well. */
+  readonly because: string | undefined;
+}
+
+/**
+ * What is to change in the list of a publication, in the form it has. Planned as if its options were right and none of
+ * its tables had a column list already, because what the publication leaves out decides which tables it can publish.
+ */
+export function planMembers(
+  catalog: Catalog,
+  selection: PublicationSelection,
+  publication: PublicationFacts,
+): MemberChanges {
+  if (publication.allTables) return { add: [], remove: [], relist: [], schemas: [], waiting: [] };
+
+  const { name } = publication;
+  const members = membersOf(catalog, name);
+  const partial = members.filter(({ listedIn }) =>
+    listedIn.some((entry) => entry.publication === name && (entry.columnList || entry.rowFilter)),
+  );
+  const mended = { ...publication, ...optionFacts(catalog.server.version) };
+  const tracked = trackedTables(
+    withMembers(withPublication(catalog, mended), name, { add: partial }),
+    selection,
+  );
+  const roots = rootsOf(catalog, selection, tracked);
+  const listedOids = new Set(members.map(({ oid }) => oid));
+  const listed = ({ oid }: TableFacts): boolean => listedOids.has(oid);
+  const ready = (tree: readonly TrackedTable[]): boolean => tree.every((entry) => entry.ready);
+
+  const candidates = roots.filter(({ root }) => !listed(root) && root.mayAlter);
+  const add = candidates.filter(({ tree }) => ready(tree));
+  const waiting = candidates.filter(
+    ({ tree }) => !ready(tree) && tree.every((entry) => entry.ready || entry.full),
+  );
+  const covered = new Set([
+    ...add.map(({ root }) => root.oid),
+    ...roots
+      .filter(({ root, tree }) => listed(root) && tree.every((entry) => entry.safe))
+      .map(({ root }) => root.oid),
+  ]);
+  const places = new Map(
+    roots.flatMap(({ root, tree }) => tree.map((entry) => [entry.table.oid, { root, entry }])),
+  );
+  const keep = (table: TableFacts): boolean => {
+    const place = places.get(table.oid);
+    if (place === undefined) {
+      // A partitioned table whose partitions are to be listed instead stays until all of them are.
+      const leaves = roots.filter(({ root }) => root.ancestors.includes(table.oid));
+      return (
+        leaves.some(({ root }) => !covered.has(root.oid)) &&
+        leaves.every(({ tree }) => tree.every((entry) => entry.safe))
+      );
+    }
+    // A partition that is listed by itself stays until the partitioned table above it is listed.
+    const { root, entry } = place;
+    return covered.has(table.oid) || (root.oid !== table.oid && !covered.has(root.oid) && entry.safe);
+  };
+  return {
+    add: add.map(({ root }) => root),
+    remove: members.filter((table) => !keep(table)),
+    relist: partial.filter(keep),
+    schemas: publication.schemas,
+    waiting: waiting.map(({ root }) => root),
+  };
+}
+
+/** Every tracked table with what the publication does for it. */
+export function publishedTables(
+  catalog: Catalog,
+  selection: PublicationSelection,
+  publication: PublicationFacts,
+): PublishedTable[] {
+  const tracked = trackedTables(catalog, selection);
+  const byOid = tablesByOid(catalog);
+  const obstacles = new Map(
+    rootsOf(catalog, selection, tracked).flatMap(({ root, tree }) => {
+      const obstacle = obstacleTo(root, tree);
+      return tree.map((entry) => [entry.table.oid, obstacle]);
+    }),
+  );
+  return tracked.map((entry) => {
+    const { table } = entry;
+    const published = covers(publication, table, byOid);
+    if (published) return { entry, published, because: entry.because };
+    const because = `not published: ${obstacles.get(table.oid) ?? "it could not be locked, or not yet"}`;
+    return { entry, published, because };
+  });
+}
+
+function obstacleTo(root: TableFacts, tree: readonly TrackedTable[]): string | undefined {
+  if (!root.mayAlter) return `it belongs to ${root.owner}, whose rights our role does not have`;
+  const culprit = tree.find(({ ready }) => !ready);
+  if (culprit === undefined) return undefined;
+  return culprit.table.oid === root.oid
+    ? culprit.because
+    : `its partition ${culprit.table.name}: ${culprit.because ?? ""}`;
+}
+
+interface Root {
+  readonly root: TableFacts;
+  /** The root and its partitions, which are published with it. */
+  readonly tree: readonly TrackedTable[];
+}
+
+/**
+ * The tracked tables that have to be listed: not the partitions of a listed table. A partitioned table without a key is
+ * listed only where an event trigger sets the identity of partitions to come. Otherwise such a partition would be
+ * published before it has an identity, and its UPDATEs and DELETEs would fail until the next up. There, the partitions
+ * are listed instead.
+ */
+function rootsOf(
+  catalog: Catalog,
+  { name, trackNewTables }: PublicationSelection,
+  tracked: readonly TrackedTable[],
+): Root[] {
+  const watched = trackNewTables && tracksNewTables(catalog, name);
+  const whole = new Set(
+    tracked.flatMap(({ table }) => (!table.partitioned || watched || table.hasPrimaryKey ? [table.oid] : [])),
+  );
+  const trees = new Map<number, TrackedTable[]>();
+  for (const entry of tracked) {
+    const { table } = entry;
+    const root = [...table.ancestors].reverse().find((oid) => whole.has(oid)) ?? table.oid;
+    if (!whole.has(root)) continue;
+    const tree = trees.get(root);
+    if (tree === undefined) trees.set(root, [entry]);
+    else tree.push(entry);
+  }
+  return tracked.flatMap(({ table }) => {
+    const tree = trees.get(table.oid);
+    return tree === undefined ? [] : [{ root: table, tree }];
+  });
+}

@@ -1,19 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
-
-/** Time, so that tests need not wait for minutes of patience. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  sleep(milliseconds: number): Promise<void>;
-}
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  sleep: async (milliseconds) => {
-    await delay(milliseconds);
-  },
-};
-
 const FIRST_MS = 250;
 const LONGEST_MS = 5_000;
 

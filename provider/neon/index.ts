@@ -6,4 +6,4 @@ export { resolveTarget } from "./resolve";
 export { apiRole } from "./apiRole";
 export { ipAllow } from "./ipAllow";
 export { logicalReplication, logicalReplicationKind } from "./logicalReplication";
-export { systemClock } from "./clock";
+export { systemClock } from "../contract/clock";

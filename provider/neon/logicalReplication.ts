@@ -4,7 +4,8 @@ import type { Kind, Run } from "../contract/kind";
 import type { LogicalReplicationOutputs } from "../contract/outputs";
 import { recorded, type RecordedTarget, type Target } from "../contract/target";
 import type { NeonProject } from "../contract/neonApi";
-import { backoff, systemClock, type Clock } from "./clock";
+import { systemClock, type Clock } from "../contract/clock";
+import { backoff } from "./clock";
 
 /** How long a restarted compute may take until it says `logical`, cold start included, in milliseconds. */
 const RESTART_DEADLINE = 180_000;

@@ -1,4 +1,4 @@
-import type { Clock } from "../../provider/neon/clock";
+import type { Clock } from "../../provider/contract/clock";
 
 /** A clock that stands still but for sleeping, which takes no time: minutes of patience pass at once. */
 export function virtualClock(): Clock & { elapsed(): number; sleeps(): readonly number[] } {

@@ -1,7 +1,7 @@
 import { catalogState, differences, newDatabase, uriTo } from "./catalogState";
 import { runSql, type TestDatabase } from "./postgres";
-import { TARGET, testRun } from "./session";
-import { Trail, type TrailArgs, type TrailRun } from "./trail";
+import { TARGET, testRun, type LoggedRun } from "./run";
+import { Trail, type TrailArgs } from "./trail";
 
 /** What a database looks like before the trail, what happens to it meanwhile, and what may differ afterwards. */
 export interface Start {
@@ -27,7 +27,7 @@ type Database = Pick<TestDatabase, "ownerUri" | "superuserUri" | "sslRootCert">;
 export async function roundTrip(
   db: Database,
   start: Start,
-  newRun: () => TrailRun = () => testRun(db),
+  newRun: () => LoggedRun = () => testRun(db),
 ): Promise<void> {
   const database = await newDatabase(db, start);
   const before = await catalogState(db, database);

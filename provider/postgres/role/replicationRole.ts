@@ -69,7 +69,7 @@ async function converge(
     run.checkpoint();
     const all = { attributes: [], leave: [], readOnly: true, connect: true };
     await changeRole(session, { ...all, name, create: true, mark: formatMark(mark), password }, run);
-    return verified(outputsOf(session, name, password, true), session);
+    return verified(outputsOf(session, name, password, true), session, run);
   }
 
   await giveBackRights(session, name);
@@ -101,7 +101,7 @@ async function converge(
     catalog,
     run,
   );
-  return verified(outputsOf(session, name, fresh, created), session);
+  return verified(outputsOf(session, name, fresh, created), session, run);
 }
 
 /** Whether this resource made the role: by its mark, or by the state and a mark that an older branch id is in. */
@@ -170,8 +170,12 @@ function assertAdoptable(
 }
 
 /** A login proves the password. Right after a change Neon's proxy may still hold the old one. */
-async function verified(outputs: ReplicationRoleOutputs, session: Session): Promise<ReplicationRoleOutputs> {
-  const result = await verifyNewLogin(loginOf(outputs, session));
+async function verified(
+  outputs: ReplicationRoleOutputs,
+  session: Session,
+  run: Run,
+): Promise<ReplicationRoleOutputs> {
+  const result = await verifyNewLogin(run, loginOf(outputs, session));
   if (result === "ok") return outputs;
   throw new UserError(
     `Role "${outputs.username}" was made, but it does not get into the database (${result}). Run again; if it stays so, check the server's login rules.`,

@@ -4,12 +4,13 @@ import { readFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectionSettings, Login } from "../../../provider/contract/connection";
 import { UserError } from "../../../provider/contract/errors";
-import { openConnection, type Login } from "../../../provider/postgres/session/connection";
+import { openConnection } from "../../../provider/postgres/session/connection";
 import { transaction } from "../../../provider/postgres/session/sessions";
 import { SqlError } from "../../../provider/postgres/sql/sqlError";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun, type TestRun } from "../../support/session";
+import { testRun, type TestRun } from "../../support/run";
 
 let db: TestDatabase;
 let run: TestRun;
@@ -26,7 +27,6 @@ beforeAll(async () => {
 
 afterEach(async () => {
   admitted = true;
-  process.env["PGSSLROOTCERT"] = db.sslRootCert;
   await run.end();
 });
 
@@ -51,7 +51,10 @@ function ownerLogin(change: Partial<Login> = {}): Login {
   return { host, port: Number(uri.port), database: "neondb", user, password, ...change };
 }
 
-const quiet = () => undefined;
+/** Opens a connection that is not needed any further. */
+async function open(login: Login, settings: ConnectionSettings = { sslRootCert: db.sslRootCert }) {
+  await (await openConnection(login, settings, () => undefined)).end();
+}
 
 async function failure(work: Promise<unknown>): Promise<Error> {
   const error: unknown = await work.then(
@@ -168,23 +171,21 @@ test("close ends the session; the next use opens another", async () => {
 });
 
 test("what keeps a connection from being made is said in words", async () => {
-  const noDatabase = await failure(openConnection(ownerLogin({ database: "nodb" }), quiet));
+  const noDatabase = await failure(open(ownerLogin({ database: "nodb" })));
   expect(noDatabase.message).toMatch(/no database "nodb" on localhost:\d+/);
 
-  const noPassword = await failure(openConnection(ownerLogin({ password: "wrong" }), quiet));
+  const noPassword = await failure(open(ownerLogin({ password: "wrong" })));
   expect(noPassword.message).toMatch(/refused the password of role "neondb_owner"/);
 
   admitted = false;
-  const refused = await failure(openConnection(ownerLogin(), quiet));
+  const refused = await failure(open(ownerLogin()));
   expect(refused.message).toMatch(/Add the address of the machine that runs Pulumi to .* IP Allow/);
   admitted = true;
 
-  delete process.env["PGSSLROOTCERT"];
-  const untrusted = await failure(openConnection(ownerLogin(), quiet));
+  const untrusted = await failure(open(ownerLogin(), {}));
   expect(untrusted.message).toMatch(/cannot be trusted: .*PGSSLROOTCERT/);
 
-  process.env["PGSSLROOTCERT"] = "/nowhere/ca.pem";
-  const noFile = await failure(openConnection(ownerLogin(), quiet));
+  const noFile = await failure(open(ownerLogin(), { sslRootCert: "/nowhere/ca.pem" }));
   expect(noFile.message).toMatch(/PGSSLROOTCERT .* cannot be read/);
 
   for (const error of [noDatabase, noPassword, refused, untrusted, noFile])
@@ -197,7 +198,7 @@ test("a certificate for another name is refused", async () => {
   }).listen(0, "127.0.0.2");
   await once(relay, "listening");
   const { port } = relay.address() as AddressInfo;
-  const error = await failure(openConnection(ownerLogin({ host: "127.0.0.2", port }), quiet));
+  const error = await failure(open(ownerLogin({ host: "127.0.0.2", port })));
   relay.close();
   expect(error.message).toMatch(/cannot be trusted/);
 });
@@ -207,7 +208,7 @@ test("a port where nothing listens is named", async () => {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   server.close();
-  const error = await failure(openConnection(ownerLogin({ host: "127.0.0.1", port }), quiet));
+  const error = await failure(open(ownerLogin({ host: "127.0.0.1", port })));
   expect(error).toBeInstanceOf(UserError);
   expect(error.message).toBe(
     `Nothing accepts connections at 127.0.0.1:${port}. Check that the branch's compute exists and is enabled, and run again.`,
@@ -230,11 +231,14 @@ describe("in a process of its own", () => {
     };
     const script = `
       const { Sessions } = require(${JSON.stringify(sessions)});
-      const sessions = new Sessions(async () => (${JSON.stringify(ownerLogin())}), () => {});
+      const sessions = new Sessions({
+        login: async () => (${JSON.stringify(ownerLogin())}),
+        connection: ${JSON.stringify({ sslRootCert: db.sslRootCert })},
+        log: () => {},
+      });
       sessions.use(${JSON.stringify(target)}, async (session) => { ${work} })
         .then(() => console.log("done"));`;
     const child = spawn(process.execPath, ["-r", "ts-node/register/transpile-only", "-e", script], {
-      env: { ...process.env, PGSSLROOTCERT: db.sslRootCert },
       stdio: ["ignore", "pipe", "inherit"],
     });
     children.push(child);

@@ -20,8 +20,8 @@ interface ResourceTiming extends Timing {
 }
 
 /**
- * Measures how long the replica identities of all tables take, set by the resource and by the guide's procedure. Both use
- * a connection that is open already, and start from tables as created.
+ * Measures how long it takes to set the replica identities of all tables, by the resource and by the guide's procedure.
+ * Both use a connection that is open already, and start from tables as created.
  */
 export async function measureIdentities(
   db: DatabaseAccess,

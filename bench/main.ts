@@ -10,8 +10,8 @@ import { measureLifecycle, measureNewTable, measureRead, trafficFigures } from "
 import { parseOptions, type BenchOptions, type Part } from "./options";
 
 /**
- * `npm run bench`: measures the SQL side of the provider on a real server, and the statements of Neon's guide on the same
- * server in the same run. Prints every figure with its target. A missed target fails nothing.
+ * `npm run bench`: measures the SQL side of the provider on a real server, and the statements of Neon's guide on the
+ * same server in the same run. Prints every figure with its target. A missed target fails nothing.
  *
  * @returns the exit code: 0 when all was measured; 128 plus the signal's number when a signal ended it; otherwise 1
  */

@@ -4,7 +4,7 @@ import { apiRole as apiRoleKind, ipAllow as ipAllowKind, logicalReplicationKind,
 import * as sql from "./postgres";
 import { createHost } from "./plugin/host";
 
-// Loaded by the engine's plugin process, through the one-line reference that each resource carries.
+// The plugin process loads this file through the one-line reference in each resource's inputs.
 assertFresh();
 silenceHost(console);
 

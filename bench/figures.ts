@@ -5,12 +5,14 @@ export interface Figure {
   readonly what: string;
   /** Number of tables. */
   readonly tables: number;
-  readonly ours: string;
-  /** The same done by the guide's statements, where they can. */
+  /** What the provider needs. */
+  readonly provider: string;
+  /** What the guide's statements need for the same, if they can do it. */
   readonly guide?: string;
+  /** The provider's figure divided by the guide's. */
   readonly ratio?: string;
   readonly target?: string;
-  /** Left out where there is no target. */
+  /** Left out if there is no target. */
   readonly met?: boolean;
 }
 
@@ -21,30 +23,36 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** Medians side by side; a target is the highest ratio. No times of the guide: it could not be done that way. */
+/**
+ * The medians of both, side by side. Without times of the guide, its statements cannot do it.
+ *
+ * @param provider times in milliseconds
+ * @param guide times in milliseconds
+ * @param target the highest ratio allowed
+ */
 export function compared(
   what: string,
   tables: number,
-  ours: readonly number[],
+  provider: readonly number[],
   guide: readonly number[],
   target?: number,
 ): Figure {
-  const [mine, theirs] = [median(ours), median(guide)];
-  if (guide.length === 0) return { what, tables, ours: milliseconds(mine), guide: "fails" };
+  const [own, other] = [median(provider), median(guide)];
+  if (guide.length === 0) return { what, tables, provider: milliseconds(own), guide: "fails" };
   return {
     what,
     tables,
-    ours: milliseconds(mine),
-    guide: milliseconds(theirs),
-    ratio: (mine / theirs).toFixed(2),
-    ...(target === undefined ? {} : { target: `ratio <= ${target}`, met: mine / theirs <= target }),
+    provider: milliseconds(own),
+    guide: milliseconds(other),
+    ratio: (own / other).toFixed(2),
+    ...(target === undefined ? {} : { target: `ratio <= ${target}`, met: own / other <= target }),
   };
 }
 
-/** A number that must not be above a bound. */
-export function bounded(what: string, tables: number, ours: number, most: number, unit = ""): Figure {
-  const text = Number.isInteger(ours) ? String(ours) : ours.toFixed(0);
-  return { what, tables, ours: text + unit, target: `<= ${most}${unit}`, met: ours <= most };
+/** A number of the provider, and the highest number allowed. */
+export function bounded(what: string, tables: number, provider: number, most: number, unit = ""): Figure {
+  const text = Number.isInteger(provider) ? String(provider) : provider.toFixed(0);
+  return { what, tables, provider: text + unit, target: `<= ${most}${unit}`, met: provider <= most };
 }
 
 export function milliseconds(value: number): string {
@@ -53,15 +61,15 @@ export function milliseconds(value: number): string {
 
 export function figuresTable(figures: readonly Figure[]): string {
   const table = new Table({
-    head: ["Measure", "Tables", "Ours", "Guide", "Ratio", "Target", "Met"],
+    head: ["Measure", "Tables", "Provider", "Guide", "Ratio", "Target", "Met"],
     colAligns: ["left", "right", "right", "right", "right", "left", "left"],
     style: { head: [], border: [], compact: true },
   });
-  for (const { what, tables, ours, guide, ratio, target, met } of figures)
+  for (const { what, tables, provider, guide, ratio, target, met } of figures)
     table.push([
       what,
       String(tables),
-      ours,
+      provider,
       guide ?? "",
       ratio ?? "",
       target ?? "",

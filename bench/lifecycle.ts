@@ -1,100 +1,89 @@
+import { attempt, guideLifecycle, type GuideTimes } from "../test/support/guide";
+import { resetTables } from "../test/support/manyTables";
+import { withClient, type DatabaseAccess } from "../test/support/postgres";
+import { testRun } from "../test/support/run";
+import { classUpdates, type Traffic } from "../test/support/serverLoad";
+import { time } from "../test/support/time";
+import {
+  ALL_PUBLIC,
+  measuredTrail,
+  stateText,
+  trailTraffic,
+  type TrailTraffic,
+} from "../test/support/trailLoad";
 import { bounded, compared, median, milliseconds, type Figure } from "./figures";
-import { attempt, guideLifecycle, time, type GuideTimes } from "./guide";
-import { connected, type Place } from "./place";
-import { startPlugin } from "./plugin";
-import { classUpdates, traffic, type Traffic } from "./server";
-import { resetTables } from "./tables";
-import { Trail } from "./trail";
 
-/** Statements and logins of each operation on a trail. */
-export interface TrailTraffic {
-  readonly up: Traffic;
-  readonly refresh: Traffic;
-  readonly destroy: Traffic;
-}
-
-/** Up and destroy of a whole trail, against the guide's statements; the state in between; what the server is asked. */
+/**
+ * Measures up and destroy of a whole trail beside the guide's statements, the size of the state, and what the server is
+ * asked.
+ */
 export async function measureLifecycle(
-  place: Place,
+  db: DatabaseAccess,
   tables: number,
   rounds: number,
   progress: (line: string) => void,
 ): Promise<{ figures: Figure[]; traffic: TrailTraffic }> {
   const guide: GuideTimes[] = [];
-  const ours: { up: number; destroy: number; create: number; drop: number }[] = [];
+  const provider: { up: number; destroy: number; create: number; drop: number }[] = [];
   let state = 0;
   const sides = [
-    async () => guide.push(...(await attempt(() => guideLifecycle(place)))),
+    async () => guide.push(...(await attempt(() => guideLifecycle(db)))),
     async () => {
-      const trail = new Trail(place);
-      const up = await time(() => trail.up());
+      const trail = measuredTrail(db);
+      const up = await time(() => trail.up(ALL_PUBLIC));
       const create = trail.took("publication");
-      state = stateSize(trail);
+      state = Buffer.byteLength(stateText(trail));
       const destroy = await time(() => trail.destroy());
-      ours.push({ up, destroy, create, drop: trail.took("publication") });
+      provider.push({ up, destroy, create, drop: trail.took("publication") });
     },
   ];
   for (let round = 1; round <= rounds; round += 1) {
     progress(`up and destroy of ${tables} tables, round ${round} of ${rounds}`);
     for (const side of round % 2 === 1 ? sides : [...sides].reverse()) {
       await side();
-      await resetTables(place);
+      await resetTables(db);
     }
   }
   progress(`up, refresh and destroy of ${tables} tables, statements`);
-  const asked = await trailTraffic(place);
-  await resetTables(place);
+  const asked = await trailTraffic(db);
+  await resetTables(db);
   return {
     figures: [
-      compared("Up of everything", tables, pick(ours, "up"), pick(guide, "up")),
-      compared("Destroy of everything", tables, pick(ours, "destroy"), pick(guide, "destroy")),
-      compared("  Publication: create", tables, pick(ours, "create"), pick(guide, "createPublication")),
-      compared("  Publication: drop", tables, pick(ours, "drop"), pick(guide, "dropPublication")),
+      compared("Up of everything", tables, pick(provider, "up"), pick(guide, "up")),
+      compared("Destroy of everything", tables, pick(provider, "destroy"), pick(guide, "destroy")),
+      compared("  Publication: create", tables, pick(provider, "create"), pick(guide, "createPublication")),
+      compared("  Publication: drop", tables, pick(provider, "drop"), pick(guide, "dropPublication")),
       {
         ...bounded("State: inputs and outputs", tables, state / 1000, 10, " kB"),
-        ours: `${(state / 1000).toFixed(1)} kB`,
+        provider: `${(state / 1000).toFixed(1)} kB`,
       },
     ],
     traffic: asked,
   };
 }
 
-/** Size of what an engine keeps of the trail, in bytes of JSON. */
-export function stateSize(trail: Trail): number {
-  return Buffer.byteLength(JSON.stringify(trail.state()));
-}
-
-/** Creates a trail, reads it and removes it, each in a plugin process of its own. */
-export async function trailTraffic(place: Place): Promise<TrailTraffic> {
-  const trail = new Trail(place);
-  const up = await traffic(place, () => trail.up());
-  const refresh = await traffic(place, () => trail.refresh());
-  const destroy = await traffic(place, () => trail.destroy());
-  return { up, refresh, destroy };
-}
-
-/** The figures for {@link TrailTraffic} at several numbers of tables: they must not differ. */
+/** The figures of what the server is asked, which must be the same at any number of tables. */
 export function trafficFigures(measured: ReadonlyMap<number, TrailTraffic>): Figure[] {
   const [first] = measured.values();
   return [...measured].flatMap(([tables, { up, refresh, destroy }]): Figure[] => [
     {
       what: "Statements of an up (logins)",
       tables,
-      ours: text(up),
+      provider: text(up),
       target: `= ${first?.up.statements ?? 0}, at any size`,
       met: up.statements === first?.up.statements,
     },
     {
       what: "Statements of a no-op read (logins)",
       tables,
-      ours: text(refresh),
+      provider: text(refresh),
       target: "<= 5, at any size",
       met: refresh.statements <= 5 && refresh.statements === first?.refresh.statements,
     },
     {
       what: "Statements of a destroy (logins)",
       tables,
-      ours: text(destroy),
+      provider: text(destroy),
       target: `= ${first?.destroy.statements ?? 0}, at any size`,
       met: destroy.statements === first?.destroy.statements,
     },
@@ -105,37 +94,37 @@ function text({ statements, logins }: Traffic): string {
   return `${statements} (${logins})`;
 }
 
-/** How long a no-op read may take, with so many tables at the most. */
+/** How long a no-op read may take, in milliseconds, and up to how many tables that holds. */
 const READ_TARGET = { ms: 200, tables: 5000 };
 
-/** A refresh where nothing has changed: the provider's part of it, all six SQL resources in one process. */
+/** Measures the provider's part of a refresh in which nothing has changed: all six SQL resources in one process. */
 export async function measureRead(
-  place: Place,
+  db: DatabaseAccess,
   tables: number,
   rounds: number,
   progress: (line: string) => void,
 ): Promise<Figure[]> {
   progress(`no-op read of ${tables} tables`);
-  const trail = new Trail(place);
-  await trail.up();
+  const trail = measuredTrail(db);
+  await trail.up(ALL_PUBLIC);
   const withLogin: number[] = [];
   const without: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const plugin = startPlugin(place);
+    const run = testRun(db);
     try {
-      withLogin.push(await time(() => trail.refresh(plugin)));
-      // Nothing is written, and the session forgets the catalog it has.
-      await plugin.session((session) => session.write("SELECT"));
-      without.push(await time(() => trail.refresh(plugin)));
+      withLogin.push(await time(() => trail.refresh(run)));
+      // A write makes the session forget its catalog; this one changes nothing.
+      await run.session((session) => session.write("SELECT"));
+      without.push(await time(() => trail.refresh(run)));
     } finally {
-      await plugin.end();
+      await run.end();
     }
   }
   await trail.destroy();
-  await resetTables(place);
+  await resetTables(db);
   const figure = (what: string, ms: number): Figure =>
     tables > READ_TARGET.tables
-      ? { what, tables, ours: milliseconds(ms) }
+      ? { what, tables, provider: milliseconds(ms) }
       : bounded(what, tables, ms, READ_TARGET.ms, " ms");
   return [
     figure("No-op read, with both logins", median(withLogin)),
@@ -143,37 +132,38 @@ export async function measureRead(
   ];
 }
 
-/** One new table that no event trigger has seen: what the next up costs. */
+/** Measures what an up costs that takes in one new table, which no event trigger has seen. */
 export async function measureNewTable(
-  place: Place,
+  db: DatabaseAccess,
   tables: number,
   rounds: number,
   progress: (line: string) => void,
 ): Promise<Figure[]> {
   progress(`a new table among ${tables}`);
-  const trail = new Trail(place, { trackNewTables: false });
-  await trail.up();
+  const trail = measuredTrail(db);
+  const args = { ...ALL_PUBLIC, trackNewTables: false };
+  await trail.up(args);
   const updates: number[] = [];
   const publication: number[] = [];
   try {
     for (let round = 1; round <= rounds; round += 1) {
-      await connected(place.ownerUri, (client) =>
+      await withClient(db.ownerUri, (client) =>
         client.query(`CREATE TABLE public.new_${round} (id int, note text, at timestamptz)`),
       );
-      updates.push(await classUpdates(place, () => trail.up()));
+      updates.push(await classUpdates(db, () => trail.up(args)));
       publication.push(trail.took("publication"));
     }
   } finally {
     await trail.destroy();
-    await connected(place.ownerUri, async (client) => {
+    await withClient(db.ownerUri, async (client) => {
       for (let round = 1; round <= rounds; round += 1)
         await client.query(`DROP TABLE IF EXISTS public.new_${round}`);
     });
-    await resetTables(place);
+    await resetTables(db);
   }
   return [
     bounded("New table: updates of pg_class in an up", tables, Math.max(...updates), 5),
-    { what: "  Publication: add one table", tables, ours: milliseconds(median(publication)) },
+    { what: "  Publication: add one table", tables, provider: milliseconds(median(publication)) },
   ];
 }
 

@@ -3,23 +3,27 @@ import { UserError } from "../provider/contract/errors";
 import { POSTGRES_VERSIONS, type PostgresVersion } from "../sandbox/compute";
 import { parsePostgres } from "../tools/start/options";
 
-/** The parts of the benchmark, in the order they run for each number of tables. */
+/** The parts of the benchmark, in the order in which they run for each number of tables. */
 export const PARTS = ["identities", "lifecycle", "read", "new-table"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
-  /** Numbers of tables, ascending. 10 is always among them, to compare with. */
+  /** Numbers of tables, ascending. 10 is always among them, for comparison. */
   readonly tables: readonly number[];
   /** Major version of the server. */
   readonly postgres: PostgresVersion;
   readonly parts: readonly Part[];
-  /** How often each thing is timed; the median counts. */
+  /** How often everything is timed. The report shows the medians. */
   readonly rounds: number;
 }
 
 const USAGE = `npm run bench [-- [--tables 1000,5000] [--postgres ${POSTGRES_VERSIONS.join("|")}] [--only ${PARTS.join("|")}] [--rounds 5]]`;
 
-/** Reads the command line of `npm run bench`. */
+/**
+ * Reads the command line of `npm run bench`.
+ *
+ * @throws UserError for an option or value that is not known
+ */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { tables, postgres, only, rounds } = read(args);
   const counts = tables.split(",").map(Number);

@@ -1,10 +1,11 @@
 import { adapt, silenceHost } from "./plugin/adapter";
 import { assertFresh } from "./plugin/freshness";
-import { apiRole as apiRoleKind, ipAllow as ipAllowKind, logicalReplicationKind, systemClock } from "./neon";
+import { systemClock } from "./contract/clock";
+import { apiRole as apiRoleKind, ipAllow as ipAllowKind, logicalReplicationKind } from "./neon";
 import * as sql from "./postgres";
 import { createHost } from "./plugin/host";
 
-// Loaded by the engine's plugin process, through the one-line reference that each resource carries.
+// The plugin process loads this file through the one-line reference in each resource's inputs.
 assertFresh();
 silenceHost(console);
 

@@ -1,5 +1,4 @@
 /** The door of this room: other rooms import from here only. */
-export { systemClock, type Clock } from "./api/clock";
 export { createNeonApi } from "./api/client";
 export { apiRole } from "./apiRole/apiRole";
 export { ipAllow } from "./ipAllow/ipAllow";

@@ -5,7 +5,7 @@ import { withDefaults } from "../contract/schema";
 import { redact } from "../contract/secrets";
 import { sameTarget, type Target } from "../contract/target";
 
-/** What Pulumi's dynamic provider host calls. Values are plain JSON; secrets arrive unwrapped. */
+/** The methods that Pulumi's dynamic provider host calls. Values are plain JSON; secrets arrive unwrapped. */
 export interface DynamicProvider {
   readonly configure: (request: { readonly config: StackConfig }) => void;
   readonly check: (olds: Values, news: Values) => { inputs: Values; failures: CheckFailure[] };
@@ -32,20 +32,20 @@ interface CheckFailure {
   reason: string;
 }
 
-/** The process that the adapted kinds share. */
+/** What the adapted kinds of one process share. */
 export interface Host {
   readonly run: Run;
-  /** Stores the stack's configuration. Synchronous: a create may begin before an asynchronous `configure` ended. */
+  /** Keeps the stack's configuration. Synchronous, because a create may begin before an asynchronous `configure` ends. */
   configure(config: StackConfig): void;
 }
 
-/** Stands for a value that is not known in a preview (`unknownValue` of @pulumi/pulumi's rpc). */
+/** What the engine sends for a value that a preview does not know yet (`unknownValue` of @pulumi/pulumi's rpc). */
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-/** The property in which the host finds the handler; it must survive every round trip. */
+/** The property in which the host finds the handler. It must be in every answer, otherwise the host loses the handler. */
 const PROVIDER = "__provider";
 
-/** The extra input by which `read` shows drift: the program never has it, so it makes a difference. */
+/** The extra input with which `read` reports drift. A program never sets it, so the engine sees a difference. */
 const DRIFT = "drift";
 
 /** Serves a kind as the dynamic provider that the host expects. */
@@ -84,7 +84,7 @@ export function adapt<Inputs extends object, Outputs extends object>(
       return { inputs: withProvider(withDefaults(kind.inputs as z.ZodObject, own), news), failures };
     },
 
-    // `changes` is left out: the engine then compares old with new inputs, and builds the detailed diff itself.
+    // Without `changes`, the engine compares old with new inputs itself and builds the detailed diff.
     diff: (_id, olds, news) => ({
       replaces: kind.replaceOn.filter((key) => differs(key, olds, news)),
       deleteBeforeReplace: false,
@@ -121,13 +121,13 @@ export function adapt<Inputs extends object, Outputs extends object>(
     }),
   };
 
-  /** State is trusted: this module wrote it. An older release may have left outputs out, and kinds allow for that. */
+  /** State is not checked, because this package wrote it. An older release may have left out outputs; kinds allow for that. */
   function stateOf(values: Values): Inputs & Partial<Outputs> {
     return withoutBinding(values) as Inputs & Partial<Outputs>;
   }
 }
 
-/** The branch may be named in several ways; the other keys are compared as they are. */
+/** Whether an input has changed. A branch can be named in several ways; all other inputs are compared as they are. */
 function differs(key: string, olds: Values, news: Values): boolean {
   if (isUnknownAt(news, [key])) return true;
   if (key !== "branch") return JSON.stringify(olds[key]) !== JSON.stringify(news[key]);
@@ -135,7 +135,7 @@ function differs(key: string, olds: Values, news: Values): boolean {
   return !sameTarget({ ...olds, ...elsewhere } as Target, { ...news, ...elsewhere } as Target);
 }
 
-/** Wraps a handler so that nothing it throws carries a secret, and every error reads well in the engine's output. */
+/** Wraps a handler so that its errors hold no secret and can be read in the engine's output. */
 function guarded<Args extends unknown[], Result>(
   work: (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {
@@ -148,7 +148,7 @@ function guarded<Args extends unknown[], Result>(
   };
 }
 
-/** An error by which the engine keeps a resource in its state, as made but not finished. */
+/** The error that makes the engine keep a resource in its state, as created but not finished. */
 class InitializationError extends UserError {
   readonly reasons: string[];
 
@@ -162,7 +162,7 @@ class InitializationError extends UserError {
   }
 }
 
-/** Passes a result on; where the work was left unfinished, its outputs still reach the state. */
+/** Passes a result on. When the work was left unfinished, its outputs still reach the state, with the error. */
 async function keepUnfinished<Outputs>(
   id: string,
   outs: (outputs: object) => Values,
@@ -178,8 +178,9 @@ async function keepUnfinished<Outputs>(
 }
 
 /**
- * The host prints `${error}: ${error.stack}` for some methods and the engine prints `error.message` for all, so the
- * text is in the message alone. A bug (anything but a UserError) says that it is one, and where.
+ * The error as the engine should print it. The engine prints `error.message` for every method; for some, the host prints
+ * `${error}: ${error.stack}` besides. So only the message holds the text. Anything but a UserError is a bug, and its text
+ * says so and where it happened.
  */
 function presentable(error: unknown): Error {
   const plain = error instanceof Error ? error : new Error(String(error));
@@ -197,12 +198,11 @@ function presentable(error: unknown): Error {
   return shown;
 }
 
-/** What an error thrown by a handler turns into in the host's own log line; see {@link silenceHost}. */
+/** The text of a handler's error in the host's own log line, by which {@link silenceHost} recognises it. */
 const QUIET = "pulumi-neon-bemi: the engine reports this error";
 
 /**
- * Keeps the host from printing an error a second time, with an empty stack, when the engine prints it already. Other
- * output of `console.error` is untouched.
+ * Keeps the host from printing errors that the engine prints already. All other output of `console.error` stays.
  */
 export function silenceHost(target: Pick<Console, "error">): void {
   const print = target.error.bind(target);
@@ -212,7 +212,7 @@ export function silenceHost(target: Pick<Console, "error">): void {
   };
 }
 
-/** The values without what the binding adds to them. */
+/** The values without the properties that this adapter and the host add. */
 function withoutBinding(values: Values): Values {
   return pick(
     values,
@@ -220,7 +220,7 @@ function withoutBinding(values: Values): Values {
   );
 }
 
-/** The host cannot encode `undefined`, at any depth. */
+/** The values without `undefined` at any depth, which the host cannot encode. */
 function defined(values: object): Values {
   return JSON.parse(JSON.stringify(values)) as Values;
 }

@@ -5,33 +5,38 @@ import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 
 /**
- * Answers that hold for one command of the user. `pulumi up` works in two plugin processes, one for the preview and one
- * for the update, and both refresh: what costs the database a login need not be asked twice. Neither process is told
- * which of the two it is, or anything that outlives it, so the first one leaves the answer in a private folder for
- * temporary files under the number of the command's process, and the second one takes it from there.
- *
- * Without a recognisable command (a test harness), answers hold for this process only.
+ * Answers that hold for one command of the user. `pulumi up` uses two plugin processes, one for the preview and one for
+ * the update, and both refresh; a question that costs a login should be asked once. Pulumi tells a process neither which
+ * of the two it is nor anything about the other. So the first one writes the answer into a private temporary folder, to
+ * a file named after the process id of the command, and the second one reads and removes it.
  */
 export class CommandMemory {
-  readonly #here = new Map<string, Promise<string>>();
+  readonly #inMemory = new Map<string, Promise<string>>();
   readonly #command: string | undefined;
   readonly #folder: string;
 
+  /**
+   * @param command process id of the command, see {@link commandProcess}; without one, answers hold for this process only
+   * @param folder where answers wait for the next process; default: a folder of this user among the temporary files
+   */
   constructor(
-    command = commandProcess(),
+    command: string | undefined,
     folder = path.join(tmpdir(), `pulumi-neon-bemi-${userInfo().uid}`),
   ) {
     this.#command = command;
     this.#folder = folder;
   }
 
-  /** Asks once per command. Key and answer are kept in a file: no secret may be in either. */
+  /**
+   * Asks once per command; an error is not kept. Neither key nor answer may hold a secret, because both end up in a
+   * file.
+   */
   once(key: string, ask: () => Promise<string>): Promise<string> {
-    let answer = this.#here.get(key);
+    let answer = this.#inMemory.get(key);
     if (answer === undefined) {
       answer = this.#recallOr(key, ask);
-      answer.catch(() => this.#here.delete(key));
-      this.#here.set(key, answer);
+      answer.catch(() => this.#inMemory.delete(key));
+      this.#inMemory.set(key, answer);
     }
     return answer;
   }
@@ -42,16 +47,16 @@ export class CommandMemory {
       this.#folder,
       `${this.#command}-${createHash("sha256").update(key).digest("hex")}`,
     );
-    const left = this.#take(file);
-    if (left !== undefined) return left;
+    const kept = this.#takeFile(file);
+    if (kept !== undefined) return kept;
     const answer = await ask();
-    this.#leave(file, answer);
+    this.#leaveFile(file, answer);
     return answer;
   }
 
-  #take(file: string): string | undefined {
+  #takeFile(file: string): string | undefined {
     try {
-      // Somebody else's folder of that name is not to be believed.
+      // Another user of the machine could have made a folder of this name and put forged answers into it.
       if (statSync(this.#folder).uid !== userInfo().uid) return undefined;
       const answer = readFileSync(file, "utf8");
       rmSync(file);
@@ -61,7 +66,7 @@ export class CommandMemory {
     }
   }
 
-  #leave(file: string, answer: string): void {
+  #leaveFile(file: string, answer: string): void {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       for (const name of readdirSync(this.#folder)) {
@@ -69,21 +74,21 @@ export class CommandMemory {
       }
       writeFileSync(file, answer, { mode: 0o600 });
     } catch {
-      // Only the saving is lost: the next process asks again.
+      // The answer could not be kept. That is harmless, because the next process asks again.
     }
   }
 }
 
 /**
- * The process of the Pulumi CLI, as `<pid>`: the parent of the shell script by which the engine starts this process.
- * `undefined` when this process was started in another way.
+ * The process id of the user's command (the Pulumi CLI): the parent of the shell script with which the engine starts
+ * this process. `undefined` when this process was started in another way, as in tests.
  */
-function commandProcess(): string | undefined {
-  const shim = lookUp(process.ppid);
+export function commandProcess(): string | undefined {
+  const shim = parentAndCommand(process.ppid);
   return shim?.command.includes("pulumi-resource-pulumi-nodejs") === true ? String(shim.parent) : undefined;
 }
 
-function lookUp(pid: number): { readonly parent: number; readonly command: string } | undefined {
+function parentAndCommand(pid: number): { readonly parent: number; readonly command: string } | undefined {
   try {
     const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
     return { parent, command: readFileSync(`/proc/${pid}/cmdline`, "utf8") };

@@ -1,15 +1,15 @@
 import { connect } from "node:net";
 import { UserError } from "../contract/errors";
 
-/** How often the engine is looked for, in milliseconds. */
+/** How often to check for the engine, in milliseconds. */
 const INTERVAL = 1_000;
 
 /**
- * Notices that the engine is gone. SIGINT or SIGKILL of the CLI leave the plugin process alive, in the middle of a
- * create that a later run will repeat: it must not go on writing beside that run.
+ * Notices that Pulumi's engine is gone. The plugin process survives a SIGINT or SIGKILL of the CLI, perhaps in the
+ * middle of a create that the next run repeats. It must stop then, otherwise both runs would write at the same time.
  *
- * The engine gives the plugin its address as the first argument; while it lives, something listens there. (The parent
- * process is no witness: it is the shell that started Node, and outlives the engine.)
+ * The engine passes its address to the plugin as the first argument, and listens there while it lives. (The parent
+ * process proves nothing: it is the shell that started Node, which outlives the engine.)
  */
 export class EngineWatch {
   #gone = false;
@@ -17,7 +17,7 @@ export class EngineWatch {
 
   constructor(private readonly address: string | undefined) {}
 
-  /** Begins to watch; without an engine's address (a test harness) there is nothing to watch. */
+  /** Begins to watch. Does nothing without an engine's address, as in tests. */
   start(): void {
     const [, host, port] = /^(.+):(\d+)$/.exec(this.address ?? "") ?? [];
     if (host === undefined || port === undefined || this.#timer !== undefined) return;
@@ -27,16 +27,17 @@ export class EngineWatch {
     this.#timer.unref();
   }
 
+  /** Ends the watch; what it has noticed stays. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  /** @throws UserError when the engine is gone. */
+  /** @throws UserError when the engine is gone */
   checkpoint(): void {
     if (this.#gone) {
       throw new UserError(
-        "Stopped between two steps, as the Pulumi engine is gone; the next up goes on from here.",
+        "Stopped between two steps, because the Pulumi engine is gone; the next up goes on from here.",
       );
     }
   }

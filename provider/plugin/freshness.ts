@@ -3,16 +3,16 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../contract/errors";
 
-/** What npm publishes: the rooms whose compiled code runs in a stack's program and in the engine's plugin process. */
+/** The rooms that npm publishes. Their compiled code runs in a stack's program and in the plugin process. */
 export const PACKAGE_ROOMS = ["components", "provider"] as const;
 
-/** Everything that is compiled into dist. */
+/** The rooms that are compiled into dist. */
 export const ALL_ROOMS = [...PACKAGE_ROOMS, "sandbox", "tools", "bench", "test/support"] as const;
 
-/** Where the build notes which sources it compiled, relative to the project: a hash and what it covers, a line each. */
+/** The file in which the build notes which sources it compiled, relative to the project. Each line: a hash and what it covers. */
 export const STAMP = path.join("dist", "sources.sha256");
 
-/** A file of a room that ends up in dist, compiled or copied. */
+/** Whether a file of a room goes into dist, compiled or copied. */
 export function isSource(file: string): boolean {
   return (file.endsWith(".ts") && !file.endsWith(".d.ts")) || file.endsWith(".sql");
 }
@@ -24,7 +24,7 @@ export function hashSources(project: string, rooms: readonly string[]): string {
   const sources = rooms.flatMap((room) => sourcesIn(project, room)).sort();
   for (const file of [...settings, ...sources]) {
     const content = readFileSync(path.join(project, file));
-    // The length keeps the end of one file from passing for the beginning of the next.
+    // With the length, moving text from the end of one file to the start of the next changes the hash.
     hash.update(`${file}\0${content.length}\0`).update(content);
   }
   return hash.digest("hex");
@@ -39,7 +39,7 @@ function sourcesIn(project: string, folder: string): string[] {
   });
 }
 
-/** The text of the stamp for the sources as they are now. */
+/** The text of {@link STAMP} for the sources as they are now. */
 export function stampText(project: string): string {
   return `${hashSources(project, PACKAGE_ROOMS)}  package\n${hashSources(project, ALL_ROOMS)}  all\n`;
 }
@@ -55,11 +55,12 @@ export function isFresh(project: string, what: "package" | "all"): boolean {
 }
 
 /**
- * Throws if this is compiled code whose sources lie beside it and have changed since: the engine runs dist, so an
- * edit that was not built would otherwise be ignored without a word, also by refresh and destroy, which do not run
- * the program. An installed package has no sources beside it and always passes. Takes a few milliseconds.
+ * Refuses to run compiled code in a checkout whose sources have changed since the build. The engine runs dist, so an
+ * edit that was not built would otherwise be ignored in silence; refresh and destroy do not even run the program. An
+ * installed package has no sources beside it and always passes. Takes a few milliseconds.
  *
- * @param folder where the compiled provider lies
+ * @param folder the folder of the compiled provider
+ * @throws UserError when the sources have changed
  */
 export function assertFresh(folder: string = path.dirname(__dirname)): void {
   const dist = path.dirname(folder);

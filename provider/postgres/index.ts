@@ -6,4 +6,4 @@ export { readiness } from "./readiness/readiness";
 export { replicaIdentity } from "./identity/replicaIdentity";
 export { replicationRole } from "./role/replicationRole";
 export { replicationSlot } from "./slot/replicationSlot";
-export { Sessions } from "./session/sessions";
+export { Sessions, type DatabaseTarget } from "./session/sessions";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../provider/neon/api/clock";
+import type { Clock } from "../../provider/contract/clock";
 
 /** A clock that only moves when somebody sleeps. Sleeping takes no real time, so minutes of waiting pass at once. */
 export function virtualClock(): Clock & { elapsed(): number; sleeps(): readonly number[] } {

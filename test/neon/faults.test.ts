@@ -1,11 +1,13 @@
 import type { ApiRoleInputs, IpAllowInputs, LogicalReplicationInputs } from "../../provider/contract/inputs";
 import { apiRole } from "../../provider/neon";
-import type { Clock } from "../../provider/neon/api/clock";
+import type { Clock } from "../../provider/contract/clock";
 import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import { logicalReplicationKind } from "../../provider/neon/logicalReplication/logicalReplication";
 import { allowedIps, startBench, walLevel, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
-import { liveRun, refusal, Resource, type LiveRun } from "../support/run";
+import { refusal } from "../support/refusal";
+import { Resource } from "../support/resource";
+import { liveRun, type LoggedRun } from "../support/run";
 import { fastClock } from "./clocks";
 
 const PROJECT = "/projects/{project_id}";
@@ -73,7 +75,7 @@ afterAll(async () => {
   expectCareful(log);
 });
 
-function newRun(clock: Clock): LiveRun {
+function newRun(clock: Clock): LoggedRun {
   const { apiUrl, apiKey } = bench.emulator;
   return liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert, clock });
 }

@@ -4,7 +4,7 @@ import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import type { RecordedTarget } from "../../provider/contract/target";
 import { startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
-import { liveRun, type LiveRun } from "../support/run";
+import { liveRun, type LoggedRun } from "../support/run";
 import { fastClock } from "./clocks";
 
 let bench: Bench;
@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 /** Does the work of one engine phase in one plugin process. Returns its requests except the polling of operations. */
-async function phase(work: (run: LiveRun) => Promise<unknown>): Promise<string[]> {
+async function phase(work: (run: LoggedRun) => Promise<unknown>): Promise<string[]> {
   const before = bench.log().length;
   const { apiUrl, apiKey } = bench.emulator;
   const run = liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
@@ -36,7 +36,7 @@ async function phase(work: (run: LiveRun) => Promise<unknown>): Promise<string[]
 async function readState<Inputs extends object, Outputs extends object>(
   kind: Kind<Inputs, Outputs>,
   state: Inputs & Partial<Outputs>,
-  run: LiveRun,
+  run: LoggedRun,
 ): Promise<void> {
   expect(await kind.read(state, run)).toBeDefined();
 }
@@ -47,7 +47,7 @@ test("takes 12 requests for a first up, 4 for a refresh and 7 for a destroy", as
   const setting = { projectId, database, mode: "enable" } as const;
   const role = { projectId, database, name: "bemi", adopt: false };
   const allow = { projectId, ips: ["127.0.0.1"], restrictOpenProject: true, openRestrictedProject: false };
-  const oneQuery = (run: LiveRun, recorded?: Partial<RecordedTarget>) =>
+  const oneQuery = (run: LoggedRun, recorded?: Partial<RecordedTarget>) =>
     run.sql({ projectId, database }, (session) => session.read("SELECT 1"), recorded);
 
   let settingState: typeof setting & Partial<RecordedTarget> = setting;

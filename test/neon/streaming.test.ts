@@ -3,7 +3,8 @@ import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import { startConsumer, type ConsumerOptions } from "../../tools/start/consumer";
 import { query, startBench, type Bench } from "../sandbox/neon/harness";
 import { expectCareful } from "../support/requestLog";
-import { liveRun, Resource } from "../support/run";
+import { Resource } from "../support/resource";
+import { liveRun } from "../support/run";
 import { fastClock } from "./clocks";
 
 let bench: Bench;

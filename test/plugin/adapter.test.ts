@@ -46,7 +46,7 @@ const inputs: Values = { projectId: "p", name: "bemi", __provider: PROVIDER };
 describe("check", () => {
   const { check } = adapt(kind(), host);
 
-  test("canonicalises inputs and keeps the provider reference", () => {
+  test("returns canonical inputs with the provider reference", () => {
     expect(check({}, { ...inputs, name: " bemi " })).toEqual({ inputs, failures: [] });
   });
 
@@ -57,7 +57,7 @@ describe("check", () => {
     ]);
   });
 
-  test("lets pass what a preview does not know yet, and nothing else", () => {
+  test("accepts values that a preview does not know yet, and no other wrong value", () => {
     expect(check({}, { ...inputs, size: UNKNOWN }).failures).toEqual([]);
     expect(check({}, { ...inputs, size: UNKNOWN, name: "" }).failures).toHaveLength(1);
   });
@@ -67,31 +67,31 @@ describe("diff", () => {
   const { diff } = adapt(kind(), host);
   const state = { ...inputs, ...found, branch: "main" };
 
-  test("the same branch named in another way replaces nothing", () => {
+  test("replaces nothing when the same branch is named in another way", () => {
     for (const branch of ["main", "br-a-b-c", undefined]) {
       expect(diff("id", state, { ...inputs, branch }).replaces).toEqual([]);
     }
   });
 
-  test("another branch, project or name replaces", () => {
+  test("replaces for another branch, project or name", () => {
     expect(diff("id", state, { ...inputs, branch: "dev" }).replaces).toEqual(["branch"]);
     expect(diff("id", state, { ...inputs, projectId: "q", branch: "main" }).replaces).toEqual(["projectId"]);
     expect(diff("id", state, { ...inputs, branch: "main", name: "x" }).replaces).toEqual(["name"]);
   });
 
-  test("a name that a preview does not know yet may replace", () => {
+  test("announces a replacement for a name that a preview does not know yet", () => {
     expect(diff("id", state, { ...inputs, branch: "main", name: UNKNOWN }).replaces).toEqual(["name"]);
   });
 });
 
 describe("outputs", () => {
-  test("of a create hold inputs, outputs and the reference, and nothing undefined", async () => {
+  test("hold inputs, outputs and the provider reference after a create, and nothing undefined", async () => {
     const created = await adapt(kind(), host).create(inputs);
     expect(created).toEqual({ id: "p/bemi", outs: { ...inputs, ...found } });
     expect(created.outs).not.toHaveProperty("note");
   });
 
-  test("drift shows in the inputs that a read returns", async () => {
+  test("show drift in the inputs that a read returns", async () => {
     const drifted = kind({
       read: () => Promise.resolve({ outputs: found, drift: { "identity not full": ["public.orders"] } }),
     });
@@ -100,7 +100,7 @@ describe("outputs", () => {
     expect(read.props).toEqual({ ...inputs, ...found });
   });
 
-  test("what is gone reads as nothing", async () => {
+  test("are empty when a read finds the object gone", async () => {
     const gone = kind({ read: () => Promise.resolve(undefined) });
     expect(await adapt(gone, host).read("id", inputs)).toEqual({});
   });
@@ -110,19 +110,19 @@ describe("errors", () => {
   const failing = (error: Error) =>
     adapt(kind({ delete: () => Promise.reject(error) }), host).delete("id", inputs);
 
-  test("of the user are shown as they are, without any secret", async () => {
+  test("keep the text of a UserError, without secrets", async () => {
     const password = secret("Sup3r/Secret");
     const error = new UserError(`login with ${password} or ${encodeURIComponent(password)} failed`);
     await expect(failing(error)).rejects.toThrow("login with [secret] or [secret] failed");
   });
 
-  test("that are bugs say so, and where", async () => {
+  test("of a bug say that it is one, and where", async () => {
     await expect(failing(new TypeError("x is undefined"))).rejects.toThrow(
       /^Unexpected error in pulumi-neon-bemi, please report it: TypeError: x is undefined\n\s+at /,
     );
   });
 
-  test("of work left unfinished keep the resource in the state, with what the handler knows", async () => {
+  test("of unfinished work keep the resource in the state, with the outputs so far", async () => {
     const unfinished = kind({ create: () => Promise.reject(new UnfinishedError("operation failed", found)) });
     await expect(adapt(unfinished, host).create(inputs)).rejects.toMatchObject({
       message: "operation failed",
@@ -132,7 +132,7 @@ describe("errors", () => {
     });
   });
 
-  test("are not printed a second time by the host", async () => {
+  test("are not printed by the host as well", async () => {
     const printed: unknown[] = [];
     const console = { error: (...parts: unknown[]) => printed.push(parts) };
     silenceHost(console);

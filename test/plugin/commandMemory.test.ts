@@ -18,13 +18,13 @@ afterEach(() => {
 const ask = (): Promise<string> => Promise.resolve(`answer ${++asked}`);
 const running = String(process.pid);
 
-test("the second process of a command takes the first one's answer, and leaves nothing", async () => {
+test("gives the second process of a command the first one's answer, and leaves no file", async () => {
   expect(await new CommandMemory(running, folder).once("role", ask)).toBe("answer 1");
   expect(await new CommandMemory(running, folder).once("role", ask)).toBe("answer 1");
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("within a process an answer is asked for once, other questions apart", async () => {
+test("asks each question once within a process", async () => {
   const memory = new CommandMemory(undefined, folder);
   expect(await Promise.all([memory.once("a", ask), memory.once("a", ask), memory.once("b", ask)])).toEqual([
     "answer 1",
@@ -33,14 +33,14 @@ test("within a process an answer is asked for once, other questions apart", asyn
   ]);
 });
 
-test("another command asks again, and clears away what a finished one left", async () => {
+test("asks again for another command, and removes the files of finished commands", async () => {
   writeFileSync(path.join(folder, "4194304999-abc"), "old");
   expect(await new CommandMemory("1", folder).once("role", ask)).toBe("answer 1");
   expect(await new CommandMemory(running, folder).once("role", ask)).toBe("answer 2");
   expect(readdirSync(folder).some((name) => name.startsWith("4194304999"))).toBe(false);
 });
 
-test("a question that failed is asked again", async () => {
+test("asks again after an error", async () => {
   const memory = new CommandMemory(running, folder);
   await expect(memory.once("role", () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
   expect(await memory.once("role", ask)).toBe("answer 1");

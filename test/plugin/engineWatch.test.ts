@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from "node:net";
 import { EngineWatch } from "../../provider/plugin/engineWatch";
 
-/** Calls until it throws; the test's own limit ends the wait. */
+/** Calls until it throws, and returns the message. Only the time limit of the test ends the wait otherwise. */
 async function thrownBy(call: () => void): Promise<string> {
   for (;;) {
     try {
@@ -13,7 +13,7 @@ async function thrownBy(call: () => void): Promise<string> {
   }
 }
 
-test("work goes on while the engine listens, and stops between two steps when it is gone", async () => {
+test("lets work go on while the engine listens, and stops it when the engine is gone", async () => {
   const engine = createServer((socket) => socket.end()).listen(0, "127.0.0.1");
   await new Promise((resolve) => engine.once("listening", resolve));
   const looked = new Promise((resolve) => engine.once("connection", resolve));
@@ -33,7 +33,7 @@ test("work goes on while the engine listens, and stops between two steps when it
   }
 });
 
-test("without an engine's address there is nothing to watch", () => {
+test("never stops work without an engine's address", () => {
   for (const address of [undefined, "no-engine"]) {
     const watch = new EngineWatch(address);
     watch.start();

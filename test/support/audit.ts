@@ -1,24 +1,24 @@
 import type { Change, Row } from "../../tools/start/changes";
 
-/** One change as the application knows it, once it is committed. Rows are as the server writes their values. */
+/** One committed change, as the application knows it. Rows hold the values as text, as the server writes them. */
 export interface Audited {
   readonly operation: Change["operation"];
-  /** As the stream names it: of a partitioned table, the partition. */
+  /** The table as the stream names it. For a partitioned table that is the partition. */
   readonly table: string;
   readonly before?: Row;
   readonly after?: Row;
 }
 
-/** What an application has committed, for the comparison with what a consumer received. */
+/** The changes that an application has committed, to be compared with those that a consumer received. */
 export class Audit {
   #committed: Audited[] = [];
 
-  /** Takes the changes of a transaction down; call when its commit has been confirmed. */
+  /** Records the changes of a transaction. Call it when the commit has been confirmed. */
   commit(changes: readonly Audited[]): void {
     this.#committed.push(...changes);
   }
 
-  /** Everything committed since the last call. */
+  /** The changes committed since the last call. */
   take(): Audited[] {
     const taken = this.#committed;
     this.#committed = [];
@@ -27,9 +27,9 @@ export class Audit {
 }
 
 /**
- * Compares the two, change by change, on the given tables: every committed change must have been received exactly once,
- * with every column of the row before and after. Returns what is wrong, in words; empty when nothing is. The order is
- * not compared, as commits of several clients have none that they know.
+ * Compares committed with received changes, on the given tables. Every change must have been received exactly once,
+ * with every column of the row before and after. Returns one line for each difference. The order is not compared,
+ * because clients do not know in which order their transactions were committed.
  */
 export function differences(
   committed: readonly Audited[],

@@ -1,6 +1,6 @@
 import type { Catalog, PublicationFacts, RoleFacts, TableFacts } from "../../provider/contract/catalog";
 
-/** A catalog as plain values, for tests of what is planned from one. */
+/** A catalog as plain values, for tests of functions that plan from a catalog. */
 export function catalogOf(parts: Partial<Catalog> & { version?: number } = {}): Catalog {
   const { version = 170010, ...rest } = parts;
   return {
@@ -31,7 +31,7 @@ export function catalogOf(parts: Partial<Catalog> & { version?: number } = {}): 
 
 let lastOid = 16384;
 
-/** An ordinary table with a primary key, named `schema.table`. */
+/** An ordinary table with a primary key. @param name `schema.table` */
 export function table(name: string, facts: Partial<TableFacts> = {}): TableFacts {
   const [schema = "", relation = ""] = name.split(".");
   lastOid += 1;
@@ -56,11 +56,12 @@ export function table(name: string, facts: Partial<TableFacts> = {}): TableFacts
   };
 }
 
-/** What a table knows of a publication that lists it. */
+/** A table's entry for one publication that lists it. */
 export function listed(publication: string, columnList = false): TableFacts["listedIn"] {
   return [{ publication, columnList, rowFilter: false }];
 }
 
+/** A publication without tables that publishes every operation. */
 export function publication(name: string, facts: Partial<PublicationFacts> = {}): PublicationFacts {
   return {
     oid: 1,
@@ -80,6 +81,7 @@ export function publication(name: string, facts: Partial<PublicationFacts> = {})
   };
 }
 
+/** A role as the provider makes it. */
 export function role(name: string, facts: Partial<RoleFacts> = {}): RoleFacts {
   return {
     oid: 2,

@@ -4,7 +4,7 @@ import { runSql, type TestDatabase } from "./postgres";
 
 export type { Fact };
 
-/** Everything in the catalogs of a database that provisioning could change, and of the roles of its cluster. */
+/** Everything that a trail could change in a database's catalogs and in the roles of its server. */
 export async function catalogState(
   db: Pick<TestDatabase, "superuserUri">,
   database: string,
@@ -18,7 +18,7 @@ export async function catalogState(
   }
 }
 
-/** A connection string to another database of the same server. */
+/** A connection URI to another database of the same server. */
 export function uriTo(uri: string, database: string): string {
   const url = new URL(uri);
   url.pathname = `/${encodeURIComponent(database)}`;
@@ -27,7 +27,7 @@ export function uriTo(uri: string, database: string): string {
 
 let databases = 0;
 
-/** A new database of `neondb_owner`, with what the owner and then the superuser have made in it. */
+/** Makes a database of `neondb_owner`, runs `sql` in it as the owner and then `superuserSql` as the superuser. */
 export async function newDatabase(
   db: Pick<TestDatabase, "superuserUri" | "ownerUri">,
   { sql = "", superuserSql = "" }: { sql?: string; superuserSql?: string } = {},
@@ -40,7 +40,7 @@ export async function newDatabase(
   return name;
 }
 
-/** Drops every database that {@link newDatabase} made, and every role that was made since the server started. */
+/** Drops all databases of {@link newDatabase}, and all roles that were made since the server started. */
 export async function removeDatabases({ superuserUri }: Pick<TestDatabase, "superuserUri">): Promise<void> {
   const rows = await runSql<{ drop: string }>(
     superuserUri,
@@ -52,7 +52,7 @@ export async function removeDatabases({ superuserUri }: Pick<TestDatabase, "supe
   for (const row of rows) await runSql(superuserUri, row.drop);
 }
 
-/** In one line each; of roles, only the attributes that differ. */
+/** One line for each difference. For a role, the line names the attributes that differ. */
 export function differences(before: readonly Fact[], after: readonly Fact[]): string[] {
   return compareFacts(before, after).map(({ kind, object, before: was, after: is }) => {
     if (kind === "role" && was !== undefined && is !== undefined)

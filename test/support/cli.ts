@@ -4,13 +4,15 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { ensurePulumiCli, PROJECT, type PulumiCli } from "../../tools/pulumiCli";
 
+/** How a command of the CLI ended. */
 export interface Outcome {
+  /** Exit code; `null` when a signal ended it. */
   readonly code: number | null;
-  /** What a person sees: stdout and stderr together, in the order printed. */
+  /** Stdout and stderr together, in the order in which they were printed. */
   readonly output: string;
 }
 
-/** A stack of this repository's program, used through the real CLI, with its state in a folder for temporary files. */
+/** A stack of this repository's program, driven by the real Pulumi CLI. Its state is in a temporary folder. */
 export class Cli {
   private constructor(
     private readonly pulumi: PulumiCli,
@@ -18,33 +20,33 @@ export class Cli {
     private readonly env: Readonly<Record<string, string>>,
   ) {}
 
-  /** @param env what the provider finds in its environment, e.g. NEON_API_URL */
+  /** @param env environment variables for the provider, e.g. NEON_API_URL */
   static async create(env: Readonly<Record<string, string>>): Promise<Cli> {
     const pulumi = await ensurePulumiCli({ progress: () => undefined });
     const folder = await mkdtemp(path.join(tmpdir(), "neon-bemi-cli-"));
     const cli = new Cli(pulumi, folder, env);
     for (const name of ["state", "home", "tmp"]) await mkdir(path.join(folder, name));
-    // Made in a folder of its own: the CLI writes the passphrase's salt beside the project file.
+    // Not in the repository, because the CLI writes the passphrase's salt beside the project file.
     await writeFile(path.join(folder, "Pulumi.yaml"), "name: neon-bemi\nruntime: nodejs\n");
     await cli.must(["stack", "init", "test"], folder);
     return cli;
   }
 
-  /** Sets the stack's configuration, lists and flags as they are. */
+  /** Replaces the stack's configuration. Lists and flags need not be text. */
   async config(values: Readonly<Record<string, unknown>>): Promise<void> {
     const file = this.configFile;
     const salt = /^encryptionsalt:.*$/m.exec(await readFile(file, "utf8"))?.[0] ?? "";
     const entries = Object.entries(values).map(([key, value]) => [`neon-bemi:${key}`, value] as const);
-    // JSON is YAML.
+    // The file is YAML, which includes JSON.
     await writeFile(file, `${salt}\nconfig: ${JSON.stringify(Object.fromEntries(entries))}\n`);
   }
 
-  /** `pulumi ARGS` in the repository, on this stack. */
+  /** Runs `pulumi ARGS` in the repository, on this stack. */
   run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
     return this.spawn([...args, "--stack", "test", "--config-file", this.configFile], PROJECT, env);
   }
 
-  /** Likewise, and fails the test where the command fails. */
+  /** Runs `pulumi ARGS` as {@link run} does, or in another folder. Throws when the command fails. */
   async must(args: readonly string[], cwd?: string): Promise<string> {
     const { code, output } = await (cwd === undefined ? this.run(args) : this.spawn(args, cwd));
     if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${code ?? "a signal"}:\n${output}`);
@@ -58,12 +60,13 @@ export class Cli {
     return readFile(file, "utf8");
   }
 
-  /** One of the stack's outputs, secrets in plain text. */
+  /** One output of the stack, with secrets in plain text. */
   async output(name: string): Promise<unknown> {
     const args = ["stack", "output", name, "--json", "--show-secrets", "--stack", "test"];
     return JSON.parse(await this.spawnOk(args)) as unknown;
   }
 
+  /** Removes the temporary folder. */
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }

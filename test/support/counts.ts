@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { SandboxInfo } from "../../sandbox/sandbox";
 
-/** What somebody did to a sandbox: logins and API requests. */
+/** The logins and API requests that a sandbox has seen. */
 export interface Counts {
-  /** Logins by role. */
+  /** Number of logins by role. */
   readonly logins: Readonly<Record<string, number>>;
-  /** `GET /projects/{...}`, without operation polling. */
+  /** Requests, e.g. `GET /projects/cool-sun-123456`, without those that poll operations. */
   readonly requests: readonly string[];
 }
 
@@ -15,7 +15,7 @@ interface LoggedRequest {
   readonly path: string;
 }
 
-/** Counts what `work` does to the sandbox. */
+/** Counts the logins and API requests while `work` runs. */
 export async function counting(sandbox: SandboxInfo, work: () => Promise<unknown>): Promise<Counts> {
   const log = path.join(path.dirname(sandbox.requestLog), sandbox.branchId, "server.log");
   const loginsBefore = linesOf(log).length;

@@ -8,14 +8,15 @@ import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/st
 
 export type Values = Record<string, JavaScriptValue>;
 
+/** The provider's answer to a diff. */
 export interface Diff {
   readonly replaces: readonly string[];
   readonly changes: number;
 }
 
-/** The real dynamic-provider host of @pulumi/pulumi, without an engine: handlers are called over its protocol. */
+/** A plugin process in @pulumi/pulumi's real dynamic provider host, whose handlers the test calls over its protocol. */
 export class Harness {
-  /** Lines the process printed: what the engine would show as info (stdout) and errors (stderr). */
+  /** The lines that the process has printed. An engine would show stdout as info and stderr as errors. */
   readonly output: string[] = [];
   readonly #process: ChildProcess;
   readonly #client: ResourceProviderClient;
@@ -25,7 +26,7 @@ export class Harness {
     this.#client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
   }
 
-  /** Starts a plugin process in a folder, as the engine does, and configures it with a stack's configuration. */
+  /** Starts a plugin process in a folder and gives it a stack's configuration, as the engine does. */
   static async start(
     cwd: string,
     environment: Record<string, string>,
@@ -103,6 +104,7 @@ export class Harness {
     await call((done) => this.#client.delete(request, done));
   }
 
+  /** Kills the process. */
   async stop(): Promise<void> {
     this.#client.close();
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

@@ -3,20 +3,21 @@ import { Client } from "pg";
 
 /** What a {@link LockWatch} has seen. */
 export interface LocksSeen {
+  /** How often it has looked. */
   samples: number;
-  /** The most tables of the app that the module held an ACCESS EXCLUSIVE lock on at any one time. */
+  /** The most tables of the application that the provider had locked at once with ACCESS EXCLUSIVE. */
   mostHeld: number;
-  /** The longest that a statement of the app was seen to wait behind the module, for all its locks together, in milliseconds. */
+  /** The longest wait of an application's statement for the provider, over all its locks, in milliseconds. */
   longestWait: number;
-  /** The statement that waited so long. */
+  /** The statement with the longest wait. */
   waiting: string;
 }
 
-/** Not counted: tables an autovacuum worker holds, for which the module may wait for longer. */
+/** Waits for tables that an autovacuum worker holds are not counted, because there the provider may wait for longer. */
 const SAMPLE = `
-  WITH ours AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi')
+  WITH provider AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi')
   SELECT
-    (SELECT count(*)::int FROM pg_locks l JOIN ours USING (pid) JOIN pg_class c ON c.oid = l.relation
+    (SELECT count(*)::int FROM pg_locks l JOIN provider USING (pid) JOIN pg_class c ON c.oid = l.relation
        JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg|_bemi)') AS held,
     coalesce((
@@ -24,7 +25,7 @@ const SAMPLE = `
                'ms', extract(epoch FROM clock_timestamp() - l.waitstart) * 1000))
         FROM pg_locks l JOIN pg_stat_activity a USING (pid)
        WHERE NOT l.granted AND l.waitstart IS NOT NULL AND a.application_name <> 'pulumi-neon-bemi'
-         AND pg_blocking_pids(l.pid) && ARRAY(SELECT pid FROM ours)
+         AND pg_blocking_pids(l.pid) && ARRAY(SELECT pid FROM provider)
          AND NOT EXISTS (SELECT FROM pg_locks v JOIN pg_stat_activity b USING (pid)
                           WHERE v.relation = l.relation AND v.granted AND b.backend_type = 'autovacuum worker')),
       '[]') AS waits`;
@@ -32,15 +33,15 @@ const SAMPLE = `
 interface Wait {
   readonly statement: string;
   readonly query: string;
-  /** When the wait for this lock began: a statement may wait for several, one after the other. */
+  /** When the wait for this lock began. It tells the locks apart that a statement waits for one after the other. */
   readonly lock: string;
   readonly ms: number;
 }
 
-/** Looks at the server's locks about every 10 ms, as superuser. */
+/** Looks at the server's locks about every 10 ms, as the superuser. */
 export class LockWatch {
   #seen = nothing();
-  /** Of each statement, how long it waited for each lock. */
+  /** By statement and lock, how long the statement has waited for the lock. */
   readonly #waits = new Map<string, Map<string, number>>();
   #watching = true;
   readonly #work: Promise<void>;
@@ -55,13 +56,14 @@ export class LockWatch {
     return new LockWatch(client);
   }
 
-  /** What was seen since the last call. */
+  /** What it has seen since the last call. */
   seen(): LocksSeen {
     const seen = this.#seen;
     this.#seen = nothing();
     return seen;
   }
 
+  /** Stops looking and closes the connection. */
   async stop(): Promise<void> {
     this.#watching = false;
     await this.#work;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PostgresCompute } from "../../sandbox/postgres";
 
-/** The servers of a sandbox in which only settings of projects and lists of branches matter: there are none. */
+/** Stands for the servers of a sandbox without any, for tests of project settings and lists of branches. */
 export function noServers(): PostgresCompute {
   const folder = mkdtempSync(join(tmpdir(), "no-servers-"));
   const nothing = (): Promise<void> => Promise.resolve();

@@ -3,21 +3,21 @@ import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import { parse } from "yaml";
 
-/** One request and its answer: a line of the sandbox's request log. */
+/** One request and its answer, as in a line of the sandbox's request log. */
 export interface Exchange {
   readonly method: string;
   /** Without the API prefix, e.g. `/projects/cool-sun-12345678`. */
   readonly path: string;
   readonly query: Readonly<Record<string, unknown>>;
-  /** `null`: none. */
+  /** `null`: without a body. */
   readonly requestBody: unknown;
   /** `null`: the connection was cut before there was an answer. */
   readonly status: number | null;
-  /** `null`: none. */
+  /** `null`: without a body. */
   readonly responseBody: unknown;
 }
 
-/** What an exchange has against Neon's OpenAPI document; both empty: nothing. */
+/** How an exchange departs from Neon's OpenAPI document. Both lists are empty when it conforms. */
 export interface Violations {
   readonly request: readonly string[];
   readonly response: readonly string[];
@@ -69,7 +69,7 @@ const templates = Object.entries(document.paths)
   })
   .sort((one, other) => one.names.length - other.names.length);
 
-/** Compares an exchange with the document. Objects may have no fields that the document does not know. */
+/** Compares an exchange with the document. A field that the document does not know counts as a violation. */
 export function violations(exchange: Exchange): Violations {
   const template = templates.find(({ pattern }) => pattern.test(exchange.path));
   const operation = template?.item[exchange.method.toLowerCase()];
@@ -140,7 +140,7 @@ function schemaOf(holder: Content | undefined): Schema | undefined {
 }
 
 const asSent = newAjv(false);
-/** Parameters travel as text. */
+/** Turns a parameter, which is sent as text, into the type that the document gives it. */
 const fromText = newAjv(true);
 const compiled = new Map<string, ValidateFunction>();
 
@@ -170,7 +170,7 @@ function describe({ message = "is not valid", params }: ErrorObject): string {
   return typeof extra === "string" ? `${message}: ${extra}` : message;
 }
 
-/** The value that a `$ref` names; anything else as it is. */
+/** The value that a `$ref` refers to; any other value unchanged. */
 function resolved(schema: Schema): Schema {
   const reference = schema["$ref"];
   if (typeof reference !== "string") return schema;
@@ -180,8 +180,8 @@ function resolved(schema: Schema): Schema {
 }
 
 /**
- * The schema on its own: references filled in, `allOf` merged into one object, and objects closed to fields that are
- * not declared. JSON Schema alone cannot close an `allOf` (additionalProperties sees one branch only).
+ * The schema with references filled in, `allOf` merged into one object, and undeclared fields forbidden. JSON Schema
+ * itself cannot forbid them in an `allOf`, because additionalProperties applies to one branch only.
  */
 function closed(schema: unknown): Schema {
   const { allOf, ...own } = resolved(schema as Schema);

@@ -3,44 +3,59 @@ import { Client } from "pg";
 import type { PostgresVersion } from "../../sandbox/compute";
 import { createCompute, type PostgresCompute } from "../../sandbox/postgres";
 
-/** The servers of the tests that are run on any: 17, or all in `TEST_POSTGRES=14,15,16,17,18`. */
+/** The servers that tests for any version run on: 17, or those in `TEST_POSTGRES=14,15,16,17,18`. */
 export const MATRIX = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as PostgresVersion[];
 
 export interface TestDatabaseOptions {
   /** Default 17, the version that needs no download. */
   readonly version?: PostgresVersion;
-  /** Default "strict": the owner is no superuser. "neon": it is one. */
+  /**
+   * "strict" (the default): the owner is no superuser. "neon": the owner is a superuser, because vanilla PostgreSQL gives
+   * nobody else what Neon gives an owner, such as event triggers.
+   */
   readonly profile?: "strict" | "neon";
   /** Settings of the server, e.g. `{ log_statement: "all" }`. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Default "logical". */
   readonly walLevel?: "replica" | "logical";
-  /** Run as the owner once the database is there. */
+  /** Run as the owner in the new database. */
   readonly sql?: string;
   /** Which client addresses the front door lets in. Default: all. */
   readonly admits?: (clientAddress: string) => boolean;
+  /** Takes lines that say how the start goes on. Default: stderr. */
+  readonly progress?: (line: string) => void;
 }
 
-export interface TestDatabase {
-  /** As `neondb_owner` to `neondb`, through the front door; the CA is named in it, for `pg` and libpq alike. */
+/** How to get to a database on a real server. */
+export interface DatabaseAccess {
+  /**
+   * Connects as `neondb_owner` to `neondb`, through the front door over TLS as every client. It names the CA
+   * certificate, for `pg` and libpq.
+   */
   readonly ownerUri: string;
-  /** As `cloud_admin` to `neondb`, straight to the server. */
+  /** Connects as the superuser `cloud_admin` to `neondb`, straight to the server. */
   readonly superuserUri: string;
+  /** Path of the CA certificate by which the server's certificate is verified. */
   readonly sslRootCert: string;
+  /** Path of the server's log. */
   readonly serverLog: string;
+}
+
+export interface TestDatabase extends DatabaseAccess {
   readonly compute: PostgresCompute;
-  /** Of the one server, for the methods of `compute`. */
+  /** The id that the methods of `compute` know the server by. */
   readonly branchId: string;
   /** Runs SQL as the owner, on a connection of its own. */
   sql<Row extends object>(statement: string): Promise<Row[]>;
-  /** Opens a connection as the owner, for what spans several statements; {@link clear} ends it. */
+  /** Opens a connection as the owner, for what spans several statements. {@link clear} ends it. */
   connect(): Promise<Client>;
-  /** Makes the database as new for the next test: no publications, no schema but an empty `public`. */
+  /** Makes the database as new for the next test: no publications, and no schema but an empty `public`. */
   clear(): Promise<void>;
+  /** Stops the server and removes its files. */
   close(): Promise<void>;
 }
 
-/** An event trigger goes with the schema of its function. */
+/** Dropping the schema of an event trigger's function drops the event trigger too. */
 const CLEAR = `
   DO $$
   DECLARE name text;
@@ -54,16 +69,20 @@ const CLEAR = `
     CREATE SCHEMA public;
   END $$`;
 
-/** One real server for a test file, without the Neon API. Start it in `beforeAll`, close it in `afterAll`. */
+/**
+ * Starts a real server without the Neon API, with the settings that PostgreSQL ships with. A test file starts one in
+ * `beforeAll` and closes it in `afterAll`.
+ */
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const { version = 17, profile = "strict", settings, walLevel = "logical", sql, admits } = options;
+  const progress = options.progress ?? ((line) => process.stderr.write(`${line}\n`));
   const branchId = "br-test";
   const compute = await createCompute({
     pgVersion: version,
     settings,
     walLevel,
     admits: (_, address) => admits?.(address) ?? true,
-    progress: (line) => process.stderr.write(`${line}\n`),
+    progress,
   });
   try {
     await compute.createBranch(branchId);
@@ -101,18 +120,26 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
   }
 }
 
-/** Opens a connection, runs the SQL (several statements are fine without values) and closes it again. */
+/** Lends a connection of its own to some work. */
+export async function withClient<Result>(
+  uri: string,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new Client({ connectionString: uri });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Runs SQL on a connection of its own. Without values, it may be several statements. */
 export async function runSql<Row extends object>(
   uri: string,
   statement: string,
   values?: readonly unknown[],
 ): Promise<Row[]> {
-  const client = new Client({ connectionString: uri });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Row>(statement, values && [...values]);
-    return rows;
-  } finally {
-    await client.end();
-  }
+  const { rows } = await withClient(uri, (client) => client.query<Row>(statement, values && [...values]));
+  return rows;
 }

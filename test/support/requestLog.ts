@@ -3,10 +3,10 @@ import { z } from "zod";
 import type { LoggedExchange } from "../../sandbox/neon";
 import { violations } from "./openapi";
 
-/** What the module calls itself in every request. */
+/** The user agent of every request that the provider sends. */
 const USER_AGENT = "pulumi-neon-bemi";
 
-/** The bodies of PATCH that the module may send, and no field more. */
+/** The only bodies that the provider may send with PATCH. */
 const PATCHES = z.strictObject({
   project: z.strictObject({
     settings: z.union([
@@ -27,12 +27,12 @@ export function readRequestLog(path: string): LoggedExchange[] {
 }
 
 /**
- * What must hold of every request of the module in a sandbox's request log, whatever happened in between: for the end
- * of each suite that works on one. Requests of the tests themselves and of other clients do not count.
+ * Expects every request of the provider in a sandbox's request log to be harmless, for the end of each suite with a
+ * sandbox. Requests of the tests themselves and of other clients do not count.
  *
  * - There is no DELETE and no POST on a project or a branch.
  * - Every PATCH is one of a project, with one of the documented exact bodies.
- * - Everything that is sent is as Neon's OpenAPI document has it.
+ * - Requests and answers conform to Neon's OpenAPI document.
  */
 export function expectCareful(log: readonly LoggedExchange[]): void {
   const own = log.filter(({ userAgent }) => userAgent === USER_AGENT);

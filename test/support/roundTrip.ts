@@ -1,33 +1,33 @@
 import { catalogState, differences, newDatabase, uriTo } from "./catalogState";
 import { runSql, type TestDatabase } from "./postgres";
-import { TARGET, testRun } from "./session";
-import { Trail, type TrailArgs, type TrailRun } from "./trail";
+import { TARGET, testRun, type LoggedRun } from "./run";
+import { Trail, type TrailArgs } from "./trail";
 
-/** What a database looks like before the trail, what happens to it meanwhile, and what may differ afterwards. */
+/** A database before a trail, the trail, and what may differ after its destroy. */
 export interface Start {
-  /** Run by the owner, who is no superuser. */
+  /** Run first, by the owner, who is no superuser. */
   readonly sql?: string;
   /** Then run by the superuser. */
   readonly superuserSql?: string;
-  /** The ups, one after the other. Default: one, for schema `public`. */
+  /** The arguments of the ups, one after the other. Default: one up for schema `public`. */
   readonly ups?: readonly Partial<TrailArgs>[];
   /** Run by the superuser between the last up and the destroy. */
   readonly meanwhile?: string;
-  /** What is not as before, in the words of `differences`; nothing else is. Default: nothing. */
+  /** All differences after the destroy, as `differences` puts them; each must be there. Default: none. */
   readonly differs?: readonly (string | RegExp)[];
-  /** How the trail must come by new tables after the ups. Default: not looked at. */
+  /** How new tables must be tracked after the ups. Default: not checked. */
   readonly newTables?: "event trigger" | "next up";
-  /** How many tables (not partitioned ones) must be FULL and published after the ups: proof of work. */
+  /** How many tables, partitioned ones apart, must be FULL and published after the ups. Default: not checked. */
   readonly tracked?: number;
 }
 
 type Database = Pick<TestDatabase, "ownerUri" | "superuserUri" | "sslRootCert">;
 
-/** Ups and a destroy in a new database, and the comparison of its catalogs before and after. */
+/** Expects a new database to have the same catalogs after ups and a destroy as before. */
 export async function roundTrip(
   db: Database,
   start: Start,
-  newRun: () => TrailRun = () => testRun(db),
+  newRun: () => LoggedRun = () => testRun(db),
 ): Promise<void> {
   const database = await newDatabase(db, start);
   const before = await catalogState(db, database);
@@ -41,7 +41,7 @@ export async function roundTrip(
   const trail = new Trail(newRun);
   const ups = (start.ups ?? [{ schemas: ["public"] }]).map((up) => ({ ...TARGET, database, ...up }));
   for (const up of ups) await trail.up(up);
-  // Nothing is left to do, and the trail is what it says.
+  // Another up finds nothing to do, and the outputs of readiness are right.
   expect(await trail.up(ups.at(-1) ?? { ...TARGET, database })).toEqual([]);
   expect(trail.state["readiness"]?.outputs["ready"]).toBe(true);
   if (start.newTables !== undefined)
@@ -53,7 +53,7 @@ export async function roundTrip(
   await trail.destroy();
   await expectEqual();
 
-  // Once more with the state as it was, as after a destroy whose end was not saved.
+  // Once more with the state from before the destroy, as if its end had not been saved.
   await new Trail(newRun, known).destroy();
   await expectEqual();
 }
@@ -62,7 +62,7 @@ function fits(line: string, allowed: string | RegExp): boolean {
   return typeof allowed === "string" ? line === allowed : allowed.test(line);
 }
 
-/** Tables with rows of their own that are FULL and published by `bemi`. */
+/** How many tables that hold rows are FULL and published by `bemi`. */
 export async function trackedTables(
   db: Pick<TestDatabase, "superuserUri">,
   database: string,

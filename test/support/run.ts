@@ -1,125 +1,109 @@
-import { UnfinishedError, UserError } from "../../provider/contract/errors";
+import type { Clock } from "../../provider/contract/clock";
+import type { Run } from "../../provider/contract/kind";
+import type { NeonApi } from "../../provider/contract/neonApi";
+import type { Session } from "../../provider/contract/session";
+import { createNeonApi } from "../../provider/neon";
 import { CommandMemory } from "../../provider/plugin/commandMemory";
-import type { Drift, Kind, Run } from "../../provider/contract/kind";
-import { connectTo, createNeonApi, resolveTarget } from "../../provider/neon";
-import type { Clock } from "../../provider/neon";
-import { Sessions } from "../../provider/postgres/session/sessions";
-import type { ResolvedTarget } from "../../provider/contract/target";
+import { makeRun, type ProcessRun, type RunParts } from "../../provider/plugin/run";
+import type { TestDatabase } from "./postgres";
 
-export interface LiveRunOptions {
-  readonly apiUrl: string;
-  readonly apiKey: string;
-  /** Path of the CA that the servers' certificates are signed by. */
-  readonly sslRootCert: string;
-  readonly clock?: Clock;
-  readonly checkpoint?: () => void;
+/** A plugin process without an engine: the provider's own run, with its log as a list. */
+export interface LoggedRun extends ProcessRun {
+  /** The lines logged so far, oldest first. */
+  readonly lines: readonly string[];
 }
 
-export interface LiveRun extends Run {
-  /** What was logged, oldest first. */
-  readonly lines: string[];
-  /** Ends all connections, as the end of the plugin process does. */
-  end(): Promise<void>;
-}
+/** What differs between the two kinds of test processes. `log` is the one to pass on. */
+type Parts = (log: Run["log"]) => Omit<RunParts, "log" | "memory">;
 
-/** A plugin process on a Neon API and real servers, without an engine. */
-export function liveRun(options: LiveRunOptions): LiveRun {
-  const { apiUrl: baseUrl, apiKey, sslRootCert, clock, checkpoint = () => undefined } = options;
-  process.env["PGSSLROOTCERT"] = sslRootCert;
+function loggedRun(parts: Parts): LoggedRun {
   const lines: string[] = [];
   const log = (line: string): void => {
     lines.push(line);
   };
-  const neon = createNeonApi({ baseUrl, apiKey, log, checkpoint, clock });
-  const sessions = new Sessions((target) => connectTo(neon, target), log);
+  // Without a command, because the answers of one test must not reach another.
   const memory = new CommandMemory(undefined);
-  const resolved = new Map<string, Promise<ResolvedTarget>>();
-  const resolve: Run["resolve"] = (target, recorded) => {
-    const { projectId, branch, database } = target;
-    const key = JSON.stringify([projectId, branch, database, recorded?.branchId]);
-    const pending = resolved.get(key) ?? resolveTarget(neon, target, recorded, log);
-    resolved.set(key, pending);
-    pending.catch(() => resolved.delete(key));
-    return pending;
-  };
-  return {
-    neon,
-    resolve,
-    sql: async (target, work, recorded) => sessions.use(await resolve(target, recorded), work),
-    closeSql: (target) => sessions.close(target),
-    oncePerCommand: (key, ask) => memory.once(key, ask),
-    log,
+  return { ...makeRun({ ...parts(log), log, memory }), lines };
+}
+
+export interface LiveRunOptions {
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  /** Path of the CA certificate by which the servers' certificates are verified. */
+  readonly sslRootCert: string;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** What a checkpoint does. Throw to play an engine that is gone. Default: nothing. */
+  readonly checkpoint?: () => void;
+}
+
+/** A plugin process that works on a Neon API and on real servers. */
+export function liveRun(options: LiveRunOptions): LoggedRun {
+  const { apiUrl: baseUrl, apiKey, sslRootCert, clock, checkpoint = () => undefined } = options;
+  return loggedRun((log) => {
+    const neon = createNeonApi({ baseUrl, apiKey, log, checkpoint, clock });
+    return { neon: () => neon, connection: { sslRootCert }, clock, checkpoint };
+  });
+}
+
+/** The target of a {@link testRun}: every SQL kind has these inputs. */
+export const TARGET = { projectId: "cool-darkness-123456", branch: "main", database: "neondb" } as const;
+
+export interface TestRunOptions {
+  /** Neon's id of the branch. Another id plays a branch that was copied or restored. */
+  readonly branchId?: string;
+  /** What a checkpoint does. Throw to play an engine that is gone. Default: nothing. */
+  readonly checkpoint?: () => void;
+}
+
+export interface TestRun extends LoggedRun {
+  /** Lends the session to {@link TARGET} to the test itself. */
+  session<Result>(work: (session: Session) => Promise<Result>): Promise<Result>;
+}
+
+/**
+ * A plugin process that works on a real server, as the owner of its databases. It has no Neon API: every target means
+ * the one branch of this server, and a kind that sends a request to Neon fails.
+ */
+export function testRun(
+  { ownerUri, sslRootCert }: Pick<TestDatabase, "ownerUri" | "sslRootCert">,
+  { branchId = "br-cool-sea-123456", checkpoint = () => undefined }: TestRunOptions = {},
+): TestRun {
+  const uri = new URL(ownerUri);
+  const [host, port] = [uri.hostname, Number(uri.port)];
+  const [owner, password] = [decodeURIComponent(uri.username), decodeURIComponent(uri.password)];
+  const run = loggedRun(() => ({
+    neon: () => NO_NEON,
+    resolve: ({ projectId, database }) =>
+      Promise.resolve({
+        projectId,
+        branchId,
+        branchName: "main",
+        branchIsDefault: true,
+        endpointId: "ep-cool-sea-123456",
+        host,
+        ...(database === undefined ? {} : { database: { name: database, owner } }),
+      }),
+    login: ({ database }) => Promise.resolve({ host, port, database: database.name, user: owner, password }),
+    connection: { sslRootCert },
     checkpoint,
-    lines,
-    end: () => sessions.closeAll(),
+  }));
+  return { ...run, session: (work) => run.sql(TARGET, work) };
+}
+
+/** The same process with other sessions for its handlers: to watch their statements, or to make them fail. */
+export function withSessions<SomeRun extends Run>(
+  run: SomeRun,
+  wrap: (session: Session) => Session,
+): SomeRun {
+  return {
+    ...run,
+    sql: (target, work, recorded) => run.sql(target, (session) => work(wrap(session)), recorded),
   };
 }
 
-/** One resource of a stack, with the state that an engine keeps of it. Every step is a plugin process of its own. */
-export class Resource<Inputs extends object, Outputs extends object> {
-  state: (Inputs & Partial<Outputs>) | undefined;
-  drift: Drift = {};
-
-  constructor(
-    private readonly kind: Kind<Inputs, Outputs>,
-    private readonly newRun: () => LiveRun,
-  ) {}
-
-  /** Refresh, then create or update. Creates anew what is gone; updates even where nothing changed. */
-  async up(inputs: Inputs): Promise<string[]> {
-    await this.refresh();
-    return this.#step(async (run) => {
-      const before = this.state;
-      try {
-        const outputs = await (before === undefined
-          ? this.kind.create(inputs, run)
-          : this.kind.update(before, inputs, run));
-        this.state = { ...inputs, ...outputs };
-      } catch (error) {
-        // As the engine does: the inputs are not taken over, so that the next up finds a difference.
-        if (error instanceof UnfinishedError) {
-          this.state = { ...(before ?? inputs), ...(error.outputs as Partial<Outputs>) };
-        }
-        throw error;
-      }
-    });
-  }
-
-  async refresh(): Promise<string[]> {
-    return this.#step(async (run) => {
-      if (this.state === undefined) return;
-      const observed = await this.kind.read(this.state, run);
-      this.drift = observed?.drift ?? {};
-      this.state = observed && { ...this.state, ...observed.outputs };
-    });
-  }
-
-  async destroy(): Promise<string[]> {
-    return this.#step(async (run) => {
-      if (this.state === undefined) return;
-      await this.kind.delete(this.state, run);
-      this.state = undefined;
-    });
-  }
-
-  async #step(work: (run: LiveRun) => Promise<void>): Promise<string[]> {
-    const run = this.newRun();
-    try {
-      await work(run);
-      return run.lines;
-    } finally {
-      await run.end();
-    }
-  }
-}
-
-/** The message of the {@link UserError} that the work ends in; `undefined` when it succeeds. Anything else is thrown. */
-export async function refusal(work: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await work;
-    return undefined;
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  }
-}
+const NO_NEON = new Proxy({} as NeonApi, {
+  get: (_, method) => {
+    throw new Error(`A SQL kind asked Neon's API: ${String(method)}.`);
+  },
+});

@@ -2,48 +2,75 @@ import type { PublicationInputs, ReplicaIdentityInputs } from "../../provider/co
 import type { PublicationOutputs, ReplicaIdentityOutputs } from "../../provider/contract/outputs";
 import { publication } from "../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../provider/postgres/identity/replicaIdentity";
-import { TARGET, type TestRun } from "./session";
+import { Engine, type EngineState } from "./engine";
+import { TARGET, type TestRun } from "./run";
 
-export type Selection = Pick<PublicationInputs, "schemas" | "tables" | "allTables" | "excludeTables"> &
+/** The arguments that say which tables are tracked. `trackNewTables` is true by default. */
+export type TrackingArgs = Pick<PublicationInputs, "schemas" | "tables" | "allTables" | "excludeTables"> &
   Partial<Pick<PublicationInputs, "trackNewTables">>;
 
-/** The two resources of a program that make tables tracked, as the engine records them. */
+/** The state of a stack with the two resources that make tables tracked. */
 export interface Stack {
   readonly identity: ReplicaIdentityInputs & ReplicaIdentityOutputs;
   readonly publication: PublicationInputs & PublicationOutputs;
 }
 
+/** In the order of their dependencies. */
+const KINDS = { identity: replicaIdentity, publication };
+
 const SHARED = { ...TARGET, trackNewTables: true, managedBy: "shop/production/orders" };
 
-export function identityInputs(selection: Selection): ReplicaIdentityInputs {
-  return { ...SHARED, ...selection, publication: "bemi" };
+export function identityInputs(args: TrackingArgs): ReplicaIdentityInputs {
+  return { ...SHARED, ...args, publication: "bemi" };
 }
 
-export function publicationInputs(selection: Selection, adopt = false): PublicationInputs {
-  return { ...SHARED, ...selection, name: "bemi", adopt };
+export function publicationInputs(args: TrackingArgs, adopt = false): PublicationInputs {
+  return { ...SHARED, ...args, name: "bemi", adopt };
 }
 
-export async function up(run: TestRun, selection: Selection, adopt = false): Promise<Stack> {
-  const wanted = identityInputs(selection);
-  const inputs = publicationInputs(selection, adopt);
-  return {
-    identity: { ...wanted, ...(await replicaIdentity.create(wanted, run)) },
-    publication: { ...inputs, ...(await publication.create(inputs, run)) },
-  };
+/** Creates both resources. */
+export function up(run: TestRun, args: TrackingArgs, adopt = false): Promise<Stack> {
+  return apply(run, {}, args, adopt);
 }
 
-/** An up of a program that has been changed. */
-export async function change(run: TestRun, stack: Stack, selection: Selection): Promise<Stack> {
-  const wanted = identityInputs(selection);
-  const inputs = publicationInputs(selection);
-  return {
-    identity: { ...wanted, ...(await replicaIdentity.update(stack.identity, wanted, run)) },
-    publication: { ...inputs, ...(await publication.update(stack.publication, inputs, run)) },
-  };
+/** Updates both resources after the program has changed. */
+export function change(run: TestRun, stack: Stack, args: TrackingArgs): Promise<Stack> {
+  return apply(run, stateOf(stack), args, false);
 }
 
-export async function down(run: TestRun, { identity, publication: published }: Stack): Promise<void> {
+/** Deletes both resources, in a new session. */
+export async function down(run: TestRun, stack: Stack): Promise<void> {
   await run.end();
-  await publication.delete(published, run);
-  await replicaIdentity.delete(identity, run);
+  await engineOn(run, stateOf(stack)).destroy();
+}
+
+async function apply(run: TestRun, state: EngineState, args: TrackingArgs, adopt: boolean): Promise<Stack> {
+  const engine = engineOn(run, state);
+  await engine.apply({
+    identity: () => identityInputs(args),
+    publication: () => publicationInputs(args, adopt),
+  });
+  const made = Object.entries(engine.state).map(([name, { inputs, outputs }]) => [
+    name,
+    { ...inputs, ...outputs },
+  ]);
+  return Object.fromEntries(made) as Stack;
+}
+
+/** An engine whose steps all use the test's own process, which goes on afterwards. */
+function engineOn(run: TestRun, state: EngineState): Engine {
+  const process = { ...run, end: () => Promise.resolve() };
+  return new Engine(KINDS, () => process, {
+    state,
+    processPer: "phase",
+    refreshes: false,
+    updatesAll: true,
+  });
+}
+
+function stateOf({ identity, publication: published }: Stack): EngineState {
+  return {
+    identity: { inputs: { ...identity }, outputs: {} },
+    publication: { inputs: { ...published }, outputs: {} },
+  };
 }

@@ -1,16 +1,16 @@
 import type { TestDatabase } from "./postgres";
 import { quoteIdentifier } from "../../provider/postgres/sql/quote";
 
-/** Names that go wrong wherever one is not quoted, is split at a dot, or is made longer. */
+/** Names that break code which does not quote them, splits them at a dot, or makes them longer. */
 export const ODD_NAMES = [`Mixed "Case".dots and spaces 🙂`, "x".repeat(63)] as const;
 
-/** One table with a key, one without, and one of each odd name. */
+/** Makes one table with a primary key, one without, and one for each odd name. */
 export const BASIC_TABLES = `
   CREATE TABLE plain (id int PRIMARY KEY, note text);
   CREATE TABLE keyless (note text);
   ${ODD_NAMES.map((name) => `CREATE TABLE ${quoteIdentifier(name)} (note text);`).join(" ")}`;
 
-/** A table with a child and one with partitions; the child and a partition are in a schema `far`. */
+/** Makes a table with a child, and one with partitions. The child and one partition are in schema `far`. */
 export const FAMILIES = `
   CREATE TABLE parent (note text);
   CREATE SCHEMA far;
@@ -19,12 +19,12 @@ export const FAMILIES = `
   CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
   CREATE TABLE far.parted_2 PARTITION OF public.parted FOR VALUES IN (2);`;
 
-/** What a publication of schema `public` lists of both, sorted: partitions are published through their parent. */
+/** The tables of both that a publication of schema `public` lists, sorted. It lists partitions by their parent. */
 export const LISTED = ["plain", "keyless", ...ODD_NAMES, "parent", "parted"]
   .map((name) => `public.${name}`)
   .sort();
 
-/** `schema.table` -> replica identity as in `pg_class`, of every table but the module's own. */
+/** The replica identity of every table of the application as in `pg_class`, by `schema.table`. */
 export async function identities(db: Pick<TestDatabase, "sql">): Promise<Record<string, string>> {
   const rows = await db.sql<{ name: string; identity: string }>(
     `SELECT n.nspname || '.' || c.relname AS name, c.relreplident AS identity
@@ -34,7 +34,7 @@ export async function identities(db: Pick<TestDatabase, "sql">): Promise<Record<
   return Object.fromEntries(rows.map(({ name, identity }) => [name, identity]));
 }
 
-/** `schema.table` of the tables that publication bemi lists, sorted. */
+/** The tables that publication `bemi` lists, as `schema.table`, sorted. */
 export async function members(db: Pick<TestDatabase, "sql">): Promise<string[]> {
   const rows = await db.sql<{ name: string }>(
     `SELECT n.nspname || '.' || c.relname AS name FROM pg_publication_rel r

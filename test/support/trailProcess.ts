@@ -1,24 +1,25 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Session } from "../../provider/contract/session";
-import { testRun, withSessions } from "./session";
+import type { EngineState } from "./engine";
+import { testRun, withSessions, type TestRun } from "./run";
+import { Trail, type TrailArgs } from "./trail";
 import { watchedSession } from "./watchedSession";
-import { Trail, type TrailArgs, type TrailRun, type TrailState } from "./trail";
 
-/** One command for {@link main}, in a process that can be killed. */
+/** One command on a trail, for a process that can be killed. */
 export interface Order {
   readonly ownerUri: string;
   readonly sslRootCert: string;
-  /** Where the state is before, and where it is saved after every step. */
+  /** Path of the file with the state before the command. It is written anew after every step. */
   readonly stateFile: string;
   readonly work: "up" | "destroy";
   readonly args: TrailArgs;
-  /** Number of the statement at which this process ends itself with SIGKILL; left out: never. */
+  /** Number of the statement, from 1, at which this process kills itself with SIGKILL. Default: it is not killed. */
   readonly killAt?: number;
-  /** Whether that statement has been answered then, or only sent. */
+  /** Whether it waits for that statement's answer first. Default: it only sends the statement. */
   readonly answered?: boolean;
 }
 
-/** Plays one command, and dies in the middle of it where ordered. The answer is how many statements it sent. */
+/** Runs the command, and dies in the middle of it if the order says so. Returns how many statements it sent. */
 async function main(order: Order): Promise<number> {
   let statements = 0;
   const watched = (session: Session): Session =>
@@ -28,21 +29,22 @@ async function main(order: Order): Promise<number> {
       const answer = send();
       if (number !== order.killAt) return answer;
       if (order.answered === true) await answer.catch(() => undefined);
-      // The socket is written to in this turn of the event loop.
+      // The driver writes to the socket in this turn of the event loop.
       else await new Promise((resolve) => setImmediate(resolve));
       process.kill(process.pid, "SIGKILL");
       return answer;
     });
-  const newRun = (): TrailRun => withSessions(testRun(order), watched);
-  const state = JSON.parse(readFileSync(order.stateFile, "utf8")) as TrailState;
-  const trail = new Trail(newRun, state, (now) => {
+  const newRun = (): TestRun => withSessions(testRun(order), watched);
+  const state = JSON.parse(readFileSync(order.stateFile, "utf8")) as EngineState;
+  const save = (now: EngineState): void => {
     writeFileSync(order.stateFile, JSON.stringify(now));
-  });
+  };
+  const trail = new Trail(newRun, state, { save });
   await (order.work === "up" ? trail.up(order.args) : trail.destroy());
   return statements;
 }
 
-// The listener keeps the process alive: idle sessions do not.
+// This listener keeps the process alive, which idle sessions do not.
 process.on("message", (order: Order) => {
   void main(order).then((statements) => {
     process.send?.(statements, () => process.exit());

@@ -4,17 +4,20 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { transform } from "@swc/core";
+import type { EngineState } from "./engine";
 import type { Order } from "./trailProcess";
-import type { TrailState } from "./trail";
 
 const REPOSITORY = join(__dirname, "../..");
-/** What `trailProcess.ts` is made of. */
+/** The folders that `trailProcess.ts` imports from. */
 const SOURCES = ["provider", "test/support"];
 
-/** How a process ended: how many statements it sent, or `killed`. */
+/** How a process ended: with so many statements sent, or `killed`. */
 export type Ending = number | "killed";
 
-/** Processes that play one command of a trail each. Their sources are compiled once, into a temporary folder. */
+/**
+ * Processes that run one command on a trail each. Their sources are compiled once, into a temporary folder, and the next
+ * process is always started ahead of its order.
+ */
 export class TrailProcesses {
   #next: ChildProcess;
 
@@ -22,6 +25,7 @@ export class TrailProcesses {
     this.#next = this.#fork();
   }
 
+  /** Compiles the sources and starts the first process. */
   static async prepare(): Promise<TrailProcesses> {
     const folder = await mkdtemp(join(tmpdir(), "trail-processes-"));
     await symlink(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
@@ -36,17 +40,18 @@ export class TrailProcesses {
   }
 
   /**
-   * Runs one command from a state, and answers with the state that it left on disk.
+   * Runs one command in a process. Returns how the process ended, and the state that it left on disk.
    *
-   * @param killAfter - kills the process when this is over
+   * @param state the state before the command
+   * @param killAfter kills the process when this work is done; default: the process may finish
    */
   async run(
     order: Omit<Order, "stateFile">,
-    state: TrailState,
+    state: EngineState,
     killAfter?: () => Promise<void>,
-  ): Promise<{ ending: Ending; state: TrailState }> {
+  ): Promise<{ ending: Ending; state: EngineState }> {
     const child = this.#next;
-    // The next one loads its modules meanwhile.
+    // The next process loads its modules while this one works.
     this.#next = this.#fork();
     const stateFile = join(this.folder, "state.json");
     await writeFile(stateFile, JSON.stringify(state));
@@ -61,12 +66,13 @@ export class TrailProcesses {
       child.kill("SIGKILL");
     }
     const [, signal] = await exit;
-    const left = JSON.parse(await readFile(stateFile, "utf8")) as TrailState;
+    const left = JSON.parse(await readFile(stateFile, "utf8")) as EngineState;
     if (signal === "SIGKILL") return { ending: "killed", state: left };
     if (statements === undefined) throw new Error(Buffer.concat(printed).toString());
     return { ending: statements, state: left };
   }
 
+  /** Ends the waiting process and removes the folder. */
   async close(): Promise<void> {
     const ended = once(this.#next, "exit");
     this.#next.kill("SIGKILL");

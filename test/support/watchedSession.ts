@@ -1,13 +1,16 @@
 import type { Session } from "../../provider/contract/session";
 
-/** Sends one statement on, or does something else in its place. */
+/** Matches the statement that changes replica identities, and no other statement of the provider. */
+export const CHANGES_IDENTITIES = /^DO [\s\S]*REPLICA IDENTITY/;
+
+/** Sends one statement with `send`, or does something else in its place. */
 export type Send = <Row extends object>(
   statement: string,
   send: () => Promise<Row[]>,
   values: readonly unknown[] | undefined,
 ) => Promise<Row[]>;
 
-/** The session with every statement of a handler led through `around`, which may watch it, delay it or make it fail. */
+/** The session with every statement of a handler passed through `around`, which may watch it, delay it or make it fail. */
 export function watchedSession(session: Session, around: Send): Session {
   return {
     target: session.target,

@@ -7,13 +7,13 @@ type Values = Readonly<Record<string, string>>;
 interface TableOfWorkload {
   /** `schema.table`. */
   readonly name: string;
-  /** Columns besides id, client and token, for a new row. */
+  /** Values of a new row for the columns besides id, client and token. */
   readonly more?: (id: number) => Values;
-  /** Of a partitioned table: the partition that a row is in. */
+  /** The partition that a row is in. Default: the table is not partitioned. */
   readonly leaf?: (row: Values) => string;
 }
 
-/** Large enough to be stored out of line, and not compressible to less. */
+/** A value that PostgreSQL stores out of line: large, and hard to compress. */
 function body(id: number): Values {
   let text = "";
   for (let i = 0, seed = id; text.length < 6_000; i++) {
@@ -42,12 +42,12 @@ export const SHARED: readonly TableOfWorkload[] = [
   { name: "elsewhere.visitor" },
 ];
 
-/** Tables that their one writer also truncates. */
+/** Numbers of the writers that have a table each for themselves, which they also truncate. */
 const EMPTIED = [0, 1, 4];
 
 const COLUMNS = "id int, client int, token text";
 
-/** Makes the tables. */
+/** Makes all tables of the workload. */
 export const WORKLOAD_SQL = `
   CREATE SCHEMA elsewhere;
   ${[...plain(4, "keyless"), ...EMPTIED.map((n) => ({ name: `public.emptied_${n}` }))]
@@ -62,14 +62,14 @@ export const WORKLOAD_SQL = `
   CREATE TABLE elsewhere.events_1 PARTITION OF events FOR VALUES IN (1);
   CREATE TABLE elsewhere.visitor (${COLUMNS});`;
 
-/** How a writer works: how many changes make a transaction, and how long it waits after each, in milliseconds. */
+/** How a writer works: the number of changes in a transaction, and the pause after each change, in milliseconds. */
 interface Habit {
   readonly changes: number;
   readonly pause: number;
 }
 const SINGLE: Habit = { changes: 1, pause: 2 };
 
-/** Eight writers: four with single statements, four whose transactions stay open for 0.2 s up to about 2.5 s. */
+/** Four writers send single statements; the transactions of four others stay open for 0.2 s to about 2.5 s. */
 const HABITS: readonly Habit[] = [
   SINGLE,
   SINGLE,
@@ -81,15 +81,15 @@ const HABITS: readonly Habit[] = [
   { changes: 4, pause: 600 },
 ];
 
-/** The slowest statement of a while. */
+/** The slowest statement in some stretch of time. */
 export interface Slowest {
   readonly ms: number;
   readonly statement: string;
 }
 
-/** Clients that insert, update, delete and truncate without a pause, and tell the audit what they have committed. */
+/** Clients that insert, update, delete and truncate all the time, and record in the audit what they have committed. */
 export class Workload {
-  /** What clients got instead of an answer. */
+  /** The errors that clients got. */
   readonly errors: string[] = [];
   statements = 0;
   #slowest: Slowest = { ms: 0, statement: "" };
@@ -109,7 +109,7 @@ export class Workload {
     this.#writers = clients.map((client, number) => new Writer(client, number, audit, measure));
   }
 
-  /** Connects the clients; {@link resume} sets them going. */
+  /** Connects the clients. They begin to write at {@link resume}. */
   static async connect(uri: string, audit: Audit): Promise<Workload> {
     const clients = HABITS.map(() => new Client({ connectionString: uri, application_name: "workload" }));
     await Promise.all(clients.map((client) => client.connect()));
@@ -132,7 +132,7 @@ export class Workload {
     );
   }
 
-  /** Lets every open transaction come to its commit. */
+  /** Stops the writers, after their open transactions are committed. */
   async pause(): Promise<void> {
     this.#running = false;
     await this.#work;
@@ -151,7 +151,7 @@ export class Workload {
   }
 }
 
-/** One client. It writes rows of its own only, so that writers never wait for each other. */
+/** One client. It writes only rows of its own, so that writers never wait for each other. */
 class Writer {
   readonly #rows = new Map<string, Values[]>();
   readonly #tables: readonly TableOfWorkload[];
@@ -183,7 +183,7 @@ class Writer {
     this.audit.commit(made);
   }
 
-  /** After an error: back to a known state, with rows that nobody touches again. */
+  /** Goes on after an error: rolls back, and leaves its rows alone from then on. */
   async recover(): Promise<void> {
     this.#rows.clear();
     await this.client.query("ROLLBACK");
@@ -237,7 +237,7 @@ class Writer {
     rows.push(after);
     const [from, to] = [leafOf(table, row), leafOf(table, after)];
     if (from === to) return [{ operation: "Update", table: to, before: row, after }];
-    // PostgreSQL makes two changes of one that takes the row into another partition.
+    // An update that moves a row to another partition is a delete and an insert to PostgreSQL.
     return [
       { operation: "Delete", table: from, before: row },
       { operation: "Create", table: to, after },
@@ -269,7 +269,7 @@ function leafOf(table: TableOfWorkload, row: Values): string {
   return table.leaf?.(row) ?? table.name;
 }
 
-/** The partitions that the stream names, of the tables that every writer writes, and the tables of one writer. */
+/** The tables and partitions that the stream may name: those that every writer writes, and those of one writer. */
 export const STREAMED: readonly string[] = [
   ...SHARED.flatMap(({ name }) =>
     name === "public.events" ? ["public.events_0", "elsewhere.events_1"] : [name],

@@ -49,7 +49,7 @@ const PACKAGE = {
   "provider/postgres": [CONTRACT, ...Object.keys(POSTGRES)],
   "provider/plugin": [CONTRACT, "provider/neon", "provider/postgres"],
   // The entry of the plugin process, which puts the rooms together.
-  provider: ["provider/neon", "provider/plugin", "provider/postgres"],
+  provider: [CONTRACT, "provider/neon", "provider/plugin", "provider/postgres"],
   components: [CONTRACT],
   // The contract: the keys of the stack's configuration are the component's arguments.
   program: [CONTRACT, "components"],

@@ -1,4 +1,5 @@
-import { backoff, type Clock } from "./clock";
+import type { Clock } from "../../contract/clock";
+import { backoff } from "./backoff";
 import { NeonError, OperationError } from "./errors";
 import type { Operation } from "./schemas";
 

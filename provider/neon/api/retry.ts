@@ -1,4 +1,5 @@
-import { backoff, type Clock } from "./clock";
+import type { Clock } from "../../contract/clock";
+import { backoff } from "./backoff";
 import { NeonError } from "./errors";
 
 const SECOND = 1_000;

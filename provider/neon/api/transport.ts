@@ -3,7 +3,7 @@ import axios, { type AxiosInstance, type AxiosResponse } from "axios";
 import { z } from "zod";
 import { UserError } from "../../contract/errors";
 import { secret } from "../../contract/secrets";
-import type { Clock } from "./clock";
+import type { Clock } from "../../contract/clock";
 import { NeonError } from "./errors";
 import { pathOf, routeOf, type NeonRequest } from "./requests";
 import { parseRetryAfter, Patience } from "./retry";

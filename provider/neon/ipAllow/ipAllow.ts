@@ -3,7 +3,7 @@ import { ipAllowInputs, type IpAllowInputs } from "../../contract/inputs";
 import type { Drift, Kind, Run } from "../../contract/kind";
 import type { IpAllowOutputs } from "../../contract/outputs";
 import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "../../contract/neonApi";
-import { systemClock, type Clock } from "../api/clock";
+import { systemClock, type Clock } from "../../contract/clock";
 import { NeonError } from "../api/errors";
 import { coveredBy, missing, parseEntries, parseEntry, sameText } from "./list";
 import {

@@ -5,7 +5,8 @@ import type { LogicalReplicationOutputs } from "../../contract/outputs";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
 import { recorded, type RecordedTarget, type Target } from "../../contract/target";
-import { backoff, systemClock, type Clock } from "../api/clock";
+import { systemClock, type Clock } from "../../contract/clock";
+import { backoff } from "../api/backoff";
 import {
   enablingPatch,
   planLogicalReplication,

@@ -96,7 +96,7 @@ async function converge(
     await execute([{ step: "set password", role: name }], doing, run);
   }
   if (made.password === undefined) throw new Error("the plan of a role without a password set none");
-  return verified(outputsOf(session, name, made.password, created), session);
+  return verified(outputsOf(session, name, made.password, created), session, run);
 }
 
 /** How each step is done. `passwordMade` is given every new password, before the statement that sets it. */
@@ -166,8 +166,12 @@ async function alter(session: Session, change: RoleChange, catalog: Catalog, run
 }
 
 /** A login proves the password. Right after a change Neon's proxy may still know the former one. */
-async function verified(outputs: ReplicationRoleOutputs, session: Session): Promise<ReplicationRoleOutputs> {
-  const result = await verifyNewLogin(loginOf(outputs, session));
+async function verified(
+  outputs: ReplicationRoleOutputs,
+  session: Session,
+  run: Run,
+): Promise<ReplicationRoleOutputs> {
+  const result = await verifyNewLogin(run, loginOf(outputs, session));
   if (result === "ok") return outputs;
   throw new UserError(
     `Role "${outputs.username}" was made, but it cannot log in to the database (${result}). Run pulumi up again; if the error stays, check the server's rules for logins.`,

@@ -1,11 +1,12 @@
 import type { Run } from "../../contract/kind";
+import type { Session } from "../../contract/session";
 import type { RecordedTarget, Target } from "../../contract/target";
 import { unlessGone } from "./gone";
-import type { Session } from "../../contract/session";
 
 /**
- * Lends a session to the database that the state names or, where that is gone, to another one of its branch: roles
- * belong to the branch and outlive any database. `undefined` when the branch is gone as well.
+ * Lends `work` a session to the database in the state or, if that database is gone, to another one of the same branch.
+ * For roles, which belong to the branch and outlive its databases. Returns `undefined` when the branch is gone, or has
+ * no database left.
  */
 export async function onBranch<Result>(
   state: Target & Partial<RecordedTarget> & { readonly database: string },
@@ -18,7 +19,7 @@ export async function onBranch<Result>(
     const { projectId, branch } = state;
     const { branchId } = await run.resolve({ projectId, branch }, state);
     const others = await run.neon.databases(projectId, branchId);
-    // Whoever made the role has rights on it.
+    // The owner of the lost database made the role, and has rights on it, so its other databases come first.
     const other = others.find(({ owner }) => owner === state.owner) ?? others[0];
     if (other === undefined) return undefined;
     return run.sql({ projectId, branch, database: other.name }, work, state);

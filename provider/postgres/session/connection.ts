@@ -3,34 +3,34 @@ import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, DatabaseError } from "pg";
+import type { ConnectionSettings, Login } from "../../contract/connection";
 import { UserError } from "../../contract/errors";
 import { redact } from "../../contract/secrets";
 
-/** Where and as whom to connect. */
-export interface Login {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  readonly password: string;
-}
-
-/** Longest wait for a compute that is starting: Neon's own start-up limit is far below. */
+/** Longest wait for a compute that is starting, in milliseconds. Neon's own limit for a start is far below. */
 const STARTING_MS = 60_000;
-/** Longest wait where nothing answers at all. */
+/** Longest wait for a host or port that does not answer at all, in milliseconds. */
 const REFUSED_MS = 8_000;
+/** Longest wait for one attempt to log in, in milliseconds. */
 const ATTEMPT_MS = 20_000;
+/** After so many milliseconds, a line tells the user what is being waited for. */
 const TELL_AFTER_MS = 3_000;
 
 /**
- * Opens a connection over verified TLS. Tries again only while the compute may be starting, for at most 60 s; where
- * nothing listens, for at most 8 s. Throws a {@link UserError} that says what to do.
+ * Opens a connection over verified TLS. While the compute may be starting, it tries again for at most 60 s; while
+ * nothing listens, for at most 8 s. Every other failure ends it at once.
+ *
+ * @throws UserError that says why there is no connection and what to do
  */
-export async function openConnection(login: Login, log: (line: string) => void): Promise<Client> {
+export async function openConnection(
+  login: Login,
+  settings: ConnectionSettings,
+  log: (line: string) => void,
+): Promise<Client> {
   const started = Date.now();
   let told = false;
   for (let pause = 250; ; pause = Math.min(pause * 2, 2_000)) {
-    const client = newClient(login, STARTING_MS - (Date.now() - started));
+    const client = newClient(login, settings, STARTING_MS - (Date.now() - started));
     try {
       await client.connect();
       return client;
@@ -47,9 +47,13 @@ export async function openConnection(login: Login, log: (line: string) => void):
   }
 }
 
-/** One attempt, for logins where a refusal is an answer. The error is the driver's: see {@link connectionError}. */
-export async function tryConnection(login: Login): Promise<void> {
-  const client = newClient(login, ATTEMPT_MS);
+/**
+ * Logs in once and leaves again, for callers to whom a refusal is an answer.
+ *
+ * @throws the driver's error, which {@link connectionError} puts into words
+ */
+export async function tryConnection(login: Login, settings: ConnectionSettings): Promise<void> {
+  const client = newClient(login, settings, ATTEMPT_MS);
   try {
     await client.connect();
   } finally {
@@ -57,31 +61,31 @@ export async function tryConnection(login: Login): Promise<void> {
   }
 }
 
-function newClient(login: Login, budget: number): Client {
+/** @param budget longest wait for the attempt, in milliseconds; between 1 s and 20 s are used */
+function newClient(login: Login, settings: ConnectionSettings, budget: number): Client {
   const client = new Client({
     host: login.host,
     port: login.port,
     database: login.database,
     user: login.user,
     password: login.password,
-    ssl: tls(login.host),
+    ssl: tls(login.host, settings),
     application_name: "pulumi-neon-bemi",
     connectionTimeoutMillis: Math.max(1_000, Math.min(ATTEMPT_MS, budget)),
     keepAlive: true,
   });
-  // Without a listener, the loss of an idle connection would end the process. Whoever uses it next gets the error.
+  // Without a listener, the loss of an idle connection would end the process. The next statement reports the loss.
   client.on("error", () => undefined);
   return client;
 }
 
-/** TLS is always verified: against the file in PGSSLROOTCERT, else against the authorities Node.js trusts. */
-function tls(host: string): ConnectionOptions {
-  const file = process.env["PGSSLROOTCERT"];
-  // The driver names the host for the certificate check only where it is not an address.
+/** The server's certificate is always verified, whatever the settings. */
+function tls(host: string, { sslRootCert }: ConnectionSettings): ConnectionOptions {
+  // The driver passes the host on to the certificate check only if it is a name. An IP address has to be given here.
   const options: ConnectionOptions = { rejectUnauthorized: true, ...(isIP(host) ? { host } : {}) };
-  if (!file || file === "system") return options;
+  if (sslRootCert === undefined || sslRootCert === "system") return options;
   try {
-    return { ...options, ca: readFileSync(file, "utf8") };
+    return { ...options, ca: readFileSync(sslRootCert, "utf8") };
   } catch (error) {
     throw new UserError(
       `The root certificates that PGSSLROOTCERT names cannot be read: ${facts(error).message}. Correct the variable, or unset it to use the system's authorities.`,
@@ -89,10 +93,11 @@ function tls(host: string): ConnectionOptions {
   }
 }
 
-/** How long this failure may yet turn into success, in milliseconds. */
+/** How long another attempt may still succeed after this failure, in milliseconds since the first attempt; 0: never. */
 function patienceWith(error: unknown): number {
   const { code, message } = facts(error);
-  // 57P03: starting up, shutting down or in recovery. The texts are those of Neon's proxy while a compute wakes.
+  // 57P03: the server is starting up, shutting down or in recovery. Neon's proxy answers with these texts while a
+  // compute starts.
   if (code === "57P03" || /couldn't connect to compute node|control plane request failed/i.test(message))
     return STARTING_MS;
   if (/timeout expired|terminated due to connection timeout/i.test(message)) return STARTING_MS;
@@ -103,7 +108,7 @@ function patienceWith(error: unknown): number {
   return 0;
 }
 
-/** Says in one or two sentences why there is no connection, and what to do. */
+/** The error for the user: why there is no connection, and what to do. */
 export function connectionError(error: unknown, { host, port, database, user }: Login): Error {
   if (error instanceof UserError) return error;
   const place = `${host}:${port}`;
@@ -158,7 +163,10 @@ function isTlsError(code: string, message: string): boolean {
   );
 }
 
-/** Code and message of whatever was thrown; the driver, Node.js and TLS have different classes of errors. */
+/**
+ * Code and message of anything that was thrown, without secrets; empty where it has none. The driver, Node.js and TLS
+ * have different classes of errors.
+ */
 export function facts(error: unknown): { readonly code: string; readonly message: string } {
   const { code, message }: { code?: unknown; message?: unknown } =
     typeof error === "object" && error !== null ? error : {};
@@ -171,6 +179,6 @@ export function facts(error: unknown): { readonly code: string; readonly message
 /** Whether an error of a statement means that the connection itself is lost. */
 export function connectionIsLost(error: unknown): boolean {
   if (!(error instanceof DatabaseError)) return true;
-  // 57P01-57P05: the server or an administrator ended it; class 08: the connection broke.
+  // 57P01 to 57P05: the server or an administrator ended the connection. Class 08: it broke.
   return error.code === undefined || /^(57P0|08)/.test(error.code);
 }

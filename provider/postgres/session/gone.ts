@@ -1,6 +1,6 @@
 import { isGone } from "../../contract/errors";
 
-/** Runs `work`; `undefined` when the project, branch or database that it works on does not exist (any more). */
+/** Runs `work`. Returns `undefined` when its project, branch or database does not exist. */
 export async function unlessGone<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await work();

@@ -1,21 +1,23 @@
 import type { Client } from "pg";
-import { UserError } from "../../contract/errors";
-import type { ResolvedTarget, Target } from "../../contract/target";
 import type { Catalog } from "../../contract/catalog";
+import type { ConnectionSettings, Login } from "../../contract/connection";
+import { UserError } from "../../contract/errors";
 import type { Session } from "../../contract/session";
+import type { ResolvedTarget, Target } from "../../contract/target";
 import { readCatalog } from "../catalog/query";
-import { connectionIsLost, facts, openConnection, type Login } from "./connection";
+import { connectionIsLost, facts, openConnection } from "./connection";
 import { toSqlError } from "../sql/sqlError";
 
-type DatabaseTarget = Session["target"];
+/** A resolved target that names a database. */
+export type DatabaseTarget = Session["target"];
 
-/** How long an unused session stays open, in milliseconds: handlers of one engine phase follow each other closely. */
+/** How long an unused session stays open, in milliseconds. The handlers of one engine phase follow each other closely. */
 const IDLE_MS = 20_000;
 
 /**
- * What every session starts with, in one statement. The default limits fit statements that wait for nothing; work
- * that waits on purpose sets its own. The connection check, which not every platform has, ends a statement whose client
- * has been killed.
+ * The first statement of every session. The time limits fit statements that do not wait; work that waits on purpose
+ * sets its own. The connection check ends a statement whose client was killed; PostgreSQL supports it on few platforms
+ * besides Linux.
  */
 const SETTINGS = `
   SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
@@ -28,60 +30,66 @@ const SETTINGS = `
          pg_catalog.set_config('jit', 'off', false),
          pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version`;
 
+/** What {@link Sessions} need to open a connection. */
+export interface Opening {
+  /** Looks up where the database is and how its owner logs in. Called for every new connection. */
+  readonly login: (target: DatabaseTarget) => Promise<Login>;
+  readonly connection: ConnectionSettings;
+  /** Prints a line for the user when a compute takes long to start. */
+  readonly log: (line: string) => void;
+}
+
 /**
- * The sessions of one process: one per database, opened when first used, lent in the order asked, closed after 20 s
- * without use. An idle session does not keep the process alive.
+ * The sessions of one process, one for each database. A session opens at its first use, serves its callers in the
+ * order in which they asked, and closes after 20 s without use. An idle session does not keep the process alive.
  */
 export class Sessions {
-  readonly #login: (target: DatabaseTarget) => Promise<Login>;
-  readonly #log: (line: string) => void;
-  readonly #lines = new Map<string, { readonly target: DatabaseTarget; readonly line: Line }>();
+  readonly #opening: Opening;
+  readonly #queues = new Map<string, { readonly target: DatabaseTarget; readonly queue: Queue }>();
 
-  /**
-   * @param login looks up where the database is and how its owner logs in; called for every new connection
-   * @param log prints a line for a person, where a compute takes long to start
-   */
-  constructor(login: (target: DatabaseTarget) => Promise<Login>, log: (line: string) => void) {
-    this.#login = login;
-    this.#log = log;
+  constructor(opening: Opening) {
+    this.#opening = opening;
   }
 
-  /** Lends the session to `work`. Must not be called for the same database from inside `work`. */
+  /**
+   * Lends the session to `work`. Inside `work`, do not call it for the same database again: that call would wait for
+   * itself.
+   */
   use<Result>(target: ResolvedTarget, work: (session: Session) => Promise<Result>): Promise<Result> {
     const { database } = target;
     if (database === undefined) throw new Error(`no database to connect to on branch ${target.branchId}`);
     const key = JSON.stringify([target.projectId, target.branchId, database.name]);
-    let entry = this.#lines.get(key);
+    let entry = this.#queues.get(key);
     if (entry === undefined) {
-      const open = async () => {
-        const resolved = { ...target, database };
-        return OpenSession.open(await this.#login(resolved), resolved, this.#log);
-      };
-      entry = { target: { ...target, database }, line: new Line(open) };
-      this.#lines.set(key, entry);
+      const named = { ...target, database };
+      entry = { target: named, queue: new Queue(() => OpenSession.open(named, this.#opening)) };
+      this.#queues.set(key, entry);
     }
-    return entry.line.use(work);
+    return entry.queue.use(work);
   }
 
-  /** Closes the session to the target, or without a database all sessions to its project, after those who wait. */
+  /**
+   * Closes the session to the target; without a database in it, all sessions to its project. Callers that wait already
+   * get the session first.
+   */
   async close(target: Target): Promise<void> {
-    const concerned = [...this.#lines.values()].filter((entry) => isAbout(target, entry.target));
-    await Promise.all(concerned.map(({ line }) => line.close()));
+    const concerned = [...this.#queues.values()].filter((entry) => isMeantBy(target, entry.target));
+    await Promise.all(concerned.map(({ queue }) => queue.close()));
   }
 
   async closeAll(): Promise<void> {
-    await Promise.all([...this.#lines.values()].map(({ line }) => line.close()));
+    await Promise.all([...this.#queues.values()].map(({ queue }) => queue.close()));
   }
 }
 
-function isAbout({ projectId, branch, database }: Target, open: DatabaseTarget): boolean {
+function isMeantBy({ projectId, branch, database }: Target, open: DatabaseTarget): boolean {
   if (projectId !== open.projectId) return false;
   if (database === undefined) return true;
   if (database !== open.database.name) return false;
   return branch === undefined ? open.branchIsDefault : branch === open.branchName || branch === open.branchId;
 }
 
-/** Runs `work` in a transaction. */
+/** Runs `work` in a transaction: commits when it returns, rolls back when it throws. */
 export async function transaction<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
   await session.write("BEGIN");
   try {
@@ -89,14 +97,14 @@ export async function transaction<Result>(session: Session, work: () => Promise<
     await session.write("COMMIT");
     return result;
   } catch (error) {
-    // A connection that broke has rolled back by itself.
+    // After the connection broke, the server has rolled back already.
     await session.write("ROLLBACK").catch(() => undefined);
     throw error;
   }
 }
 
-/** The queue in front of one connection. */
-class Line {
+/** The callers that wait for one connection. */
+class Queue {
   readonly #connect: () => Promise<OpenSession>;
   #last: Promise<unknown> = Promise.resolve();
   #open: OpenSession | undefined;
@@ -147,7 +155,7 @@ class Line {
   }
 }
 
-/** What the driver offers and its type declarations leave out: whether the connection keeps the process alive. */
+/** Methods that the driver has and its type declarations lack: whether the connection keeps the process alive. */
 interface Countable {
   ref(): void;
   unref(): void;
@@ -170,8 +178,9 @@ class OpenSession implements Session {
     });
   }
 
-  static async open(login: Login, target: DatabaseTarget, log: (line: string) => void): Promise<OpenSession> {
-    const client = await openConnection(login, log);
+  static async open(target: DatabaseTarget, opening: Opening): Promise<OpenSession> {
+    const login = await opening.login(target);
+    const client = await openConnection(login, opening.connection, opening.log);
     const session = new OpenSession(client, login, target);
     const [row] = await session.read<{ version: number }>(SETTINGS);
     session.serverVersion = row?.version ?? 0;
@@ -209,17 +218,18 @@ class OpenSession implements Session {
     return this.catalog();
   }
 
-  /** Leaves no transaction of one borrower to the next. */
+  /** Rolls back a transaction that the last caller left open, so that the next one does not get it. */
   async tidy(): Promise<void> {
     if (this.#lost || this.#client.getTransactionStatus() === "I") return;
     await this.write("ROLLBACK").catch(() => undefined);
   }
 
-  /** Idle: the connection stays open, but the process may end. */
+  /** Lets the process end although the connection stays open. */
   rest(): void {
     if (!this.#lost) this.#client.unref();
   }
 
+  /** Keeps the process alive again while the session is in use. */
   wake(): void {
     this.#client.ref();
   }
@@ -233,7 +243,7 @@ class OpenSession implements Session {
       this.#lost = true;
       const reason = facts(error).message;
       throw new UserError(
-        `The connection to database "${this.target.database.name}" at ${this.address.host} broke: ${reason.replace(/\.?$/, ".")} Run again: what was begun is continued.`,
+        `The connection to database "${this.target.database.name}" at ${this.address.host} broke: ${reason.replace(/\.?$/, ".")} Run again: the next run continues where this one stopped.`,
       );
     }
   }

@@ -1,4 +1,4 @@
-import { backoff } from "../../../provider/neon/api/clock";
+import { backoff } from "../../../provider/neon/api/backoff";
 import { OperationError } from "../../../provider/neon/api/errors";
 import { virtualClock } from "../clocks";
 import type { Reply, SeenRequest } from "./scriptedApi";

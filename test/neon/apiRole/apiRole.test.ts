@@ -3,7 +3,9 @@ import { apiRole } from "../../../provider/neon";
 import { redact } from "../../../provider/contract/secrets";
 import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
-import { liveRun, refusal, Resource } from "../../support/run";
+import { refusal } from "../../support/refusal";
+import { Resource } from "../../support/resource";
+import { liveRun } from "../../support/run";
 import { fastClock } from "../clocks";
 
 test("says in the preview what the role may do, and that connections drop once", () => {

@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { ipAllowInputs, type IpAllowInputs } from "../../../provider/contract/inputs";
 import type { IpAllowOutputs } from "../../../provider/contract/outputs";
-import { systemClock } from "../../../provider/neon/api/clock";
+import { systemClock } from "../../../provider/contract/clock";
 import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
 import { missing, parseEntries } from "../../../provider/neon/ipAllow/list";
 import { startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
-import { liveRun, refusal, Resource } from "../../support/run";
+import { refusal } from "../../support/refusal";
+import { Resource } from "../../support/resource";
+import { liveRun } from "../../support/run";
 import { fastClock } from "../clocks";
 import { entries, lists } from "./entries";
 

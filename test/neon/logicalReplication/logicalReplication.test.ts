@@ -1,7 +1,9 @@
 import { logicalReplication } from "../../../provider/neon";
 import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
-import { liveRun, refusal, Resource } from "../../support/run";
+import { refusal } from "../../support/refusal";
+import { Resource } from "../../support/resource";
+import { liveRun } from "../../support/run";
 
 let bench: Bench;
 let target: { projectId: string; database: string };

@@ -3,7 +3,9 @@ import { apiRole, logicalReplication } from "../../../provider/neon";
 import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
 import { connect, control, startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
-import { liveRun, refusal, Resource } from "../../support/run";
+import { refusal } from "../../support/refusal";
+import { Resource } from "../../support/resource";
+import { liveRun } from "../../support/run";
 import { fastClock } from "../clocks";
 
 let bench: Bench;

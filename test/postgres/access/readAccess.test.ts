@@ -4,7 +4,7 @@ import type { ReadAccessOutputs } from "../../../provider/contract/outputs";
 import { readAccess } from "../../../provider/postgres/access/readAccess";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/session";
+import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/run";
 
 let db: TestDatabase;
 const runs: TestRun[] = [];

@@ -3,7 +3,7 @@ import { readCatalog } from "../../../provider/postgres/catalog/query";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import { listed, table } from "../../support/catalog";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun, type TestRun } from "../../support/session";
+import { testRun, type TestRun } from "../../support/run";
 
 let db: TestDatabase;
 let run: TestRun;

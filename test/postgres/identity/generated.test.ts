@@ -1,7 +1,7 @@
 import { publication } from "../../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
 import { testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun, type TestRun } from "../../support/session";
+import { testRun, type TestRun } from "../../support/run";
 import { change, publicationInputs, up } from "../../support/stack";
 import { identities, members } from "../../support/tables";
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
 import { LockWatch } from "../../support/lockWatch";
 import { testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun } from "../../support/session";
+import { testRun } from "../../support/run";
 import { identityInputs } from "../../support/stack";
 
 const PARTITIONS = 8;

@@ -1,9 +1,8 @@
-import { CHANGES } from "../../../bench/identities";
-import { watchedSession } from "../../support/watchedSession";
+import { CHANGES_IDENTITIES, watchedSession } from "../../support/watchedSession";
 import { changeIdentities } from "../../../provider/postgres/identity/statement";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun, withSessions, type TestRun } from "../../support/session";
+import { testRun, withSessions, type TestRun } from "../../support/run";
 import { identityInputs } from "../../support/stack";
 import { BASIC_TABLES, identities } from "../../support/tables";
 import { until } from "../../support/until";
@@ -187,7 +186,7 @@ test("a table that is locked when its turn comes, and not before, is waited for"
   });
   await reader.query("BEGIN; SELECT * FROM plain; SELECT pg_advisory_unlock(1)");
   // The second statement is one that takes a lock timeout for what it is.
-  const changing = (): number => statements.filter((text) => CHANGES.test(text)).length;
+  const changing = (): number => statements.filter((text) => CHANGES_IDENTITIES.test(text)).length;
   await until(() => changing() === 2);
   await reader.query("COMMIT");
 

@@ -1,6 +1,6 @@
 import { publication } from "../../../provider/postgres/publication/publication";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun, type TestRun } from "../../support/session";
+import { testRun, type TestRun } from "../../support/run";
 import { down, publicationInputs, up } from "../../support/stack";
 import { BASIC_TABLES, FAMILIES, identities, LISTED, members } from "../../support/tables";
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { changeMembers, dropPublication } from "../../../provider/postgres/publication/statement";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun } from "../../support/session";
+import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 
 // Up to PostgreSQL 14, the server lets a table join a publication that somebody drops at the same time.

@@ -12,7 +12,7 @@ import { bestIdentity, publishingBreaksWrites } from "../../../provider/postgres
 import { tablesByOid } from "../../../provider/postgres/catalog/tableIndex";
 import { obstacles } from "../../../provider/postgres/readiness/preflight";
 import { catalogOf, listed, publication, role, table } from "../../support/catalog";
-import { TARGET } from "../../support/session";
+import { TARGET } from "../../support/run";
 
 const plan: PreflightInputs = {
   role: "bemi",

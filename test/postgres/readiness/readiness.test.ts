@@ -9,7 +9,7 @@ import {
   replicationSlot,
 } from "../../../provider/postgres";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun, type TestRun } from "../../support/session";
+import { TARGET, testRun, type TestRun } from "../../support/run";
 
 let db: TestDatabase;
 const runs: TestRun[] = [];

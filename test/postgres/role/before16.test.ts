@@ -1,7 +1,7 @@
 import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun, type TestRun } from "../../support/session";
+import { TARGET, testRun, type TestRun } from "../../support/run";
 
 describe.each([14, 15] as const)("PostgreSQL %i", (version) => {
   let db: TestDatabase;

@@ -5,7 +5,7 @@ import { changeRole } from "../../../provider/postgres/role/statement";
 import type { Session } from "../../../provider/contract/session";
 import { newDatabase, removeDatabases } from "../../support/catalogState";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun } from "../../support/session";
+import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 
 /** Nested statements are recorded, and whatever goes wrong is written down with all that is known of it. */

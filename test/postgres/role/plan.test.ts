@@ -12,7 +12,7 @@ import {
 import { roleMark } from "../../../provider/postgres/role/roleMark";
 import { READ_ONLY } from "../../../provider/postgres/role/statement";
 import { catalogOf, role } from "../../support/catalog";
-import { TARGET } from "../../support/session";
+import { TARGET } from "../../support/run";
 
 const target = { projectId: TARGET.projectId, branchId: "br-cool-sea-123456" };
 const context = { target, leftMembership: false };

@@ -6,7 +6,7 @@ import type { ReplicationRoleOutputs } from "../../../provider/contract/outputs"
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/session";
+import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/run";
 
 let db: TestDatabase;
 const runs: TestRun[] = [];

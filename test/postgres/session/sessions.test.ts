@@ -4,12 +4,13 @@ import { readFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectionSettings, Login } from "../../../provider/contract/connection";
 import { UserError } from "../../../provider/contract/errors";
-import { openConnection, type Login } from "../../../provider/postgres/session/connection";
+import { openConnection } from "../../../provider/postgres/session/connection";
 import { transaction } from "../../../provider/postgres/session/sessions";
 import { SqlError } from "../../../provider/postgres/sql/sqlError";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun, type TestRun } from "../../support/session";
+import { testRun, type TestRun } from "../../support/run";
 
 let db: TestDatabase;
 let run: TestRun;
@@ -26,7 +27,6 @@ beforeAll(async () => {
 
 afterEach(async () => {
   admitted = true;
-  process.env["PGSSLROOTCERT"] = db.sslRootCert;
   await run.end();
 });
 
@@ -34,7 +34,7 @@ afterAll(async () => {
   await db.close();
 });
 
-/** What the server wrote to its log while `work` ran. */
+/** The lines of the server's log while `work` ran. */
 async function logged(work: () => Promise<unknown>): Promise<string> {
   const before = readFileSync(db.serverLog, "utf8").length;
   await work();
@@ -51,7 +51,10 @@ function ownerLogin(change: Partial<Login> = {}): Login {
   return { host, port: Number(uri.port), database: "neondb", user, password, ...change };
 }
 
-const quiet = () => undefined;
+/** Opens a connection that is not needed any further. */
+async function open(login: Login, settings: ConnectionSettings = { sslRootCert: db.sslRootCert }) {
+  await (await openConnection(login, settings, () => undefined)).end();
+}
 
 async function failure(work: Promise<unknown>): Promise<Error> {
   const error: unknown = await work.then(
@@ -62,7 +65,7 @@ async function failure(work: Promise<unknown>): Promise<Error> {
   return error;
 }
 
-test("callers share one login and one read of the catalog, and have the session in turn", async () => {
+test("gives callers one session in turn, with one login and one read of the catalog", async () => {
   const order: string[] = [];
   const log = await logged(async () => {
     const first = run.session(async (session) => {
@@ -82,7 +85,7 @@ test("callers share one login and one read of the catalog, and have the session 
   expect(count(log, /neondb_owner@.*LOG: {2}(statement|execute)/)).toBe(2);
 });
 
-test("the catalog is read again after a change", async () => {
+test("reads the catalog again after a change", async () => {
   await run.session(async (session) => {
     const before = await session.catalog();
     expect(await session.catalog()).toBe(before);
@@ -92,7 +95,7 @@ test("the catalog is read again after a change", async () => {
   });
 });
 
-test("the search path is fixed and limits are set", async () => {
+test("fixes the search path and sets time limits", async () => {
   const [row] = await run.session((session) =>
     session.read<Record<string, string>>(
       `SELECT current_setting('search_path') AS path, current_setting('lock_timeout') AS lock,
@@ -107,7 +110,7 @@ test("the search path is fixed and limits are set", async () => {
   });
 });
 
-test("an error carries message, SQLSTATE, detail and hint, and nothing of the statement", async () => {
+test("throws errors with message, SQLSTATE, detail and hint, without the statement", async () => {
   const error = await failure(
     run.session((session) =>
       session.write("DO $$ BEGIN EXECUTE 'CREATE TABLE public.t (hidden_word int)'; END $$"),
@@ -119,7 +122,7 @@ test("an error carries message, SQLSTATE, detail and hint, and nothing of the st
   expect(error.cause).toBeUndefined();
 });
 
-test("a transaction rolls back as a whole, and none is left to the next borrower", async () => {
+test("rolls a transaction back as a whole, and leaves none open for the next caller", async () => {
   await failure(
     run.session((session) =>
       transaction(session, async () => {
@@ -136,7 +139,7 @@ test("a transaction rolls back as a whole, and none is left to the next borrower
   expect(rows).toEqual([]);
 });
 
-test("a connection that broke fails its borrower in words and is opened anew for the next", async () => {
+test("says that a connection broke, and opens a new one for the next caller", async () => {
   const error = await failure(
     run.session(async (session) => {
       await runSql(
@@ -151,14 +154,14 @@ test("a connection that broke fails its borrower in words and is opened anew for
   expect(await run.session((session) => session.read("SELECT 1 AS one"))).toEqual([{ one: 1 }]);
 });
 
-test("a restart of the compute between two uses goes unnoticed", async () => {
+test("opens a new connection after a restart of the compute", async () => {
   await run.session((session) => session.read("SELECT 1"));
   await db.compute.stop(db.branchId);
   await db.compute.start(db.branchId);
   expect(await run.session((session) => session.read("SELECT 2 AS two"))).toEqual([{ two: 2 }]);
 });
 
-test("close ends the session; the next use opens another", async () => {
+test("closes a session on request, and opens another at the next use", async () => {
   const log = await logged(async () => {
     await run.session((session) => session.read("SELECT 1"));
     await run.closeSql({ projectId: "cool-darkness-123456" });
@@ -167,47 +170,45 @@ test("close ends the session; the next use opens another", async () => {
   expect(count(log, /connection authorized: user=neondb_owner/)).toBe(2);
 });
 
-test("what keeps a connection from being made is said in words", async () => {
-  const noDatabase = await failure(openConnection(ownerLogin({ database: "nodb" }), quiet));
+test("says why there is no connection, and what to do", async () => {
+  const noDatabase = await failure(open(ownerLogin({ database: "nodb" })));
   expect(noDatabase.message).toMatch(/no database "nodb" on localhost:\d+/);
 
-  const noPassword = await failure(openConnection(ownerLogin({ password: "wrong" }), quiet));
+  const noPassword = await failure(open(ownerLogin({ password: "wrong" })));
   expect(noPassword.message).toMatch(/refused the password of role "neondb_owner"/);
 
   admitted = false;
-  const refused = await failure(openConnection(ownerLogin(), quiet));
+  const refused = await failure(open(ownerLogin()));
   expect(refused.message).toMatch(/Add the address of the machine that runs Pulumi to .* IP Allow/);
   admitted = true;
 
-  delete process.env["PGSSLROOTCERT"];
-  const untrusted = await failure(openConnection(ownerLogin(), quiet));
+  const untrusted = await failure(open(ownerLogin(), {}));
   expect(untrusted.message).toMatch(/cannot be trusted: .*PGSSLROOTCERT/);
 
-  process.env["PGSSLROOTCERT"] = "/nowhere/ca.pem";
-  const noFile = await failure(openConnection(ownerLogin(), quiet));
+  const noFile = await failure(open(ownerLogin(), { sslRootCert: "/nowhere/ca.pem" }));
   expect(noFile.message).toMatch(/PGSSLROOTCERT .* cannot be read/);
 
   for (const error of [noDatabase, noPassword, refused, untrusted, noFile])
     expect(error).toBeInstanceOf(UserError);
 });
 
-test("a certificate for another name is refused", async () => {
+test("refuses a certificate for another name", async () => {
   const relay = createServer((client) => {
     client.pipe(connect(ownerLogin().port, "localhost")).pipe(client);
   }).listen(0, "127.0.0.2");
   await once(relay, "listening");
   const { port } = relay.address() as AddressInfo;
-  const error = await failure(openConnection(ownerLogin({ host: "127.0.0.2", port }), quiet));
+  const error = await failure(open(ownerLogin({ host: "127.0.0.2", port })));
   relay.close();
   expect(error.message).toMatch(/cannot be trusted/);
 });
 
-test("a port where nothing listens is named", async () => {
+test("names the port at which nothing listens", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   server.close();
-  const error = await failure(openConnection(ownerLogin({ host: "127.0.0.1", port }), quiet));
+  const error = await failure(open(ownerLogin({ host: "127.0.0.1", port })));
   expect(error).toBeInstanceOf(UserError);
   expect(error.message).toBe(
     `Nothing accepts connections at 127.0.0.1:${port}. Check that the branch's compute exists and is enabled, and run again.`,
@@ -230,24 +231,27 @@ describe("in a process of its own", () => {
     };
     const script = `
       const { Sessions } = require(${JSON.stringify(sessions)});
-      const sessions = new Sessions(async () => (${JSON.stringify(ownerLogin())}), () => {});
+      const sessions = new Sessions({
+        login: async () => (${JSON.stringify(ownerLogin())}),
+        connection: ${JSON.stringify({ sslRootCert: db.sslRootCert })},
+        log: () => {},
+      });
       sessions.use(${JSON.stringify(target)}, async (session) => { ${work} })
         .then(() => console.log("done"));`;
     const child = spawn(process.execPath, ["-r", "ts-node/register/transpile-only", "-e", script], {
-      env: { ...process.env, PGSSLROOTCERT: db.sslRootCert },
       stdio: ["ignore", "pipe", "inherit"],
     });
     children.push(child);
     return child;
   }
 
-  test("an idle session does not keep the process alive", async () => {
+  test("lets the process end although a session is idle", async () => {
     const child = start("await session.read('SELECT 1')");
     const [code] = (await once(child, "exit")) as [number | null];
     expect(code).toBe(0);
   });
 
-  test("a statement whose process was killed is ended by the server", async () => {
+  test("makes the server end a statement whose process was killed", async () => {
     const child = start("await session.read('SELECT pg_sleep(3600)')");
     const running = async () => {
       const [row] = await runSql<{ n: number }>(

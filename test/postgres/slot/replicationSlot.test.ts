@@ -7,7 +7,7 @@ import type { ReplicationRoleOutputs } from "../../../provider/contract/outputs"
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { replicationSlot } from "../../../provider/postgres/slot/replicationSlot";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun, type TestRun } from "../../support/session";
+import { TARGET, testRun, type TestRun } from "../../support/run";
 import { until } from "../../support/until";
 
 let db: TestDatabase;

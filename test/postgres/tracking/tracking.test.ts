@@ -3,7 +3,7 @@ import type { PublicationInputs, ReplicaIdentityInputs } from "../../../provider
 import { publication } from "../../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun, type TestRun } from "../../support/session";
+import { TARGET, testRun, type TestRun } from "../../support/run";
 import { until } from "../../support/until";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 

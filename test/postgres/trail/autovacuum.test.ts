@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { refusal } from "../../support/run";
+import { refusal } from "../../support/refusal";
 import { MATRIX, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun } from "../../support/session";
+import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 
 const UP = { ...TARGET, schemas: ["public"] };

@@ -3,8 +3,8 @@ import { Client } from "pg";
 import type { RoleOutputs } from "../../../provider/contract/outputs";
 import { startConsumer, type Consumer } from "../../../tools/start/consumer";
 import { MATRIX, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { refusal } from "../../support/run";
-import { TARGET, testRun } from "../../support/session";
+import { refusal } from "../../support/refusal";
+import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
 
 /** Every way in which a table comes to be tracked; the table is then `public.fresh` or a partition that is. */

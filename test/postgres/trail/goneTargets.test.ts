@@ -2,9 +2,10 @@ import { startSandbox, type Sandbox } from "../../../sandbox";
 import { catalogState, differences, newDatabase, removeDatabases, uriTo } from "../../support/catalogState";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { roundTrip, type Start } from "../../support/roundTrip";
+import type { EngineState } from "../../support/engine";
 import { liveRun } from "../../support/run";
-import { TARGET, testRun } from "../../support/session";
-import { Trail, type TrailState } from "../../support/trail";
+import { TARGET, testRun } from "../../support/run";
+import { Trail } from "../../support/trail";
 import { logicalReplication } from "../../../provider/neon";
 
 const SHOP = {
@@ -165,7 +166,7 @@ describe("on Neon", () => {
         name,
         { inputs: { ...inputs, ...gone }, outputs },
       ]);
-      const elsewhere = new Trail(() => liveRun(info), Object.fromEntries(moved) as TrailState);
+      const elsewhere = new Trail(() => liveRun(info), Object.fromEntries(moved) as EngineState);
       await elsewhere.destroy();
       expect(elsewhere.state).toEqual({});
       await trail.destroy();

@@ -8,9 +8,10 @@ import {
   uriTo,
   type Fact,
 } from "../../support/catalogState";
+import type { EngineState } from "../../support/engine";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun } from "../../support/session";
-import { Trail, type TrailArgs, type TrailState } from "../../support/trail";
+import { TARGET, testRun } from "../../support/run";
+import { Trail, type TrailArgs } from "../../support/trail";
 import { TrailProcesses } from "../../support/trailProcesses";
 
 const SQL = `
@@ -52,7 +53,7 @@ describe.each([
   let before: Fact[];
   /** The catalog while the trail is there, and the state then. */
   let tracked: Fact[];
-  let known: TrailState;
+  let known: EngineState;
   const statements = { up: 0, change: 0, destroy: 0 };
 
   beforeAll(async () => {
@@ -196,7 +197,7 @@ describe.each([
     return JSON.parse(text.replaceAll(database, "shop").replaceAll(/\b\d{5}\b/g, "0")) as Fact[];
   }
 
-  async function count(work: keyof typeof statements, state: TrailState): Promise<number> {
+  async function count(work: keyof typeof statements, state: EngineState): Promise<number> {
     const { ending, state: left } = await processes.run(order(work), state);
     if (ending === "killed") throw new Error("killed by somebody else");
     known = left;
@@ -226,9 +227,9 @@ describe.each([
 
   async function killed(
     work: keyof typeof statements,
-    state: TrailState,
+    state: EngineState,
     how: { killAt: number; answered: boolean },
-  ): Promise<TrailState> {
+  ): Promise<EngineState> {
     const { ending, state: left } = await processes.run({ ...order(work), ...how }, state);
     expect(ending).toBe("killed");
     return left;

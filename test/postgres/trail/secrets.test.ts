@@ -6,8 +6,8 @@ import { redact } from "../../../provider/contract/secrets";
 import type { Session } from "../../../provider/contract/session";
 import { removeDatabases } from "../../support/catalogState";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun, withSessions } from "../../support/session";
-import { Trail, type TrailArgs, type TrailRun } from "../../support/trail";
+import { TARGET, testRun, withSessions, type TestRun } from "../../support/run";
+import { Trail, type TrailArgs } from "../../support/trail";
 
 const ARGS: TrailArgs = { ...TARGET, schemas: ["public"] };
 
@@ -31,7 +31,7 @@ let passwords: string[];
 let errors: string[];
 let mishap: Mishap | undefined;
 
-function newRun(): TrailRun {
+function newRun(): TestRun {
   const watched = (session: Session): Session =>
     watchedSession(session, async (statement, send, values) => {
       const { password } = parse(values?.[0]);

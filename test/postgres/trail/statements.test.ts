@@ -1,11 +1,16 @@
-import { provideTables, resetTables } from "../../../bench/tables";
-import { classUpdates, mostLocks } from "../../../bench/server";
-import { stateSize, trailTraffic, type TrailTraffic } from "../../../bench/lifecycle";
-import { guideLifecycle } from "../../../bench/guide";
-import { Trail } from "../../../bench/trail";
 import { publication, replicaIdentity } from "../../../provider/postgres";
+import { guideLifecycle } from "../../support/guide";
+import { provideTables, resetTables } from "../../support/manyTables";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun } from "../../support/session";
+import { TARGET, testRun } from "../../support/run";
+import { classUpdates, mostLocks } from "../../support/serverLoad";
+import {
+  ALL_PUBLIC,
+  measuredTrail,
+  stateText,
+  trailTraffic,
+  type TrailTraffic,
+} from "../../support/trailLoad";
 
 /** The hard facts of `npm run bench`, at sizes that are quick: what it costs must not grow with the number of tables. */
 const FEW = 10;
@@ -44,8 +49,8 @@ test("a refresh takes at most five statements, and every operation one login as 
 });
 
 test("at no moment is more than one table locked, up and down", async () => {
-  const trail = new Trail(db);
-  const up = await mostLocks(db, () => trail.up());
+  const trail = measuredTrail(db);
+  const up = await mostLocks(db, () => trail.up(ALL_PUBLIC));
   const down = await mostLocks(db, () => trail.destroy());
   expect([up.most, down.most]).toEqual([1, 1]);
 
@@ -54,26 +59,27 @@ test("at no moment is more than one table locked, up and down", async () => {
 });
 
 test("the state stays under 10 kB, and names no table", async () => {
-  const trail = new Trail(db);
-  await trail.up();
-  expect(stateSize(trail)).toBeLessThan(10_000);
-  expect(JSON.stringify(trail.state())).not.toMatch(/t0\d{4}/);
+  const trail = measuredTrail(db);
+  await trail.up(ALL_PUBLIC);
+  expect(Buffer.byteLength(stateText(trail))).toBeLessThan(10_000);
+  expect(stateText(trail)).not.toMatch(/t0\d{4}/);
   await trail.destroy();
 });
 
 test("a refresh right after an up finds nothing to do, and the next up changes no row of pg_class", async () => {
-  const trail = new Trail(db);
-  await trail.up();
-  expect(await trail.refresh()).toEqual([{}, {}, {}, {}, {}, {}]);
-  expect(await classUpdates(db, () => trail.up())).toBe(0);
+  const trail = measuredTrail(db);
+  await trail.up(ALL_PUBLIC);
+  expect(Object.values(await trail.refresh())).toEqual([{}, {}, {}, {}, {}, {}]);
+  expect(await classUpdates(db, () => trail.up(ALL_PUBLIC))).toBe(0);
   await trail.destroy();
 });
 
 test("one new table costs at most five updates of pg_class", async () => {
-  const trail = new Trail(db, { trackNewTables: false });
-  await trail.up();
+  const trail = measuredTrail(db);
+  const args = { ...ALL_PUBLIC, trackNewTables: false };
+  await trail.up(args);
   await runSql(db.ownerUri, "CREATE TABLE public.brand_new (id int, note text)");
-  const updates = await classUpdates(db, () => trail.up());
+  const updates = await classUpdates(db, () => trail.up(args));
   const [row] = await runSql<{ identity: string; published: boolean }>(
     db.superuserUri,
     `SELECT c.relreplident AS identity, EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = c.oid) AS published

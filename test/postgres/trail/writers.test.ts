@@ -5,7 +5,7 @@ import { startConsumer, type Consumer } from "../../../tools/start/consumer";
 import { Audit, differences, type Audited } from "../../support/audit";
 import { LockWatch } from "../../support/lockWatch";
 import { MATRIX, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { TARGET, testRun } from "../../support/session";
+import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
 import { SHARED, STREAMED, Workload, WORKLOAD_SQL } from "../../support/workload";
 

@@ -1,21 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
-
-/** The time of day, and waiting. Tests pass a clock on which minutes of waiting take no time. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Resolves after this many milliseconds. */
-  sleep(milliseconds: number): Promise<void>;
-}
-
-/** The clock of this machine. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  sleep: async (milliseconds) => {
-    await delay(milliseconds);
-  },
-};
-
 const FIRST_MS = 250;
 const LONGEST_MS = 5_000;
 

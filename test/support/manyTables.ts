@@ -1,11 +1,14 @@
-import { connected, type Place } from "./place";
+import { withClient, type DatabaseAccess } from "./postgres";
 
 /**
- * Sees to it that schema public holds exactly this many tables: an int, a text and a timestamptz column and one row
- * each, every other one with a primary key.
+ * Makes schema public hold exactly so many tables. Each has an int, a text and a timestamptz column and one row, and every
+ * other one has a primary key.
  */
-export async function provideTables({ ownerUri, superuserUri }: Place, count: number): Promise<void> {
-  await connected(ownerUri, async (client) => {
+export async function provideTables(
+  { ownerUri, superuserUri }: DatabaseAccess,
+  count: number,
+): Promise<void> {
+  await withClient(ownerUri, async (client) => {
     await client.query(`DO $do$
       DECLARE name text;
       BEGIN
@@ -15,7 +18,7 @@ export async function provideTables({ ownerUri, superuserUri }: Place, count: nu
           EXECUTE format('CREATE TABLE public.%I (id int%s, note text, at timestamptz)', name,
             CASE WHEN i % 2 = 0 THEN ' PRIMARY KEY' ELSE '' END);
           EXECUTE format('INSERT INTO public.%I VALUES (1, ''one'', now())', name);
-          -- Every table created is locked until the end of the transaction.
+          -- Every new table stays locked until the transaction ends.
           IF i % 100 = 0 THEN COMMIT; END IF;
         END LOOP;
       END $do$`);
@@ -33,9 +36,12 @@ export async function provideTables({ ownerUri, superuserUri }: Place, count: nu
   await settle(superuserUri);
 }
 
-/** Puts back what a round has changed, in whatever way, and leaves the server with nothing to do in the background. */
-export async function resetTables({ superuserUri }: Place): Promise<void> {
-  await connected(superuserUri, async (client) => {
+/**
+ * Undoes whatever the provider's or the guide's statements have changed, and leaves the server no work for the
+ * background.
+ */
+export async function resetTables({ superuserUri }: DatabaseAccess): Promise<void> {
+  await withClient(superuserUri, async (client) => {
     await client.query("DROP PUBLICATION IF EXISTS bemi");
     await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_identity");
     await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_publish");
@@ -52,7 +58,7 @@ export async function resetTables({ superuserUri }: Place): Promise<void> {
       END $do$`);
     const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = 'bemi'");
     if (rowCount !== 0) {
-      // First, for DROP OWNED locks every table it takes a right away on.
+      // Before DROP OWNED, because that locks every table on which it revokes a right.
       await client.query("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM bemi");
       await client.query("DROP OWNED BY bemi");
       await client.query("DROP ROLE bemi");
@@ -61,9 +67,9 @@ export async function resetTables({ superuserUri }: Place): Promise<void> {
   await settle(superuserUri);
 }
 
-/** Dead rows of the catalogs slow every later read of them down: rounds must not differ by that. */
+/** Removes dead rows of the catalogs. They would slow down every later read, so that later rounds take longer. */
 async function settle(superuserUri: string): Promise<void> {
-  await connected(superuserUri, async (client) => {
+  await withClient(superuserUri, async (client) => {
     for (const catalog of ["pg_class", "pg_attribute", "pg_index", "pg_depend", "pg_publication_rel"])
       await client.query(`VACUUM ANALYZE pg_catalog.${catalog}`);
     await client.query("CHECKPOINT");

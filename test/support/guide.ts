@@ -1,15 +1,20 @@
 import { DatabaseError, type Client } from "pg";
-import { connected, type Place } from "./place";
+import { withClient, type DatabaseAccess } from "./postgres";
+import { time } from "./time";
 
-/** The statements of Neon's guide for Bemi, in the order given there. Its procedure, called once, sets the identities. */
+/** How long the statements of Neon's guide for Bemi take. */
 export interface GuideTimes {
-  /** Milliseconds, login included. */
+  /** All statements of the guide with one login, in milliseconds. */
   readonly up: number;
+  /** The one statement, in milliseconds. */
   readonly createPublication: number;
+  /** All statements that take the guide's work back, with one login, in milliseconds. */
   readonly destroy: number;
+  /** The one statement, in milliseconds. */
   readonly dropPublication: number;
 }
 
+/** The guide's procedure that sets the replica identities. */
 const PROCEDURE = `
   CREATE OR REPLACE PROCEDURE _bemi_set_replica_identity() AS $$ DECLARE current_tablename TEXT;
   BEGIN
@@ -21,8 +26,8 @@ const OUT_OF_MEMORY = "53200";
 const CALL = "CALL _bemi_set_replica_identity()";
 
 /**
- * What comes of the guide's statements, as a list; none where the server has not the memory for as many locks at once,
- * as with 20,000 tables.
+ * Runs statements of the guide. The result comes as a list, which is empty when the server has no memory for so many
+ * locks at once, as with 20,000 tables.
  */
 export async function attempt<Result>(work: () => Promise<Result>): Promise<Result[]> {
   try {
@@ -33,12 +38,12 @@ export async function attempt<Result>(work: () => Promise<Result>): Promise<Resu
   }
 }
 
-/** Creates the guide's procedure and lets `call` time it; it is gone afterwards. */
+/** Creates the guide's procedure, passes `work` the function that calls it, and drops it again. */
 export async function withProcedure(
-  place: Place,
+  db: DatabaseAccess,
   work: (client: Client, call: () => Promise<unknown>) => Promise<void>,
 ): Promise<void> {
-  await connected(place.ownerUri, async (client) => {
+  await withClient(db.ownerUri, async (client) => {
     await client.query(PROCEDURE);
     try {
       await work(client, () => client.query(CALL));
@@ -48,10 +53,13 @@ export async function withProcedure(
   });
 }
 
-/** The guide's SQL in one session, and what takes it back in another. What it costs at least to do the work at all. */
-export async function guideLifecycle(place: Place): Promise<GuideTimes> {
+/**
+ * Runs the guide's statements in one session, in the guide's order, and then takes their work back in another. This is
+ * the least that the work costs.
+ */
+export async function guideLifecycle(db: DatabaseAccess): Promise<GuideTimes> {
   const start = performance.now();
-  const createPublication = await connected(place.ownerUri, async (client) => {
+  const createPublication = await withClient(db.ownerUri, async (client) => {
     await client.query(
       "CREATE ROLE bemi WITH LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD 'a-password-for-timing'",
     );
@@ -69,7 +77,7 @@ export async function guideLifecycle(place: Place): Promise<GuideTimes> {
   });
   const up = performance.now() - start;
   const destroyStart = performance.now();
-  const dropPublication = await connected(place.ownerUri, async (client) => {
+  const dropPublication = await withClient(db.ownerUri, async (client) => {
     const dropped = await time(() => client.query("DROP PUBLICATION bemi"));
     await client.query("DROP PROCEDURE _bemi_set_replica_identity");
     await client.query(`DO $do$
@@ -86,11 +94,4 @@ export async function guideLifecycle(place: Place): Promise<GuideTimes> {
     return dropped;
   });
   return { up, createPublication, destroy: performance.now() - destroyStart, dropPublication };
-}
-
-/** How long some work takes, in milliseconds. */
-export async function time(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
 }

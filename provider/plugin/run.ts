@@ -1,0 +1,66 @@
+import { systemClock, type Clock } from "../contract/clock";
+import type { ConnectionSettings, Login } from "../contract/connection";
+import type { Run } from "../contract/kind";
+import type { NeonApi } from "../contract/neonApi";
+import type { ResolvedTarget } from "../contract/target";
+import { connectTo, resolveTarget } from "../neon";
+import { Sessions, type DatabaseTarget } from "../postgres";
+import type { CommandMemory } from "./commandMemory";
+
+/** What a {@link ProcessRun} is made of. */
+export interface RunParts {
+  /** Makes the client of Neon's API. Called at every use, so it should keep its answer. */
+  readonly neon: () => NeonApi;
+  /** Looks up what a target means; the run keeps the answers. Default: Neon's API. */
+  readonly resolve?: Run["resolve"];
+  /** Looks up how a database's owner logs in, for every new connection. Default: Neon's API. */
+  readonly login?: (target: DatabaseTarget) => Promise<Login>;
+  readonly connection: ConnectionSettings;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  readonly memory: CommandMemory;
+  readonly log: Run["log"];
+  readonly checkpoint: Run["checkpoint"];
+}
+
+/** The run of one process, with its end. */
+export interface ProcessRun extends Run {
+  /** Closes all SQL sessions. A later use opens new ones. */
+  end(): Promise<void>;
+}
+
+/** Makes the one run of a process. It keeps resolved targets and SQL sessions, each made when first needed. */
+export function makeRun(parts: RunParts): ProcessRun {
+  const { neon, connection, clock = systemClock, memory, log, checkpoint } = parts;
+  const lookUp: Run["resolve"] =
+    parts.resolve ?? ((target, recorded) => resolveTarget(neon(), target, recorded, log));
+  const login = parts.login ?? ((target: DatabaseTarget) => connectTo(neon(), target));
+  const sessions = new Sessions({ login, connection, log });
+
+  const resolved = new Map<string, Promise<ResolvedTarget>>();
+  const resolve: Run["resolve"] = (target, recorded) => {
+    const key = JSON.stringify([target.projectId, target.branch, target.database, recorded?.branchId]);
+    const known = resolved.get(key);
+    if (known !== undefined) return known;
+    const answer = lookUp(target, recorded);
+    resolved.set(key, answer);
+    // The user may have mended the cause meanwhile, so the next resource must ask again.
+    answer.catch(() => resolved.delete(key));
+    return answer;
+  };
+
+  return {
+    get neon() {
+      return neon();
+    },
+    resolve,
+    sql: async (target, work, recorded) => sessions.use(await resolve(target, recorded), work),
+    closeSql: (target) => sessions.close(target),
+    oncePerCommand: (key, ask) => memory.once(key, ask),
+    connection,
+    clock,
+    log,
+    checkpoint,
+    end: () => sessions.closeAll(),
+  };
+}

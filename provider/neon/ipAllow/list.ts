@@ -87,14 +87,26 @@ export function coveredBy(list: readonly string[], entry: IpEntry): IpEntry | un
 }
 
 /**
- * The list without the given texts, each removed once: preferably the same text, otherwise one that means the same
- * range, because Neon may have rewritten it. So another writer's spelling of the same range stays.
+ * The texts by which the list holds entries that this module added: preferably the same text, otherwise one that means
+ * the same range, because Neon may have rewritten it. An entry that the list lacks keeps its text.
+ *
+ * Each removal takes these texts from the list as it was first read. Compared by range in every round, the second round
+ * would take another writer's spelling of a range that the first round removed.
  */
+export function textsOnList(list: readonly string[], added: readonly string[]): string[] {
+  const rest = [...list];
+  return added.map((text) => {
+    const verbatim = rest.indexOf(text);
+    const at = verbatim === -1 ? rest.findIndex((other) => sameText(other, text)) : verbatim;
+    return at === -1 ? text : (rest.splice(at, 1)[0] ?? text);
+  });
+}
+
+/** The list without the given texts, each removed once. */
 export function remove(list: readonly string[], texts: readonly string[]): string[] {
   const rest = [...list];
   for (const text of texts) {
-    const verbatim = rest.indexOf(text);
-    const at = verbatim === -1 ? rest.findIndex((other) => sameText(other, text)) : verbatim;
+    const at = rest.indexOf(text);
     if (at !== -1) rest.splice(at, 1);
   }
   return rest;

@@ -1,7 +1,9 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { UserError } from "../../contract/errors";
 
-/** One entry of a project's IP Allow list: an address, a CIDR block, or a range `first-last` that includes both ends. */
+/**
+ * One entry of a project's IP Allow list: an address, a CIDR block, or a range `first-last` that includes both ends.
+ */
 export interface IpEntry {
   /**
    * The normal form, which is sent to Neon: lower case, no `/32`, and no spaces. For Neon's proxy an entry with spaces

@@ -3,8 +3,9 @@ export const POSTGRES_VERSIONS = [14, 15, 16, 17, 18] as const;
 export type PostgresVersion = (typeof POSTGRES_VERSIONS)[number];
 
 /**
- * The interface between the two halves of the sandbox. `sandbox/postgres` implements it with real PostgreSQL servers and
- * front doors; the emulator of Neon's API (`sandbox/neon`) uses it. A branch is one server with its own data directory.
+ * The interface between the two halves of the sandbox. `sandbox/postgres` implements it with real PostgreSQL servers
+ * and front doors; the emulator of Neon's API (`sandbox/neon`) uses it. A branch is one server with its own data
+ * directory.
  */
 export interface Compute {
   /** The major version of every server. */
@@ -26,8 +27,8 @@ export interface Compute {
   setWalLevel(branchId: string, level: "replica" | "logical"): void;
   /**
    * Where clients connect: the front door of the branch. `host` includes the port (`localhost:54321`), because a host
-   * of Neon has the default port. The front door exists as long as the branch, and starts a stopped server for the first
-   * client (scale to zero).
+   * of Neon has the default port. The front door exists as long as the branch, and starts a stopped server for the
+   * first client (scale to zero).
    */
   address(branchId: string): { readonly host: string; readonly port: number };
   /** URI of a superuser's connection to the server itself, past the front door. */

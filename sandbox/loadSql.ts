@@ -80,8 +80,8 @@ const TOKEN =
   /--[^\n]*|\/\*|\$([a-z_]\w*)?\$[^]*?\$\1\$|\be'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\s+|\w+|[^]/giy;
 
 /**
- * The positions at which the statements of the text begin. A semicolon in a `BEGIN ATOMIC` body is taken for the end of a
- * statement, which makes the line of a later error less exact.
+ * The positions at which the statements of the text begin. A semicolon in a `BEGIN ATOMIC` body is taken for the end of
+ * a statement, which makes the line of a later error less exact.
  */
 export function statementStarts(text: string): number[] {
   const starts: number[] = [];

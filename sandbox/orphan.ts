@@ -12,8 +12,8 @@ interface Link {
 
 /**
  * Resolves when the process that started this one has ended. That is its parent. If npm is among its ancestors, it is
- * any process from the parent up to npm, because a killed npm does not end the shell between the two. The shell in which
- * npm runs may end: that is how a command is left running in the background.
+ * any process from the parent up to npm, because a killed npm does not end the shell between the two. The shell in
+ * which npm runs may end: that is how a command is left running in the background.
  */
 export function whenOrphaned(): Promise<void> {
   const links = chain();

@@ -33,8 +33,8 @@ export interface SandboxOptions {
   /** Paths of SQL files that are run as the owner, in this order. Default: the sample schema, `sandbox/sample.sql`. */
   readonly sql?: readonly string[];
   /**
-   * What the owner role may do. `strict`: what PostgreSQL gives a role without superuser. `neon`: also what Neon's patches
-   * allow. Default: `strict`.
+   * What the owner role may do. `strict`: what PostgreSQL gives a role without superuser. `neon`: also what Neon's
+   * patches allow. Default: `strict`.
    */
   readonly profile?: "strict" | "neon";
   /** Path of a fault script. Default: no faults. */

@@ -19,8 +19,8 @@ interface EmulatorOptions {
   /** The servers of the branches. */
   readonly compute: Compute;
   /**
-   * Rights of the owner role. `strict`: an ordinary role with CREATEROLE, CREATEDB, REPLICATION and BYPASSRLS. `neon`: a
-   * superuser.
+   * Rights of the owner role. `strict`: an ordinary role with CREATEROLE, CREATEDB, REPLICATION and BYPASSRLS. `neon`:
+   * a superuser.
    */
   readonly profile: "strict" | "neon";
   /** Path of a fault script. Default: no faults. */

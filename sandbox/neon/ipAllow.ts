@@ -18,8 +18,8 @@ export function admitsAddress(rule: IpRule, branchIsProtected: boolean, address:
 }
 
 /**
- * Whether an entry admits the address. An entry is an address, a CIDR block or a range `first-last`. As in Neon's proxy,
- * spaces are not trimmed, and an entry that cannot be parsed matches no address.
+ * Whether an entry admits the address. An entry is an address, a CIDR block or a range `first-last`. As in Neon's
+ * proxy, spaces are not trimmed, and an entry that cannot be parsed matches no address.
  */
 function matches(entry: string, address: string): boolean {
   const family = familyOf(address);

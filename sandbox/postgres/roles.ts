@@ -1,8 +1,8 @@
 import type { PostgresVersion } from "../compute";
 
 /**
- * SQL that makes the group role of Neon's own roles, with the rights that Neon gives it, as far as the PostgreSQL version
- * has them. To be run in the database `template1`, so that every later database gets the rights on its objects.
+ * SQL that makes the group role of Neon's own roles, with the rights that Neon gives it, as far as the PostgreSQL
+ * version has them. To be run in the database `template1`, so that every later database gets the rights on its objects.
  */
 export function neonSuperuser(version: PostgresVersion): string {
   const statements = [

@@ -9,8 +9,8 @@ export interface RunAs {
 }
 
 /**
- * The user that runs PostgreSQL: `undefined` for the user of this process, unless that is root. Otherwise an existing user
- * without privileges, because `initdb` looks its user up in the user database.
+ * The user that runs PostgreSQL: `undefined` for the user of this process, unless that is root. Otherwise an existing
+ * user without privileges, because `initdb` looks its user up in the user database.
  *
  * @throws UserError if there is no such user
  */

@@ -32,7 +32,9 @@ interface Running {
 /** How long a fast shutdown may take before it becomes an immediate one. */
 const FAST_SHUTDOWN_MS = 10_000;
 
-/** One PostgreSQL server: a data directory and, while it runs, a process. It starts and stops one call after the other. */
+/**
+ * One PostgreSQL server: a data directory and, while it runs, a process. It starts and stops one call after the other.
+ */
 export class Server {
   /** `undefined` while the server is down. */
   #running: Running | undefined;

@@ -61,7 +61,9 @@ export async function openWorkspace(): Promise<Workspace> {
   };
 }
 
-/** A new folder in the system's temporary folder, or in `/tmp` if the user that runs PostgreSQL cannot enter the former. */
+/**
+ * A new folder in the system's temporary folder, or in `/tmp` if the user that runs PostgreSQL cannot enter the former.
+ */
 async function temporaryFolder(user: RunAs | undefined): Promise<string> {
   for (const parent of [tmpdir(), "/tmp", "/var/tmp"]) {
     const folder = await mkdtemp(join(parent, "neon-bemi-"));

@@ -11,7 +11,9 @@ import { Patience } from "./retry";
 import * as schemas from "./schemas";
 import { Transport } from "./transport";
 
-/** How often a mutation is sent in all while its outcome is unknown. Before each repetition its effect is looked for. */
+/**
+ * How often a mutation is sent in all while its outcome is unknown. Before each repetition its effect is looked for.
+ */
 const ATTEMPTS = 3;
 
 /** The largest page that Neon returns, so that one page nearly always holds everything. */
@@ -23,7 +25,7 @@ const PAGE = 1_000;
  */
 const LIST_LAG = 2_000;
 
-export interface NeonApiOptions {
+interface NeonApiOptions {
   /** E.g. `https://console.neon.tech/api/v2`. Must be https; http is accepted for this machine only. */
   readonly baseUrl: string;
   /** Secret. */

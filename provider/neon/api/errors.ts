@@ -3,7 +3,7 @@ import { redact } from "../../contract/secrets";
 import { pathOf, type NeonRequest } from "./requests";
 
 /** How a request failed. */
-export interface NeonFailure {
+interface NeonFailure {
   /** HTTP status. Left out when no answer came. */
   readonly status?: number;
   /** Name of the network error, e.g. `ECONNREFUSED`, when no answer came. */
@@ -61,7 +61,9 @@ export class NeonError extends UserError {
 export class OperationError extends UserError {
   constructor(
     message: string,
-    /** Whether the operation still runs. Then Neon may finish it, and refuses other changes of the project until then. */
+    /**
+     * Whether the operation still runs. Then Neon may finish it, and refuses other changes of the project until then.
+     */
     readonly running: boolean,
   ) {
     super(message);

@@ -39,7 +39,9 @@ export async function waitForOperations(
   }
 }
 
-/** Reads the operation again. Neon can list an operation a moment before a GET of it succeeds: then a 404 is no error. */
+/**
+ * Reads the operation again. Neon can list an operation a moment before a GET of it succeeds: then a 404 is no error.
+ */
 async function latest(
   operation: Operation,
   read: (operationId: string) => Promise<Operation>,

@@ -26,7 +26,7 @@ const LINES_APART = 30_000;
 
 const errorBody = z.object({ request_id: z.string().optional(), message: z.string().optional() });
 
-export interface TransportOptions {
+interface TransportOptions {
   /** Without a trailing slash, e.g. `https://console.neon.tech/api/v2`. */
   readonly baseUrl: string;
   readonly apiKey: string;

@@ -37,7 +37,9 @@ export function planCreate(
   return [{ step: "reveal password", role: name }];
 }
 
-/** A changed `passwordVersion` sets a new password. The state lacks the password if creating the role was interrupted. */
+/**
+ * A changed `passwordVersion` sets a new password. The state lacks the password if creating the role was interrupted.
+ */
 export function planUpdate(state: State, { name, passwordVersion }: ApiRoleInputs): ApiRoleStep[] {
   const steps: ApiRoleStep[] = [];
   if (state.password === undefined) steps.push({ step: "reveal password", role: name });

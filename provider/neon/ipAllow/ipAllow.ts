@@ -5,7 +5,7 @@ import type { IpAllowOutputs } from "../../contract/outputs";
 import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "../../contract/neonApi";
 import { systemClock, type Clock } from "../../contract/clock";
 import { NeonError } from "../api/errors";
-import { coveredBy, missing, parseEntries, parseEntry, sameText } from "./list";
+import { coveredBy, missing, parseEntries, parseEntry, sameText, textsOnList } from "./list";
 import {
   afterSteps,
   changeByOthers,
@@ -101,8 +101,9 @@ async function apply(
   const added = new Set(kept);
   const wasOpen = before.wasOpen || project.allowedIps.ips.length === 0;
 
+  const staleTexts = textsOnList(project.allowedIps.ips, stale);
   const plan: Plan = (list, other) => {
-    const steps = planEntries(list, inputs, before.added, other);
+    const steps = planEntries(list, inputs, staleTexts, other);
     for (const entry of addedBy(steps)) {
       if (![...added].some((own) => sameText(own, entry))) added.add(entry);
     }
@@ -129,7 +130,8 @@ async function takeBack(
   run: Run,
   clock: Clock,
 ): Promise<void> {
-  const plan: Plan = (list, other) => planRemoval(list, state, other);
+  const own = textsOnList(project.allowedIps.ips, state.added ?? []);
+  const plan: Plan = (list, other) => planRemoval(list, state, own, other);
   const steps = plan(project.allowedIps, NO_CHANGE);
   if (steps.length > 0 && afterSteps(project.allowedIps, steps).ips.length === 0) {
     run.log(

@@ -1,7 +1,9 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { UserError } from "../../contract/errors";
 
-/** One entry of a project's IP Allow list: an address, a CIDR block, or a range `first-last` that includes both ends. */
+/**
+ * One entry of a project's IP Allow list: an address, a CIDR block, or a range `first-last` that includes both ends.
+ */
 export interface IpEntry {
   /**
    * The normal form, which is sent to Neon: lower case, no `/32`, and no spaces. For Neon's proxy an entry with spaces
@@ -87,14 +89,26 @@ export function coveredBy(list: readonly string[], entry: IpEntry): IpEntry | un
 }
 
 /**
- * The list without the given texts, each removed once: preferably the same text, otherwise one that means the same
- * range, because Neon may have rewritten it. So another writer's spelling of the same range stays.
+ * The texts by which the list holds entries that this module added: preferably the same text, otherwise one that means
+ * the same range, because Neon may have rewritten it. An entry that the list lacks keeps its text.
+ *
+ * Each removal takes these texts from the list as it was first read. Compared by range in every round, the second round
+ * would take another writer's spelling of a range that the first round removed.
  */
+export function textsOnList(list: readonly string[], added: readonly string[]): string[] {
+  const rest = [...list];
+  return added.map((text) => {
+    const verbatim = rest.indexOf(text);
+    const at = verbatim === -1 ? rest.findIndex((other) => sameText(other, text)) : verbatim;
+    return at === -1 ? text : (rest.splice(at, 1)[0] ?? text);
+  });
+}
+
+/** The list without the given texts, each removed once. */
 export function remove(list: readonly string[], texts: readonly string[]): string[] {
   const rest = [...list];
   for (const text of texts) {
-    const verbatim = rest.indexOf(text);
-    const at = verbatim === -1 ? rest.findIndex((other) => sameText(other, text)) : verbatim;
+    const at = rest.indexOf(text);
     if (at !== -1) rest.splice(at, 1);
   }
   return rest;

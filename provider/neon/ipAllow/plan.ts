@@ -27,17 +27,17 @@ export interface OtherChange {
 export const NO_CHANGE: OtherChange = { added: [], removed: [] };
 
 /**
- * Puts the entries of `ips` on the list, and removes those that this resource added and that are no longer in `ips`.
- * All other entries, their order and `protected_branches_only` stay as they are.
+ * Puts the entries of `ips` on the list, and removes stale ones. All other entries, their order and
+ * `protected_branches_only` stay as they are.
  *
- * @param added entries that this resource added
+ * @param stale texts on the list of the entries that this resource added and that `ips` no longer names
  * @param other another writer's change that has to be repeated first
  * @throws UserError if the list is empty and may not be restricted, or if an entry would admit every address
  */
 export function planEntries(
   list: NeonAllowedIps,
   inputs: IpAllowInputs,
-  added: readonly string[],
+  stale: readonly string[],
   other: OtherChange = NO_CHANGE,
 ): IpAllowStep[] {
   const entries = parseEntries(inputs.ips);
@@ -49,7 +49,6 @@ export function planEntries(
   }
   const repeated = planRepetition(list, other);
   const { ips } = afterSteps(list, repeated);
-  const stale = staleEntries(inputs, added);
   const rest = remove(ips, stale);
   const lacking = missing(rest, entries).map(({ text }) => text);
   if (ips.length === 0 && lacking.length > 0 && !inputs.restrictOpenProject) {
@@ -65,18 +64,20 @@ export function planEntries(
  * Otherwise other writers have removed their entries since, and an empty list would open the project, which nobody
  * asked for.
  *
+ * @param own texts on the list of the entries that this resource added
  * @param other another writer's change that has to be repeated first
  * @throws UserError if the project would be open to every address and may not be
  */
 export function planRemoval(
   list: NeonAllowedIps,
   state: IpAllowInputs & Partial<IpAllowOutputs>,
+  own: readonly string[],
   other: OtherChange = NO_CHANGE,
 ): IpAllowStep[] {
   const repeated = planRepetition(list, other);
   const { ips } = afterSteps(list, repeated);
-  const removed = removal(ips, state.added ?? []);
-  const opens = removed.length > 0 && remove(ips, state.added ?? []).length === 0;
+  const removed = removal(ips, own);
+  const opens = removed.length > 0 && remove(ips, own).length === 0;
   if (opens && state.wasOpen !== true && !state.openRestrictedProject) {
     throw new UserError(
       `Project ${state.projectId} would be open to every address without the IP Allow entries of this stack (${ips.join(", ")}), because they are the last ones: add another entry, or set openRestrictedProject: true and run up before destroy.`,
@@ -162,8 +163,8 @@ function planRepetition(list: NeonAllowedIps, change: OtherChange): IpAllowStep[
   ];
 }
 
-function removal(ips: readonly string[], entries: readonly string[]): IpAllowStep[] {
-  const present = entries.filter((entry) => ips.some((other) => sameText(other, entry)));
+function removal(ips: readonly string[], texts: readonly string[]): IpAllowStep[] {
+  const present = texts.filter((text) => ips.includes(text));
   return present.length === 0 ? [] : [{ step: "remove from IP Allow", entries: present }];
 }
 

@@ -18,7 +18,7 @@ import {
 export const logicalReplication = logicalReplicationKind(systemClock);
 
 /** Inspects the database before anything is changed. Throws a UserError to stop there. */
-export type Inspect = (session: Session, inputs: LogicalReplicationInputs) => Promise<void>;
+type Inspect = (session: Session, inputs: LogicalReplicationInputs) => Promise<void>;
 
 /**
  * The project's logical replication setting. One PATCH of that one setting turns it on, and restarts all computes of

@@ -143,7 +143,9 @@ async function create(neon: Neon, call: Call): Promise<Answer> {
   });
 }
 
-/** As on Neon, the answer has no URI if the branch has several roles or databases, so that it is not clear which to use. */
+/**
+ * As on Neon, the answer has no URI if the branch has several roles or databases, so that it is not clear which to use.
+ */
 function connectionUris(neon: Neon, project: ProjectState, branch: BranchState) {
   const [role, anotherRole] = branch.roles;
   const [database, anotherDatabase] = branch.databases;

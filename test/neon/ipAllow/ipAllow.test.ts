@@ -111,6 +111,18 @@ describe("an entry", () => {
     expect(await list()).toEqual(["198.51.100.1", "203.0.113.7/32"]);
   });
 
+  test("that another writer spelled differently survives the removal of the module's own", async () => {
+    await setList(["198.51.100.1"]);
+    const one = newOne();
+    await one.up(inputs(["203.0.113.7", "203.0.113.8"]));
+    const foreign = ["198.51.100.1", "203.0.113.7/32", "203.0.113.8/32"];
+    await setList([...foreign, "203.0.113.7", "203.0.113.8"]);
+    await one.up(inputs(["203.0.113.8"]));
+    expect(await list()).toEqual([...foreign, "203.0.113.8"]);
+    await one.destroy();
+    expect(await list()).toEqual(foreign);
+  });
+
   test("that a wider entry covers is added too, and the overlap is logged", async () => {
     await setList(["203.0.113.0/24"]);
     const lines = await newOne().up(inputs(["203.0.113.7"]));

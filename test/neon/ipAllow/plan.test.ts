@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { IpAllowInputs } from "../../../provider/contract/inputs";
 import type { NeonAllowedIps } from "../../../provider/contract/neonApi";
-import { missing, parseEntries } from "../../../provider/neon/ipAllow/list";
+import { missing, parseEntries, textsOnList } from "../../../provider/neon/ipAllow/list";
 import {
   afterSteps,
   changeByOthers,
@@ -9,6 +9,7 @@ import {
   patchFor,
   planEntries,
   planRemoval,
+  staleEntries,
 } from "../../../provider/neon/ipAllow/plan";
 import { entries, lists } from "./entries";
 
@@ -71,18 +72,20 @@ describe("the plan of an up", () => {
 describe("the plan of a destroy", () => {
   test("removes the added entries", () => {
     const state = { ...inputs(["203.0.113.7"]), added: ["203.0.113.7"], wasOpen: false };
-    expect(planRemoval(listOf(["198.51.100.1", "203.0.113.7"]), state)).toEqual([
+    expect(planRemoval(listOf(["198.51.100.1", "203.0.113.7"]), state, state.added)).toEqual([
       { step: "remove from IP Allow", entries: ["203.0.113.7"] },
     ]);
-    expect(planRemoval(listOf(["198.51.100.1"]), state)).toEqual([]);
+    expect(planRemoval(listOf(["198.51.100.1"]), state, state.added)).toEqual([]);
   });
 
   test("refuses to open a project that others had restricted and says how to permit it", () => {
     const state = { ...inputs(["203.0.113.7"]), added: ["203.0.113.7"], wasOpen: false };
     const list = listOf(["203.0.113.7"]);
-    expect(() => planRemoval(list, state)).toThrow(/open to every address.*openRestrictedProject: true/);
+    expect(() => planRemoval(list, state, state.added)).toThrow(
+      /open to every address.*openRestrictedProject: true/,
+    );
     for (const permission of [{ wasOpen: true }, { openRestrictedProject: true }])
-      expect(afterSteps(list, planRemoval(list, { ...state, ...permission })).ips).toEqual([]);
+      expect(afterSteps(list, planRemoval(list, { ...state, ...permission }, state.added)).ips).toEqual([]);
   });
 });
 
@@ -133,9 +136,11 @@ describe("properties", () => {
         const after = afterSteps(list, planEntries(list, inputs(ips, free), []));
         expect(after).toEqual(listOf([...before, ...added], only));
         expect(missing(after.ips, parseEntries(ips))).toEqual([]);
-        expect(planEntries(after, inputs(ips, free), added)).toEqual([]);
-        const removal = planRemoval(after, { ...inputs(ips, free), added });
-        expect(afterSteps(after, removal)).toEqual(list);
+        expect(planEntries(after, inputs(ips, free), [])).toEqual([]);
+        const own = textsOnList(after.ips, added);
+        const left = afterSteps(after, planRemoval(after, inputs(ips, free), own));
+        expect(left).toEqual(list);
+        expect(planRemoval(left, inputs(ips, free), own)).toEqual([]);
       }),
     );
   });
@@ -147,8 +152,8 @@ describe("properties", () => {
         const added = missing(before, parseEntries(ips)).map(({ text }) => text);
         const after = afterSteps(list, planEntries(list, inputs(ips, free), []));
         const now = [...foreign, ...after.ips].reverse();
-        const state = { ...inputs(ips, free), added };
-        const rest = afterSteps(listOf(now), planRemoval(listOf(now), state)).ips;
+        const own = textsOnList(now, added);
+        const rest = afterSteps(listOf(now), planRemoval(listOf(now), inputs(ips, free), own)).ips;
         expect(rest).toHaveLength(now.length - added.length);
         expect([...rest, ...added].sort()).toEqual([...now].sort());
       }),
@@ -161,7 +166,9 @@ describe("properties", () => {
         const list = listOf(before);
         const added = missing(before, parseEntries(first)).map(({ text }) => text);
         const one = afterSteps(list, planEntries(list, inputs(first, free), []));
-        const two = afterSteps(one, planEntries(one, inputs(second, free), added));
+        const stale = textsOnList(one.ips, staleEntries(inputs(second, free), added));
+        const two = afterSteps(one, planEntries(one, inputs(second, free), stale));
+        expect(planEntries(two, inputs(second, free), stale)).toEqual([]);
         expect(missing(two.ips, parseEntries(second))).toEqual([]);
         const kept = two.ips.slice(0, before.length);
         expect(kept).toEqual(before);

@@ -54,7 +54,7 @@ describe("npm start", () => {
 
   it("cleans up when it is terminated during pulumi up", async () => {
     const before = leftovers();
-    const { code, stdout } = await npmStart([], { says: "pulumi preview:", signal: "SIGTERM" });
+    const { code, stdout } = await npmStart([], { says: "✔ pulumi preview:", signal: "SIGTERM" });
     expect(code).toBe(143);
     expect(stdout).toMatch(/✖ pulumi up/);
     expect(leftovers()).toEqual(before);

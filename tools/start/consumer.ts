@@ -6,6 +6,7 @@ import type { Change, Row } from "./changes";
 import { withClient } from "./client";
 import { BoundSocket } from "./loopback";
 
+/** How the consumer connects, and what it reads. */
 export interface ConsumerOptions {
   /** The fields of Bemi's dialog. */
   readonly connection: {
@@ -15,34 +16,36 @@ export interface ConsumerOptions {
     readonly username: string;
     readonly password: string;
   };
+  /** Name of the publication to stream. */
   readonly publication: string;
+  /** Name of the replication slot. Created if it does not exist. */
   readonly slot: string;
-  /** Path of the CA certificate to verify the server by. Default: the CAs Node trusts. */
+  /** Path of the CA certificate that the server is verified against. Default: the CAs that Node trusts. */
   readonly sslRootCert?: string;
-  /** Address to connect from, one of this machine's. Default: the system's choice. */
+  /** The address of this machine to connect from. Default: the system's choice. */
   readonly localAddress?: string;
 }
 
-/** Bemi's side of the audit trail, for as long as it streams. */
+/** A running stream of changes, like that of Bemi. */
 export interface Consumer {
   /** Everything captured so far, in the order of the commits. */
   readonly changes: readonly Change[];
   /**
-   * Resolves when the transaction with a logical message of this content has arrived and is acknowledged, and with it
-   * every change committed before: what stops now and starts again gets none of it twice. Rejects when the stream
-   * breaks, or nothing comes for `timeoutMs`.
+   * Waits for a logical message. Resolves when the transaction of the message, and so every change that was committed
+   * before, has arrived and is acknowledged. A consumer that starts again afterwards gets none of these changes twice.
+   * @throws UserError if the stream breaks, or if the message does not arrive within `timeoutMs`
    */
   reached(content: string, timeoutMs: number): Promise<void>;
-  /** Ends the stream and waits until the server has noticed; the slot stays. */
+  /** Ends the stream and waits until the slot is inactive. The slot stays. */
   stop(): Promise<void>;
 }
 
-/** How long the server may take to notice that a consumer has gone. */
+/** Longest wait for the slot to become inactive, in milliseconds. */
 const RELEASE_MS = 5_000;
 
 /**
- * Does what Bemi's worker does: logs in with the fields of Bemi's dialog over verified TLS, makes the slot (pgoutput)
- * unless it exists, and streams the publication. Resolves once the server streams.
+ * Does what Bemi's worker does: it logs in over verified TLS with the fields of Bemi's dialog, creates the slot (pgoutput)
+ * if it does not exist, and streams the publication. Resolves when the server has begun to stream.
  */
 export async function startConsumer(options: ConsumerOptions): Promise<Consumer> {
   const config = clientConfig(options);
@@ -99,7 +102,7 @@ function clientConfig(options: ConsumerOptions): ClientConfig {
   };
 }
 
-/** Makes the slot where it is missing, and reads the primary keys: under FULL the stream marks every column as key. */
+/** Creates the slot if it is missing. Reads the primary keys, because with FULL the stream marks every column as key. */
 async function prepare(config: ClientConfig, slot: string): Promise<ReadonlyMap<string, string[]>> {
   return await withClient(config, async (client) => {
     const { rowCount } = await client.query(
@@ -138,7 +141,7 @@ async function released(config: ClientConfig, slot: string): Promise<void> {
   });
 }
 
-/** Keeps every value as the text the server sent: no rounding of numbers and times, no guessing of types. */
+/** Keeps every value as the text that the server sent, so that numbers and times are not rounded. */
 class TextPgoutput extends PgoutputPlugin {
   override parse(buffer: Buffer): Pgoutput.Message {
     const message = super.parse(buffer);
@@ -149,14 +152,14 @@ class TextPgoutput extends PgoutputPlugin {
   }
 }
 
-/** Turns the messages of the stream into changes. */
+/** Collects the changes from the messages of the stream. */
 class Stream {
   readonly changes: Change[] = [];
   /** Rejects when the stream breaks. */
   readonly failed: Promise<never>;
   private time = new Date(0);
   private readonly contents = new Set<string>();
-  /** Contents of the messages in the transaction that is arriving. */
+  /** Contents of the logical messages in the transaction that is arriving. */
   private arriving: string[] = [];
   private arrived: (() => void) | undefined;
   private reject: (error: Error) => void = () => undefined;
@@ -165,7 +168,7 @@ class Stream {
     this.failed = new Promise<never>((_, reject) => {
       this.reject = reject;
     });
-    // Whoever waits sees the failure; nobody waiting must not count as an unhandled one.
+    // Callers that wait get the failure. If nobody waits, it must not count as an unhandled rejection.
     this.failed.catch(() => undefined);
   }
 
@@ -174,7 +177,7 @@ class Stream {
     this.reject(new UserError(`Bemi's stream broke: ${reason}.`));
   }
 
-  /** Takes one message; returns the position to acknowledge, if it ends a transaction. */
+  /** Takes one message. Returns the position to acknowledge if the message ends a transaction. */
   take(message: Pgoutput.Message): string | undefined {
     switch (message.tag) {
       case "begin":
@@ -199,8 +202,8 @@ class Stream {
         for (const content of this.arriving) this.contents.add(content);
         this.arriving = [];
         this.arrived?.();
-        // The client confirms one byte more than it is given. From the start of the commit record that is still short
-        // of the next transaction; from its end it could reach into a commit that follows directly, and skip it.
+        // The client acknowledges one byte more than the given position. So acknowledge the start of the commit record:
+        // one byte after its end could be inside the next transaction, which would then be skipped.
         return message.commitLsn ?? undefined;
       case "origin":
       case "relation":

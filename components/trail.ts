@@ -165,10 +165,12 @@ function statusOf(readiness: Readiness): Trail["status"] {
 }
 
 function debeziumOf(slot: ReplicationSlot, publication: Publication): Trail["debezium"] {
-  return pulumi.all([slot.name, publication.name]).apply(([slotName, publicationName]): Record<string, string> => ({
-    "debezium.source.plugin.name": "pgoutput",
-    "debezium.source.slot.name": slotName,
-    "debezium.source.publication.name": publicationName,
-    "debezium.source.publication.autocreate.mode": "disabled",
-  }));
+  return pulumi
+    .all([slot.name, publication.name])
+    .apply(([slotName, publicationName]): Record<string, string> => ({
+      "debezium.source.plugin.name": "pgoutput",
+      "debezium.source.slot.name": slotName,
+      "debezium.source.publication.name": publicationName,
+      "debezium.source.publication.autocreate.mode": "disabled",
+    }));
 }

@@ -27,6 +27,7 @@ export function filledList<Item extends z.ZodType>(item: Item): z.ZodArray<Item>
   return list(item).min(1, "must not be an empty list");
 }
 
+/** A value that is `true` or `false`. */
 export function flag(): z.ZodBoolean {
   return z.boolean("must be true or false");
 }

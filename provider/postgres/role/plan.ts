@@ -12,10 +12,8 @@ import { attributesToRestore, READ_ONLY, type RoleSettings } from "./statement";
 export type RoleState = ReplicationRoleInputs & Partial<ReplicationRoleOutputs>;
 
 /**
- * What is done to the role. No step holds a password: its doer makes one.
- *
- * `alter role` sets a new password in the same transaction where `newPassword` says so; `set password` changes nothing
- * else.
+ * What is done to the role. No step holds a password: its doer makes one. With `newPassword`, `alter role` sets a new
+ * password in the same transaction. `set password` sets a new password only.
  */
 export type RoleStep =
   | { readonly step: "create role"; readonly role: string; readonly mark: string }

@@ -141,11 +141,11 @@ function revokes(world: World, selection: Selection, kept?: Selection): AccessSt
 
 /** Databases in which the role holds something already. Either this module made the role, or somebody else did. */
 const worlds: fc.Arbitrary<World> = fc
-  .record({ all: tables, ours: fc.boolean(), seed: fc.array(fc.nat(30), { maxLength: 8 }) })
-  .map(({ all, ours, seed }) => {
+  .record({ all: tables, madeHere: fc.boolean(), seed: fc.array(fc.nat(30), { maxLength: 8 }) })
+  .map(({ all, madeHere, seed }) => {
     const mark = encodeMark(databaseObjectMark(SESSION, { managedBy: "shop/dev/orders" }));
     const picks = <Value>(list: readonly Value[]): Value[] =>
-      ours ? [] : list.filter((_, index) => seed.includes(index));
+      madeHere ? [] : list.filter((_, index) => seed.includes(index));
     const rights: DefaultPrivilege[] = [null, ...SCHEMAS].map((schema) => ({
       owner: ME,
       schema,
@@ -154,7 +154,7 @@ const worlds: fc.Arbitrary<World> = fc
     return {
       catalog: catalogOf({
         tables: all,
-        roles: [role(ROLE, { comment: ours ? mark : null })],
+        roles: [role(ROLE, { comment: madeHere ? mark : null })],
         schemas: SCHEMAS.map((name, oid) => ({ oid, name, owner: ME, comment: null })),
       }),
       tables: new Set(picks(all).map(({ oid }) => oid)),

@@ -90,7 +90,7 @@ describe("with a role that this module made", () => {
     );
   });
 
-  test("makes the selection and its future tables readable, and leaves nothing after destroy", async () => {
+  test("makes selected and future tables readable, and leaves nothing after destroy", async () => {
     const before = await privileges();
     const run = newProcess();
     const state = await make(inputs({ schemas: ["shop"], excludeTables: ["shop.secret"] }), run);
@@ -225,7 +225,7 @@ describe("with a role that existed before", () => {
     expect(await privileges()).toEqual(before);
   });
 
-  test("leaves the role exactly what it had on a copied branch, which has its origin's record", async () => {
+  test("leaves the role exactly what it had on a copied branch", async () => {
     const origin = await make(wanted());
     const held = await privileges();
     const copy = { branchId: "br-other-lake-123456" };

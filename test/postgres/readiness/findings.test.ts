@@ -37,7 +37,7 @@ describe("the best identity of a table", () => {
     expect(bestIdentity(orders, catalogOf({ tables: [orders] }))).toEqual({ identity: "full" });
   });
 
-  test("is the key under a column list of any publication, also through a partitioned parent", () => {
+  test("is the key under a column list of any publication, also through a parent", () => {
     const root = table("public.root", { partitioned: true, listedIn: listed("theirs", true) });
     const leaf = table("public.leaf", { ancestors: [root.oid] });
     const bare = table("public.bare", { hasPrimaryKey: false, listedIn: listed("theirs", true) });
@@ -69,7 +69,7 @@ describe("the best identity of a table", () => {
   });
 });
 
-test("writes break on published tables without a usable identity", () => {
+test("knows that writes fail on a published table without a usable identity", () => {
   const breaks = (facts: Parameters<typeof table>[1]) => publishingBreaksWrites(table("public.t", facts));
   expect(breaks({})).toBe(false);
   expect(breaks({ hasPrimaryKey: false })).toBe(true);
@@ -80,7 +80,7 @@ test("writes break on published tables without a usable identity", () => {
   expect(breaks({ partitioned: true, hasPrimaryKey: false })).toBe(false);
 });
 
-test("a publication publishes what it lists, its schemas, partitions of those, or everything", () => {
+test("knows what a publication publishes: its list, schemas, partitions, or everything", () => {
   const root = table("public.root", { partitioned: true, listedIn: listed("p") });
   const leaf = table("shop.leaf", { ancestors: [root.oid] });
   const other = table("shop.other");
@@ -156,7 +156,7 @@ describe("the preflight", () => {
     expect(lines(catalogOf({ tables: [table("public.orders", { hasPrimaryKey: false })] }))).toEqual([]);
   });
 
-  test("refuses a table that cannot be published if it is named, and skips it in a schema", () => {
+  test("refuses a table that cannot be published only if it is named", () => {
     const bare = table("public.bare", { hasPrimaryKey: false, listedIn: listed("theirs", true) });
     const catalog = catalogOf({ tables: [bare], publications: [publication("theirs")] });
     expect(lines(catalog)).toEqual([]);
@@ -314,7 +314,7 @@ describe("readiness", () => {
     });
   });
 
-  test("names the argument of the component and the resource where logical replication is off", () => {
+  test("names the arguments that turn logical replication on", () => {
     const catalog = catalogOf({ server: { ...server, walLevel: "replica" } });
     expect(
       describeFindings(readinessFindings(catalog, trail, select(catalog, trail)), "blocking")[0],

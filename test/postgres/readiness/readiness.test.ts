@@ -132,7 +132,7 @@ test("is ready after an up, and outputs what it verified", async () => {
   await down();
 });
 
-test("refreshes with one login and at most five statements, whatever the number of tables", async () => {
+test("refreshes with one login and at most five statements for any number of tables", async () => {
   const refresh = () =>
     cost(async () => {
       const run = newProcess();

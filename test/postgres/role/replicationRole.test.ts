@@ -84,7 +84,7 @@ const EXACT = {
 
 const MARK = { ...TARGET, branchId: "br-cool-sea-123456", managedBy: "shop/dev/orders" };
 
-test("makes a role with exactly its attributes, which can log in, and drops it on destroy", async () => {
+test("makes a role with exactly its attributes, and drops it on destroy", async () => {
   const state = await make(inputs("bemi"));
   expect(await roleRow("bemi")).toMatchObject({ ...EXACT, mark: encodeMark(MARK) });
   expect(state).toMatchObject({ username: "bemi", created: true, branchId: "br-cool-sea-123456" });

@@ -78,7 +78,7 @@ export function adapt<Inputs extends object, Outputs extends object>(
       }
       const issues = result.error.issues.filter((issue) => !isUnknownAt(own, issue.path));
       const failures = issues.map((issue) => ({
-        property: String(issue.path[0] ?? ""),
+        property: argumentOf(issue.path),
         reason: redact(describe(issue)),
       }));
       return { inputs: withProvider(withDefaults(kind.inputs as z.ZodObject, own), news), failures };
@@ -250,5 +250,18 @@ function explain(error: z.ZodError): string {
 }
 
 function describe(issue: z.core.$ZodIssue): string {
-  return issue.path.length === 0 ? issue.message : `${issue.path.join(".")}: ${issue.message}`;
+  return issue.path.length === 0 ? issue.message : `${argumentOf(issue.path)}: ${issue.message}`;
+}
+
+/** What the component's user calls the fields of a preflight, which only the component fills in. */
+const PREFLIGHT_ARGUMENTS: Readonly<Record<string, string>> = {
+  role: "role.name",
+  roleCreatedBy: "role.createdBy",
+};
+
+/** The argument at a path, as its user knows it. */
+function argumentOf([first, ...rest]: readonly PropertyKey[]): string {
+  if (first !== "preflight" || rest.length === 0) return [first ?? "", ...rest].map(String).join(".");
+  const [field, ...within] = rest.map(String);
+  return [PREFLIGHT_ARGUMENTS[field ?? ""] ?? field ?? "", ...within].join(".");
 }

@@ -63,7 +63,10 @@ export class Door {
       this.#keep(server);
       if (client.destroyed) server.destroy();
       client.pipe(server).pipe(client);
-      client.once("close", () => server.destroy());
+      // What the client sent last must still reach the server: a consumer's last acknowledgement is such a message.
+      client.once("close", () => {
+        server.destroySoon();
+      });
       server.once("close", () => {
         client.destroySoon();
       });

@@ -1,3 +1,4 @@
+import { LOCK_POLICY } from "../sql/lockPolicy";
 import type { Client } from "pg";
 import type { Catalog } from "../../contract/catalog";
 import type { ConnectionSettings, Login } from "../../contract/connection";
@@ -22,7 +23,7 @@ const IDLE_MS = 20_000;
 const SETTINGS = `
   SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
          pg_catalog.set_config('statement_timeout', '60s', false),
-         pg_catalog.set_config('lock_timeout', '2s', false),
+         pg_catalog.set_config('lock_timeout', '${LOCK_POLICY.session}', false),
          pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
          CASE WHEN pg_catalog.version() LIKE '%linux%'
               THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END,

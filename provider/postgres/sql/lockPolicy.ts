@@ -3,6 +3,8 @@
  * number here bounds what the application can feel. TypeScript and the PL/pgSQL blocks both take the numbers from here.
  */
 export const LOCK_POLICY = {
+  /** Longest wait of a statement that takes no lock anybody minds; every session starts with it. */
+  session: "2s",
   /** Longest wait for one lock: the application queues behind us for no longer. */
   attempt: "100ms",
   /**

@@ -2,7 +2,7 @@ import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../../p
 import type { PublicationInputs } from "../../../provider/contract/inputs";
 import { nameTables } from "../../../provider/postgres/catalog/tableIndex";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
-import type { PreparationStep, TableStep } from "../../../provider/postgres/identity/plan";
+import type { PreparationStep, RemovalStep, TableStep } from "../../../provider/postgres/identity/plan";
 import { formatMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import type { PublicationOption } from "../../../provider/postgres/publication/options";
@@ -11,6 +11,7 @@ import { planMemberSteps, type PublicationStep } from "../../../provider/postgre
 import { table as tableOf } from "../../support/catalog";
 
 type Identity = Pick<TableFacts, "identity" | "identityIndex">;
+/** A step of an up. */
 export type AnyStep = PreparationStep | TableStep | PublicationStep;
 
 /** A server in small: it does the steps of a plan to a catalog of plain values. */
@@ -153,7 +154,7 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
 }
 
 /** A plan for people: one line per step, with what it concerns. */
-export function printed(catalog: Catalog, steps: readonly AnyStep[]): string[] {
+export function printed(catalog: Catalog, steps: readonly (AnyStep | RemovalStep)[]): string[] {
   return steps.map((step) => {
     const details: string[] = [];
     if ("name" in step) details.push(step.name);

@@ -20,8 +20,9 @@ import { tablesByOid } from "./tableIndex";
  * | is ruled out | any             | usable         | as it is        | pass                           | yes              |
  * | is ruled out | any             | not usable     | as it is        | refused                        | no               |
  *
- * - Usable is what names a row: DEFAULT with a primary key, USING INDEX while the index exists. NOTHING never is. A
- *   partitioned table holds no rows, so every identity is usable there.
+ * - Usable is what names a row: DEFAULT with a primary key, USING INDEX while the index exists. NOTHING never is.
+ * - A partitioned table holds no rows, so every identity counts as usable there, FULL included. PostgreSQL checks the
+ *   partitions instead.
  * - FULL is ruled out where a publication publishes the table only in part, because PostgreSQL then refuses every UPDATE
  *   and DELETE: with a column list, or from 18 on without a generated column (virtual ones are never published). Every
  *   publication counts, because identities are set before this module changes its own publication.
@@ -58,7 +59,7 @@ export function publishability(table: TableFacts, catalog: Catalog): Publishabil
 export function decide(table: TableFacts, obstacle: string | undefined): Publishability {
   const isFull = table.identity === "full";
   if (obstacle !== undefined) {
-    const safe = !isFull && hasUsableIdentity(table);
+    const safe = table.partitioned || (!isFull && hasUsableIdentity(table));
     return { best: hasKey(table) ? "key" : "none", full: false, ready: safe, safe, because: obstacle };
   }
   if (isFull) return { best: "full", full: true, ready: true, safe: true, because: undefined };

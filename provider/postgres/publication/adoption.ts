@@ -5,6 +5,7 @@ import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import { formatMark, type Mark } from "../ownership/mark";
 import { formatTableName } from "../catalog/tableNames";
 import { formOf, selectsEverything } from "./wantedForm";
+import { partialMembers } from "./members";
 import { changeMembers } from "./statement";
 import type { Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
@@ -56,9 +57,7 @@ export function refuseAdoption(catalog: Catalog, publication: PublicationFacts, 
     refuse("it publishes schemas, which cannot leave a table out. Drop it, and this module makes one.");
   if (publication.allTables && !selectsEverything(selection))
     refuse("it publishes all tables, and only some are wanted. Drop it, and this module makes one.");
-  const partial = membersOf(catalog, name).filter(({ listedIn }) =>
-    listedIn.some((entry) => entry.publication === name && (entry.columnList || entry.rowFilter)),
-  );
+  const partial = partialMembers(catalog, name);
   if (partial.length > 0)
     refuse(
       `it publishes only some columns or rows of ${firstFew(partial.map(formatTableName))}. Take them out of it first.`,

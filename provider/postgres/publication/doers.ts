@@ -15,6 +15,7 @@ import { removeTracking } from "../tracking/install";
 import { reliesOnTracking } from "../tracking/state";
 import { giveBack } from "./adoption";
 import { changeForm, createPublication, emptyAndDrop } from "./form";
+import { planMembers } from "./members";
 import { optionsSql } from "./options";
 import {
   findPublication,
@@ -86,7 +87,8 @@ function dropDoer(session: Session): Doers<RemovalStep>["drop publication"] {
   };
 }
 
-function memberDoers({ inputs: { name }, session, run }: Work): Doers<MemberStep> {
+function memberDoers({ inputs, session, run }: Work): Doers<MemberStep> {
+  const { name } = inputs;
   const alter = `ALTER PUBLICATION ${quoteIdentifier(name)}`;
   const change = async (action: MemberOrder["action"], tables: readonly TableFacts[]): Promise<void> => {
     const order = { publication: name, action, tables: tables.map(({ oid }) => oid) };
@@ -94,8 +96,15 @@ function memberDoers({ inputs: { name }, session, run }: Work): Doers<MemberStep
       run.log(`Publication ${name}, table ${oid}: ${reason}.`);
   };
   return {
-    "set publication options": () =>
-      runTogether(session, [`${alter} SET ${optionsSql(session.serverVersion)}`]),
+    "set publication options": async ({ options }) => {
+      if (options.includes("publish") && (await hasMembersToDrop(session, inputs))) {
+        run.log(
+          `The publication ${name} keeps what it publishes until the next up: tables have to leave it first.`,
+        );
+        return;
+      }
+      await runTogether(session, [`${alter} SET ${optionsSql(session.serverVersion, options)}`]);
+    },
     "drop and add tables": ({ tables }) => {
       const list = tables.map((table) => `ONLY ${quoteTableName(table)}`).join(", ");
       return runTogether(session, [`${alter} DROP TABLE ${list}`, `${alter} ADD TABLE ${list}`]);
@@ -115,6 +124,15 @@ function memberDoers({ inputs: { name }, session, run }: Work): Doers<MemberStep
         ]);
     },
   };
+}
+
+/** Whether tables that should have left the publication by now are still in it, because they were busy. */
+async function hasMembersToDrop(session: Session, inputs: PublicationInputs): Promise<boolean> {
+  const catalog = await session.catalog();
+  const publication = findPublication(catalog, inputs.name);
+  if (publication === undefined) return false;
+  const { remove, schemas } = planMembers(catalog, inputs, publication);
+  return remove.length > 0 || schemas.length > 0;
 }
 
 /** Plans options and members from a fresh catalog, and brings them about. */

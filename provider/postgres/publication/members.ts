@@ -1,6 +1,7 @@
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
 import type { PublicationInputs } from "../../contract/inputs";
 import { covers, membersOf } from "../catalog/membership";
+import { publishability } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
 import { trackedTables, type TrackedTable } from "../identity/trackedTables";
 import type { Selection } from "../selection/selection";
@@ -49,14 +50,9 @@ export function planMembers(
 
   const { name } = publication;
   const members = membersOf(catalog, name);
-  const partial = members.filter(({ listedIn }) =>
-    listedIn.some((entry) => entry.publication === name && (entry.columnList || entry.rowFilter)),
-  );
-  const mended = { ...publication, ...optionFacts(catalog.server.version) };
-  const tracked = trackedTables(
-    withMembers(withPublication(catalog, mended), name, { add: partial }),
-    selection,
-  );
+  const partial = partialMembers(catalog, name);
+  const whole = publishingWholly(catalog, publication);
+  const tracked = trackedTables(whole, selection);
   const roots = rootsOf(catalog, selection, tracked);
   const listedOids = new Set(members.map(({ oid }) => oid));
   const listed = ({ oid }: TableFacts): boolean => listedOids.has(oid);
@@ -73,22 +69,22 @@ export function planMembers(
       .filter(({ root, tree }) => listed(root) && tree.every((entry) => entry.safe))
       .map(({ root }) => root.oid),
   ]);
-  const places = new Map(
-    roots.flatMap(({ root, tree }) => tree.map((entry) => [entry.table.oid, { root, entry }])),
-  );
+  const places = new Map(roots.flatMap(({ root, tree }) => tree.map((entry) => [entry.table.oid, root.oid])));
+  /** Whether it can be listed a while longer: no write fails of all that is published with it, tracked or not. */
+  const safe = ({ oid }: TableFacts): boolean =>
+    whole.tables.every(
+      (table) => (table.oid !== oid && !table.ancestors.includes(oid)) || publishability(table, whole).safe,
+    );
   const keep = (table: TableFacts): boolean => {
+    if (covered.has(table.oid)) return true;
     const place = places.get(table.oid);
     if (place === undefined) {
       // A partitioned table whose partitions are to be listed instead stays until all of them are.
       const leaves = roots.filter(({ root }) => root.ancestors.includes(table.oid));
-      return (
-        leaves.some(({ root }) => !covered.has(root.oid)) &&
-        leaves.every(({ tree }) => tree.every((entry) => entry.safe))
-      );
+      return leaves.some(({ root }) => !covered.has(root.oid)) && safe(table);
     }
     // A partition that is listed by itself stays until the partitioned table above it is listed.
-    const { root, entry } = place;
-    return covered.has(table.oid) || (root.oid !== table.oid && !covered.has(root.oid) && entry.safe);
+    return place !== table.oid && !covered.has(place) && safe(table);
   };
   return {
     add: add.map(({ root }) => root),
@@ -97,6 +93,20 @@ export function planMembers(
     schemas: publication.schemas,
     waiting: waiting.map(({ root }) => root),
   };
+}
+
+/** The catalog with the publication's options as they should be, and all its members listed without column list or filter. */
+export function publishingWholly(catalog: Catalog, publication: PublicationFacts): Catalog {
+  const mended = { ...publication, ...optionFacts(catalog.server.version) };
+  const add = partialMembers(catalog, publication.name);
+  return withMembers(withPublication(catalog, mended), publication.name, { add });
+}
+
+/** The tables that the publication lists with a column list or a row filter. */
+export function partialMembers(catalog: Catalog, publication: string): TableFacts[] {
+  return membersOf(catalog, publication).filter(({ listedIn }) =>
+    listedIn.some((entry) => entry.publication === publication && (entry.columnList || entry.rowFilter)),
+  );
 }
 
 /** Every tracked table with what the publication does for it. */

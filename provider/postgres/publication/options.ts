@@ -1,14 +1,26 @@
 import { capabilities } from "../../contract/capabilities";
 import type { PublicationFacts } from "../../contract/catalog";
 
-/** The options of a publication of this module, as `ALTER PUBLICATION ... SET` and `CREATE PUBLICATION ... WITH` take them. */
-export function optionsSql(serverVersion: number): string {
-  // Before 18 the option does not exist, and generated columns are never published. From 18 on, without the option every
-  // UPDATE and DELETE of a FULL table with a stored generated column would fail.
-  const generated = capabilities(serverVersion).publishesGeneratedColumns
-    ? ", publish_generated_columns = stored"
-    : "";
-  return `(publish = 'insert, update, delete, truncate', publish_via_partition_root = false${generated})`;
+/** An option of a publication that this module sets. */
+export type PublicationOption = "publish" | "publish_via_partition_root" | "publish_generated_columns";
+
+/**
+ * The options as `ALTER PUBLICATION ... SET` and `CREATE PUBLICATION ... WITH` take them.
+ *
+ * @param names which of them; default: all that the server has
+ */
+export function optionsSql(serverVersion: number, names?: readonly PublicationOption[]): string {
+  const options: Partial<Record<PublicationOption, string>> = {
+    publish: "'insert, update, delete, truncate'",
+    publish_via_partition_root: "false",
+    // Before 18 the option does not exist, and generated columns are never published. From 18 on, without the option every
+    // UPDATE and DELETE of a FULL table with a stored generated column would fail.
+    ...(capabilities(serverVersion).publishesGeneratedColumns ? { publish_generated_columns: "stored" } : {}),
+  };
+  const set = Object.entries(options).filter(
+    ([name]) => names === undefined || names.includes(name as PublicationOption),
+  );
+  return `(${set.map(([name, value]) => `${name} = ${value}`).join(", ")})`;
 }
 
 /** The same options as facts of the catalog. */
@@ -20,9 +32,9 @@ export function optionFacts(
 }
 
 /** The options that are not as {@link optionsSql} sets them, by name. */
-export function wrongOptions(publication: PublicationFacts): string[] {
+export function wrongOptions(publication: PublicationFacts): PublicationOption[] {
   const { insert, update, delete: deletes, truncate, viaRoot, generatedColumns } = publication;
-  const wrong: string[] = [];
+  const wrong: PublicationOption[] = [];
   if (!insert || !update || !deletes || !truncate) wrong.push("publish");
   if (viaRoot) wrong.push("publish_via_partition_root");
   if (generatedColumns === "none") wrong.push("publish_generated_columns");

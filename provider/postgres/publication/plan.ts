@@ -10,13 +10,13 @@ import { select, type Selection } from "../selection/selection";
 import { ownTriggers, reliesOnTracking } from "../tracking/state";
 import { adoptedFrom, adoptionComment, refuseAdoption, snapshotOf, type Adopted } from "./adoption";
 import { createdPublication, withMembers, withoutPublication, withPublication } from "./hypothetical";
-import { planMembers, type PublicationSelection } from "./members";
-import { optionFacts, wrongOptions } from "./options";
+import { planMembers, publishingWholly, type PublicationSelection } from "./members";
+import { optionFacts, wrongOptions, type PublicationOption } from "./options";
 import { formOf, selectsEverything, wantedForm, type PublicationForm } from "./wantedForm";
 
 /** What is done about options and members of a publication in the form it has. */
 export type MemberStep =
-  | { readonly step: "set publication options"; readonly options: readonly string[] }
+  | { readonly step: "set publication options"; readonly options: readonly PublicationOption[] }
   /** Tables with a column list or row filter: out and in again, in one transaction, without it. */
   | { readonly step: "drop and add tables"; readonly tables: readonly TableFacts[] }
   | { readonly step: "add tables"; readonly tables: readonly TableFacts[] }
@@ -92,7 +92,7 @@ export function planPublication(
 
   const before = withPublication(withoutUnfinished(catalog, name, mark), publication);
   let after: Catalog;
-  const form = wantedForm(before, inputs);
+  const form = wantedForm(publishingWholly(before, publication), inputs);
   if (adoptedFrom(publication.comment) === undefined && form !== formOf(publication)) {
     steps.push({ step: "change form of publication", form });
     // The step itself fills a new list. Tables to be listed are those of an empty one.
@@ -122,8 +122,9 @@ export function planMemberSteps(
   publication: PublicationFacts,
 ): MemberStep[] {
   const steps: MemberStep[] = [];
-  const options = wrongOptions(publication);
-  // First: what an option leaves out decides which tables can be published.
+  const wrong = wrongOptions(publication);
+  // First: what the publication leaves out of a row decides which tables it can publish.
+  const options = wrong.filter((option) => option !== "publish");
   if (options.length > 0) steps.push({ step: "set publication options", options });
   const { add, remove, relist, schemas } = planMembers(catalog, selection, publication);
   if (relist.length > 0) steps.push({ step: "drop and add tables", tables: relist });
@@ -132,6 +133,8 @@ export function planMemberSteps(
   if (add.length > 0) steps.push({ step: "add tables", tables: add });
   if (remove.length > 0 || schemas.length > 0)
     steps.push({ step: "drop tables", tables: remove, schemas, afterOlderWriters: add.length > 0 });
+  // Last: a table without a usable identity is harmless until the publication publishes updates and deletes.
+  if (wrong.includes("publish")) steps.push({ step: "set publication options", options: ["publish"] });
   return steps;
 }
 

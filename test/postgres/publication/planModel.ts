@@ -1,0 +1,253 @@
+import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../../provider/contract/catalog";
+import type { PublicationInputs } from "../../../provider/contract/inputs";
+import { nameTables } from "../../../provider/postgres/catalog/tableIndex";
+import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
+import type { PreparationStep, RemovalStep, TableStep } from "../../../provider/postgres/identity/plan";
+import { formatMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { ownNames } from "../../../provider/postgres/ownership/ownNames";
+import type { PublicationOption } from "../../../provider/postgres/publication/options";
+import { planMembers } from "../../../provider/postgres/publication/members";
+import { planMemberSteps, type PublicationStep } from "../../../provider/postgres/publication/plan";
+import { table as tableOf } from "../../support/catalog";
+
+type Identity = Pick<TableFacts, "identity" | "identityIndex">;
+/** A step of an up. */
+export type AnyStep = PreparationStep | TableStep | PublicationStep;
+
+/** A server in small: it does the steps of a plan to a catalog of plain values. */
+export interface Model {
+  readonly catalog: Catalog;
+  /** The record: what a table had before, by oid. */
+  readonly record: ReadonlyMap<number, Identity>;
+  /** Oids of tables that others keep locked: their identity cannot be changed. */
+  readonly locked: ReadonlySet<number>;
+}
+
+/** The tables whose UPDATEs and DELETEs PostgreSQL refuses, by the server's own rules; in one publication, or in any. */
+export function refusingTables({ server, tables, publications }: Catalog, by?: string): string[] {
+  const byOid = new Map(tables.map((facts) => [facts.oid, facts]));
+  const refuses = (facts: TableFacts, publication: PublicationFacts): boolean => {
+    if (!publication.update && !publication.delete) return false;
+    if (by !== undefined && publication.name !== by) return false;
+    const family = [facts, ...facts.ancestors.flatMap((oid) => byOid.get(oid) ?? [])];
+    const listed = family.flatMap(({ listedIn }) =>
+      listedIn.filter((entry) => entry.publication === publication.name),
+    );
+    const published =
+      publication.allTables ||
+      listed.length > 0 ||
+      family.some(({ schema }) => publication.schemas.includes(schema));
+    if (!published) return false;
+    switch (facts.identity) {
+      case "full":
+        return (
+          listed.some(({ columnList }) => columnList) ||
+          (server.version >= 180000 &&
+            (facts.virtualGenerated || (facts.storedGenerated && publication.generatedColumns === "none")))
+        );
+      case "default":
+        return !facts.hasPrimaryKey;
+      case "index":
+        return facts.identityIndex === null;
+      case "nothing":
+        return true;
+    }
+  };
+  return tables
+    .filter((facts) => !facts.partitioned && facts.persistence === "permanent")
+    .filter((facts) => publications.some((publication) => refuses(facts, publication)))
+    .map(formatTableName);
+}
+
+/** Does one step. `inputs` and `mark` are those of the plan. */
+export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, mark: Mark): Model {
+  const { catalog } = model;
+  const { name } = inputs;
+  const { schema, identityTrigger, publishTrigger } = ownNames(name);
+  const comment = formatMark(mark);
+  const with_ = (change: Partial<Catalog>): Model => ({ ...model, catalog: { ...catalog, ...change } });
+  const publications = (change: (publication: PublicationFacts) => PublicationFacts): Model =>
+    with_({
+      publications: catalog.publications.map((found) => (found.name === name ? change(found) : found)),
+    });
+  const record = tableOf(`${schema}.identity`);
+  switch (step.step) {
+    case "create schema":
+      return with_({
+        schemas: [...catalog.schemas, { oid: 99, name: schema, owner: "neondb_owner", comment }],
+        tables: [...catalog.tables, record],
+      });
+    case "comment on schema":
+      return with_({
+        schemas: catalog.schemas.map((found) => (found.name === schema ? { ...found, comment } : found)),
+      });
+    case "create record of identities":
+      return with_({ tables: [...catalog.tables, record] });
+    case "replace functions of event triggers":
+    case "create event triggers": {
+      const others = catalog.eventTriggers.filter((found) => !isTrigger(found.name, name));
+      const made = [identityTrigger, publishTrigger].map((trigger) => ({
+        name: trigger,
+        enabled: true,
+        owner: "neondb_owner",
+        comment,
+      }));
+      return with_({ eventTriggers: [...others, ...made] });
+    }
+    case "drop event triggers":
+      return with_({ eventTriggers: catalog.eventTriggers.filter((found) => !isTrigger(found.name, name)) });
+    case "set replica identity full": {
+      const previous = new Map(model.record);
+      for (const { oid, identity, identityIndex } of step.tables)
+        if (!previous.has(oid)) previous.set(oid, { identity, identityIndex });
+      const oids = new Set(step.tables.map(({ oid }) => oid));
+      return {
+        ...with_(
+          identities(catalog, ({ oid }) => (oids.has(oid) && !model.locked.has(oid) ? FULL : undefined)),
+        ),
+        record: previous,
+      };
+    }
+    case "restore replica identity":
+      return step.tables.reduce(restore, model);
+    case "create publication":
+      return with_({ publications: [...catalog.publications, made(catalog, name, step.form, comment)] });
+    case "comment on publication":
+    case "adopt publication":
+      return publications((found) => ({ ...found, comment: step.comment }));
+    case "drop publication":
+      return dropped(model, step.publication.name);
+    case "change form of publication": {
+      const next = made(catalog, name, step.form, comment);
+      const empty = dropped(model, name);
+      const filled = {
+        ...empty,
+        catalog: { ...empty.catalog, publications: [...empty.catalog.publications, next] },
+      };
+      const { add } = planMembers(filled.catalog, inputs, next);
+      const full = { ...filled, catalog: listing(filled.catalog, name, add, true) };
+      return planMemberSteps(full.catalog, inputs, next).reduce(
+        (now, member) => apply(now, member, inputs, mark),
+        full,
+      );
+    }
+    case "set publication options":
+      return publications((found) => ({ ...found, ...optionsAfter(catalog, step.options) }));
+    case "drop and add tables":
+    case "add tables":
+      return { ...model, catalog: listing(catalog, name, step.tables, true) };
+    case "drop tables": {
+      const rest = { ...model, catalog: listing(catalog, name, step.tables, false) };
+      return {
+        ...rest,
+        catalog: {
+          ...rest.catalog,
+          publications: rest.catalog.publications.map((found) =>
+            found.name === name
+              ? { ...found, schemas: found.schemas.filter((other) => !step.schemas.includes(other)) }
+              : found,
+          ),
+        },
+      };
+    }
+  }
+}
+
+/** A plan for people: one line per step, with what it concerns. */
+export function printed(catalog: Catalog, steps: readonly (AnyStep | RemovalStep)[]): string[] {
+  return steps.map((step) => {
+    const details: string[] = [];
+    if ("name" in step) details.push(step.name);
+    if ("publication" in step) details.push(step.publication.name);
+    if ("schema" in step) details.push(step.schema);
+    if ("form" in step) details.push(step.form);
+    if ("options" in step) details.push(step.options.join(", "));
+    if ("tables" in step && step.tables.length > 0)
+      details.push(nameTables(catalog, ("changing" in step ? step.changing : step.tables).map(oidOf)));
+    if ("schemas" in step && step.schemas.length > 0) details.push(`schemas ${step.schemas.join(", ")}`);
+    return [step.step, ...details.filter((detail) => detail !== "")].join(": ");
+  });
+}
+
+function oidOf(entry: number | TableFacts): number {
+  return typeof entry === "number" ? entry : entry.oid;
+}
+
+const FULL: Identity = { identity: "full", identityIndex: null };
+
+function isTrigger(name: string, publication: string): boolean {
+  const { identityTrigger, publishTrigger } = ownNames(publication);
+  return name === identityTrigger || name === publishTrigger;
+}
+
+function options(catalog: Catalog) {
+  const generatedColumns = catalog.server.version >= 180000 ? ("stored" as const) : null;
+  return { insert: true, update: true, delete: true, truncate: true, viaRoot: false, generatedColumns };
+}
+
+function optionsAfter(catalog: Catalog, names: readonly PublicationOption[]): Partial<PublicationFacts> {
+  const { viaRoot, generatedColumns, ...operations } = options(catalog);
+  return {
+    ...(names.includes("publish") ? operations : {}),
+    ...(names.includes("publish_via_partition_root") ? { viaRoot } : {}),
+    ...(names.includes("publish_generated_columns") ? { generatedColumns } : {}),
+  };
+}
+
+function made(catalog: Catalog, name: string, form: string, comment: string): PublicationFacts {
+  const owner = "neondb_owner";
+  return {
+    oid: 7,
+    name,
+    owner,
+    mayAlter: true,
+    allTables: form === "all tables",
+    schemas: [],
+    comment,
+    ...options(catalog),
+  };
+}
+
+function identities(
+  catalog: Catalog,
+  change: (table: TableFacts) => Identity | undefined,
+): Pick<Catalog, "tables"> {
+  return { tables: catalog.tables.map((facts) => ({ ...facts, ...change(facts) })) };
+}
+
+function listing(catalog: Catalog, name: string, tables: readonly TableFacts[], joins: boolean): Catalog {
+  const oids = new Set(tables.map(({ oid }) => oid));
+  const entry: ListedIn = { publication: name, columnList: false, rowFilter: false };
+  return {
+    ...catalog,
+    tables: catalog.tables.map((facts) => {
+      if (!oids.has(facts.oid)) return facts;
+      const others = facts.listedIn.filter(({ publication }) => publication !== name);
+      return { ...facts, listedIn: joins ? [...others, entry] : others };
+    }),
+  };
+}
+
+function dropped(model: Model, name: string): Model {
+  const { catalog } = model;
+  const gone = listing(catalog, name, catalog.tables, false);
+  return {
+    ...model,
+    catalog: { ...gone, publications: gone.publications.filter((found) => found.name !== name) },
+  };
+}
+
+/** As the server does: a restore that would have writes refused is rolled back, and the table keeps what it has. */
+function restore(model: Model, oid: number): Model {
+  const before = model.record.get(oid);
+  if (before === undefined || model.locked.has(oid)) return model;
+  const record = new Map(model.record);
+  record.delete(oid);
+  const tables = identities(model.catalog, (facts) =>
+    facts.oid === oid && facts.identity === "full" ? before : undefined,
+  );
+  const catalog = { ...model.catalog, ...tables };
+  return refusingTables(catalog).length > refusingTables(model.catalog).length
+    ? model
+    : { ...model, catalog, record };
+}

@@ -1,0 +1,150 @@
+import type { Catalog } from "../../../provider/contract/catalog";
+import type { PublicationInputs } from "../../../provider/contract/inputs";
+import {
+  planRemoval as planIdentityRemoval,
+  planReplicaIdentity,
+} from "../../../provider/postgres/identity/plan";
+import { formatMark } from "../../../provider/postgres/ownership/mark";
+import { planPublication, planRemoval } from "../../../provider/postgres/publication/plan";
+import { catalogOf, listed, publication, table } from "../../support/catalog";
+import { MARK } from "./planInputs";
+import { printed } from "./planModel";
+
+const INPUTS: PublicationInputs = {
+  projectId: MARK.projectId,
+  database: MARK.database,
+  managedBy: MARK.managedBy,
+  name: "bemi",
+  schemas: ["public"],
+  trackNewTables: true,
+  adopt: false,
+};
+const FULL = { identity: "full" } as const;
+const COMMENT = formatMark(MARK);
+const TRIGGERS = ["_bemi_identity", "_bemi_publish"].map((name) => ({
+  name,
+  enabled: true,
+  owner: "neondb_owner",
+  comment: COMMENT,
+}));
+
+/** The database of a trail that is up: schema, record, event triggers and publication. */
+function trailed(tables: Catalog["tables"], facts: Parameters<typeof publication>[1] = {}): Catalog {
+  return catalogOf({
+    tables: [...tables, table("_bemi.identity")],
+    publications: [publication("bemi", { comment: COMMENT, ...facts })],
+    eventTriggers: TRIGGERS,
+    schemas: ["public", "_bemi"].map((name, oid) => ({
+      oid,
+      name,
+      owner: "neondb_owner",
+      comment: name === "_bemi" ? COMMENT : null,
+    })),
+  });
+}
+
+function identityPlan(catalog: Catalog, recorded: readonly number[], inputs = INPUTS): string[] {
+  return printed(catalog, planReplicaIdentity(catalog, { ...inputs, publication: "bemi" }, recorded, MARK));
+}
+
+function publicationPlan(catalog: Catalog, recorded: readonly number[] = [], inputs = INPUTS): string[] {
+  return printed(catalog, planPublication(catalog, inputs, { state: inputs, recorded, mark: MARK }));
+}
+
+test("a first up: schema, identities, event triggers, then the publication with all that is ready", () => {
+  const busy = table("public.busy", { hasPrimaryKey: false });
+  const before = catalogOf({ tables: [table("public.orders"), busy] });
+  expect(identityPlan(before, [])).toEqual([
+    "create schema: _bemi",
+    "set replica identity full: public.busy, public.orders",
+    "create event triggers",
+  ]);
+  const after = catalogOf({ tables: [table("public.orders", FULL), busy] });
+  expect(publicationPlan(after)).toEqual([
+    "create publication: bemi: table list",
+    "add tables: public.orders",
+  ]);
+});
+
+test("a table leaves the selection: it is taken out, and then gets back the identity it had", () => {
+  const [stays, leaves] = [
+    table("public.orders", { ...FULL, listedIn: listed("bemi") }),
+    table("shop.carts", { ...FULL, hasPrimaryKey: false, listedIn: listed("bemi") }),
+  ];
+  const catalog = trailed([stays, leaves]);
+  expect(identityPlan(catalog, [leaves.oid])).toEqual([
+    "replace functions of event triggers",
+    "set replica identity full",
+  ]);
+  expect(publicationPlan(catalog, [leaves.oid])).toEqual([
+    "drop tables: shop.carts",
+    "restore replica identity: shop.carts",
+  ]);
+});
+
+test("changes by hand: options come before the tables, except for publish", () => {
+  const tables = [
+    table("public.added", FULL),
+    table("public.filtered", {
+      ...FULL,
+      listedIn: [{ publication: "bemi", columnList: false, rowFilter: true }],
+    }),
+    table("shop.stranger", { listedIn: listed("bemi") }),
+  ];
+  const catalog = trailed(tables, { viaRoot: true, delete: false, schemas: ["shop"] });
+  expect(publicationPlan(catalog)).toEqual([
+    "set publication options: publish_via_partition_root",
+    "drop and add tables: public.filtered",
+    "add tables: public.added",
+    "drop tables: shop.stranger: schemas shop",
+    "set publication options: publish",
+  ]);
+});
+
+test("event triggers go last where the publication relied on them", () => {
+  const root = table("public.root", {
+    ...FULL,
+    partitioned: true,
+    hasPrimaryKey: false,
+    listedIn: listed("bemi"),
+  });
+  const leaf = table("public.leaf", { ...FULL, hasPrimaryKey: false, ancestors: [root.oid] });
+  const off = { ...INPUTS, trackNewTables: false };
+  const catalog = trailed([root, leaf]);
+  expect(identityPlan(catalog, [], off)).toEqual(["set replica identity full"]);
+  expect(publicationPlan(catalog, [], off)).toEqual([
+    "add tables: public.leaf",
+    "drop tables: public.root",
+    "drop event triggers",
+  ]);
+});
+
+test("an interrupted change of form is cleared away before another one begins", () => {
+  const catalog = trailed([table("public.orders", FULL)], { allTables: true });
+  const former = publication("bemi_old", { comment: COMMENT });
+  const interrupted = { ...catalog, publications: [...catalog.publications, former] };
+  expect(publicationPlan(interrupted)).toEqual([
+    "drop publication: bemi_old",
+    "change form of publication: table list",
+  ]);
+});
+
+test("adopting changes nothing but the comment, where all is as wanted", () => {
+  const orders = table("public.orders", { ...FULL, listedIn: listed("bemi") });
+  const catalog = trailed([orders], { comment: "made by hand" });
+  expect(publicationPlan(catalog, [], { ...INPUTS, adopt: true })).toEqual(["adopt publication: bemi"]);
+  expect(() => publicationPlan(catalog)).toThrow(/Publication "bemi" exists already/);
+});
+
+test("a destroy: the publication, then event triggers, identities and schema", () => {
+  const orders = table("public.orders", { ...FULL, listedIn: listed("bemi") });
+  const catalog = trailed([orders]);
+  expect(planRemoval(catalog, "bemi", MARK).map(({ step }) => step)).toEqual(["drop publication"]);
+  expect(printed(catalog, planIdentityRemoval("bemi", [orders.oid]))).toEqual([
+    "drop event triggers",
+    "restore replica identity: public.orders",
+    "drop schema: _bemi",
+  ]);
+  const theirs = trailed([orders], { comment: "made by hand" });
+  expect(planRemoval(theirs, "bemi", MARK)).toEqual([]);
+});

@@ -4,7 +4,7 @@ import type { Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
 import { withIdentities } from "../catalog/query";
-import { describeOwnership, markOf } from "../ownership/mark";
+import { describeOwnership, databaseObjectMark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { select, takesNewTables } from "../selection/selection";
@@ -29,7 +29,7 @@ const MANY = 500;
  */
 export async function converge(inputs: ReplicaIdentityInputs, run: Run, session: Session): Promise<Catalog> {
   const { publication } = inputs;
-  const mark = markOf(session, inputs);
+  const mark = databaseObjectMark(session, inputs);
   const before = await session.catalog();
   preflight([...serverFindings(before), ...selectionFindings(select(before, inputs))]);
   refuseForeignSchema(before, publication, mark);
@@ -70,7 +70,7 @@ function preparationDoers(
   session: Session,
   catalog: Catalog,
 ): Doers<PreparationStep> {
-  const mark = markOf(session, inputs);
+  const mark = databaseObjectMark(session, inputs);
   return {
     "create schema": ({ schema }) => createSchema(session, schema, mark),
     "comment on schema": ({ schema, comment }) => {
@@ -136,7 +136,7 @@ async function track(
   session: Session,
   catalog: Catalog,
 ): Promise<boolean> {
-  const mark = markOf(session, inputs);
+  const mark = databaseObjectMark(session, inputs);
   if (await installTracking(session, catalog, inputs, inputs.publication, mark)) return true;
   if (takesNewTables(inputs))
     run.log("New tables are tracked from the next up on: our role may not create event triggers here.");

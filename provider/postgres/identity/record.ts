@@ -2,7 +2,7 @@ import { UserError } from "../../contract/errors";
 import type { Run } from "../../contract/kind";
 import { runTogether } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
-import { describeOwnership, formatMark, ownership, type Mark } from "../ownership/mark";
+import { describeOwnership, encodeMark, ownership, type Mark } from "../ownership/mark";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 import { oidArray, quoteIdentifier, quoteLiteral } from "../sql/quote";
@@ -45,7 +45,7 @@ export async function createRecord(session: Session, schema: string): Promise<vo
 }
 
 function markSql(schema: string, mark: Mark): string {
-  return `COMMENT ON SCHEMA ${quoteIdentifier(schema)} IS ${quoteLiteral(formatMark(mark))}`;
+  return `COMMENT ON SCHEMA ${quoteIdentifier(schema)} IS ${quoteLiteral(encodeMark(mark))}`;
 }
 
 /** Whether there is a record of identities for this publication. */

@@ -4,7 +4,7 @@ import type { Run } from "../../contract/kind";
 import { execute } from "../../contract/plan";
 import type { Session } from "../../contract/session";
 import { nameTables } from "../catalog/tableIndex";
-import { madeByResource, markOf } from "../ownership/mark";
+import { madeByResource, databaseObjectMark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
 import { removeTracking } from "../tracking/install";
@@ -18,7 +18,7 @@ export async function remove(inputs: ReplicaIdentityInputs, run: Run, session: S
   const catalog = await session.catalog();
   const { schema } = ownNames(publication);
   const existing = catalog.schemas.find(({ name }) => name === schema);
-  if (existing === undefined || !madeByResource(existing.comment, markOf(session, inputs))) {
+  if (existing === undefined || !madeByResource(existing.comment, databaseObjectMark(session, inputs))) {
     run.log(
       `Replica identities stay as they are: the record of what they were, schema ${schema}, is ${existing === undefined ? "gone" : "not ours"}.`,
     );

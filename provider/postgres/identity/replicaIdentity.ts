@@ -7,7 +7,7 @@ import { recorded as recordedTarget } from "../../contract/target";
 import { firstFew } from "../../contract/wording";
 import { nameTables, tablesByOid } from "../catalog/tableIndex";
 import { formatTableName } from "../catalog/tableNames";
-import { markOf } from "../ownership/mark";
+import { databaseObjectMark } from "../ownership/mark";
 import { unlessGone } from "../session/gone";
 import { hasCode } from "../sql/sqlError";
 import { newTablesMode, tracksNewTables } from "../tracking/state";
@@ -91,7 +91,7 @@ async function driftOf(session: Session, catalog: Catalog, state: State): Promis
   if (recorded === undefined || !hasRecord(catalog, publication))
     drift["record of previous identities"] = "missing";
 
-  for (const step of planReplicaIdentity(catalog, state, recorded ?? [], markOf(session, state)))
+  for (const step of planReplicaIdentity(catalog, state, recorded ?? [], databaseObjectMark(session, state)))
     switch (step.step) {
       case "set replica identity full":
         if (step.changing.length > 0)

@@ -149,16 +149,3 @@ export function describeOwnership(found: Exclude<Ownership, "ours">, comment: st
       return `was made by ${mark?.managedBy ?? "?"} for database ${mark?.database ?? "?"}`;
   }
 }
-
-/** The former name of {@link databaseObjectMark}. */
-export const markOf = databaseObjectMark;
-
-/** The former name of {@link encodeMark} without an appendix. */
-export function formatMark(mark: Mark): string {
-  return encodeMark(mark);
-}
-
-/** The former name of {@link decodeMark} without an appendix. */
-export function parseMark(comment: string | null | undefined): Mark | undefined {
-  return decodeMark(comment)?.mark;
-}

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { UserError } from "../../contract/errors";
 import { runTogether } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
-import { formatMark, type Mark } from "../ownership/mark";
+import { decodeMark, encodeMark, type Appendix, type Mark } from "../ownership/mark";
 import { formatTableName } from "../catalog/tableNames";
 import { formOf, selectsEverything } from "./wantedForm";
 import { partialMembers } from "./members";
@@ -25,22 +25,17 @@ const adopted = z.object({
 /** What an adopted publication was before; kept in its comment, behind the mark, until it is given back. */
 export type Adopted = z.infer<typeof adopted>;
 
+/** Where the comment of an adopted publication keeps what it was before. */
+const BEFORE: Appendix<Adopted> = { place: { property: "before" }, schema: adopted };
+
 /** What the publication was before it was adopted; `undefined` when this module made it. */
 export function adoptedFrom(comment: string | null): Adopted | undefined {
-  if (comment === null) return undefined;
-  const brace = comment.indexOf("{");
-  if (brace < 0) return undefined;
-  try {
-    const mark: unknown = JSON.parse(comment.slice(brace));
-    return adopted.parse((mark as { before?: unknown }).before);
-  } catch {
-    return undefined;
-  }
+  return decodeMark(comment, BEFORE)?.appended;
 }
 
 /** The comment of an adopted publication: the mark, with what the publication was before. */
 export function adoptionComment(mark: Mark, before: Adopted): string {
-  return `${formatMark(mark).slice(0, -1)},"before":${JSON.stringify(before)}}`;
+  return encodeMark(mark, BEFORE, before);
 }
 
 /** Throws a {@link UserError} where a publication of somebody else cannot be adopted for this selection. */

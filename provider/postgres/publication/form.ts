@@ -1,6 +1,6 @@
 import { runTogether, waitForOlderWriters } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
-import { formatMark, type Mark } from "../ownership/mark";
+import { encodeMark, type Mark } from "../ownership/mark";
 import { planMembers } from "./members";
 import { optionsSql } from "./options";
 import { findPublication } from "./plan";
@@ -29,7 +29,7 @@ export async function createPublication(
   try {
     await runTogether(session, [
       `CREATE PUBLICATION ${quoted} ${all}WITH ${optionsSql(session.serverVersion)}`,
-      `COMMENT ON PUBLICATION ${quoted} IS ${quoteLiteral(formatMark(mark))}`,
+      `COMMENT ON PUBLICATION ${quoted} IS ${quoteLiteral(encodeMark(mark))}`,
     ]);
     return true;
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../contract/catalog";
-import { formatMark, type Mark } from "../ownership/mark";
+import { encodeMark, type Mark } from "../ownership/mark";
 import { optionFacts } from "./options";
 
 /*
@@ -24,7 +24,7 @@ export function createdPublication(
     mayAlter: true,
     allTables,
     schemas: [],
-    comment: formatMark(mark),
+    comment: encodeMark(mark),
   };
 }
 

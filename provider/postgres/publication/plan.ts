@@ -4,7 +4,7 @@ import type { PublicationInputs } from "../../contract/inputs";
 import { publishes } from "../catalog/membership";
 import { tablesByOid } from "../catalog/tableIndex";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
-import { existsAlready, formatMark, madeByResource, ownership, type Mark } from "../ownership/mark";
+import { existsAlready, encodeMark, madeByResource, ownership, type Mark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { select, type Selection } from "../selection/selection";
 import { ownTriggers, reliesOnTracking } from "../tracking/state";
@@ -217,7 +217,7 @@ function planOwnership(
         `The adopted publication "${name}" publishes all tables, and only some are wanted. Drop it, and this module makes one.`,
       );
     if (owner === "ours") return { steps: [], publication: existing };
-    const comment = before === undefined ? formatMark(mark) : adoptionComment(mark, before);
+    const comment = before === undefined ? encodeMark(mark) : adoptionComment(mark, before);
     return {
       steps: [{ step: "comment on publication", name, comment }],
       publication: { ...existing, comment },

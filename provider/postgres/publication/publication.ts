@@ -11,7 +11,7 @@ import { formatTableName } from "../catalog/tableNames";
 import { readRecord } from "../identity/record";
 import { describePending, fingerprint } from "../identity/summary";
 import { trackedTables } from "../identity/trackedTables";
-import { describeOwnership, madeByResource, markOf } from "../ownership/mark";
+import { describeOwnership, madeByResource, databaseObjectMark } from "../ownership/mark";
 import { preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { select } from "../selection/selection";
 import { unlessGone } from "../session/gone";
@@ -66,7 +66,7 @@ async function converge(
   session: Session,
   state: State | undefined,
 ): Promise<PublicationOutputs> {
-  const mark = markOf(session, inputs);
+  const mark = databaseObjectMark(session, inputs);
   const catalog = await session.catalog();
   preflight([...serverFindings(catalog), ...selectionFindings(select(catalog, inputs))]);
   const recorded = await recordedLeavers(session, catalog, inputs, state);
@@ -115,7 +115,7 @@ function outputsOf(
 
 /** What the next up will do something about. */
 function driftOf(session: Session, catalog: Catalog, state: State, existing: PublicationFacts): Drift {
-  const mark = markOf(session, state);
+  const mark = databaseObjectMark(session, state);
   const changes = planMembers(catalog, state, existing);
   const drift: Record<string, string> = {};
   const note = (key: string, tables: readonly TableFacts[]): void => {
@@ -140,7 +140,7 @@ function driftOf(session: Session, catalog: Catalog, state: State, existing: Pub
 }
 
 async function remove(state: State, run: Run, session: Session): Promise<void> {
-  const mark = markOf(session, state);
+  const mark = databaseObjectMark(session, state);
   const catalog = await session.catalog();
   await execute(planRemoval(catalog, state.name, mark), removalDoers(session, run), run);
   const existing = findPublication(catalog, state.name);

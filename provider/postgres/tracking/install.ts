@@ -2,7 +2,7 @@ import { LOCK_POLICY } from "../sql/lockPolicy";
 import { UserError } from "../../contract/errors";
 import { runTogether, waitForOlderWriters } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
-import { formatMark, parseMark, type Mark } from "../ownership/mark";
+import { encodeMark, decodeMark, type Mark } from "../ownership/mark";
 import type { Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
@@ -92,7 +92,7 @@ function eventTrigger(
 ): string[] {
   const existing = catalog.eventTriggers.find((trigger) => trigger.name === name);
   if (existing !== undefined) {
-    if (parseMark(existing.comment) === undefined) {
+    if (decodeMark(existing.comment) === undefined) {
       throw new UserError(
         `The event trigger "${name}" exists already and was not made by this module. Drop or rename it, or set trackNewTables to false.`,
       );
@@ -102,6 +102,6 @@ function eventTrigger(
   return [
     `CREATE EVENT TRIGGER ${quoteIdentifier(name)} ON ddl_command_end
        WHEN TAG IN (${tags.map(quoteLiteral).join(", ")}) EXECUTE FUNCTION ${call}`,
-    `COMMENT ON EVENT TRIGGER ${quoteIdentifier(name)} IS ${quoteLiteral(formatMark(mark))}`,
+    `COMMENT ON EVENT TRIGGER ${quoteIdentifier(name)} IS ${quoteLiteral(encodeMark(mark))}`,
   ];
 }

@@ -1,5 +1,5 @@
 import type { Catalog, EventTriggerFacts } from "../../contract/catalog";
-import { parseMark } from "../ownership/mark";
+import { decodeMark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
 import { membersOf } from "../catalog/membership";
@@ -38,7 +38,7 @@ export function hasTracking(catalog: Catalog, publication: string): boolean {
 
 /** The event triggers of this publication that carry a mark of this module. */
 export function ownTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
-  return namedTriggers(catalog, publication).filter(({ comment }) => parseMark(comment) !== undefined);
+  return namedTriggers(catalog, publication).filter(({ comment }) => decodeMark(comment) !== undefined);
 }
 
 function namedTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../../provider/contract/catalog";
 import type { PublicationInputs } from "../../../provider/contract/inputs";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
-import { formatMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { catalogOf, publication, table } from "../../support/catalog";
 import type { Model } from "./planModel";
 
@@ -102,7 +102,7 @@ export const situations: fc.Arbitrary<Situation> = fc
     const has = { generated: drawn.version >= 180000, partial: drawn.version >= 150000 };
     const listing = names.filter((name) => drawn.publications[name]?.allTables === false);
     const tables = tablesOf(drawn.families, listing, has);
-    const comment = formatMark(MARK);
+    const comment = encodeMark(MARK);
     const publications = names.map((name, oid): PublicationFacts => {
       const { bySchema, schemas, generatedColumns, ...rest } = drawn.publications[name] ?? {
         bySchema: false,

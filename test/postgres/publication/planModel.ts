@@ -3,7 +3,7 @@ import type { PublicationInputs } from "../../../provider/contract/inputs";
 import { nameTables } from "../../../provider/postgres/catalog/tableIndex";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import type { PreparationStep, RemovalStep, TableStep } from "../../../provider/postgres/identity/plan";
-import { formatMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import type { PublicationOption } from "../../../provider/postgres/publication/options";
 import { planMembers } from "../../../provider/postgres/publication/members";
@@ -64,7 +64,7 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
   const { catalog } = model;
   const { name } = inputs;
   const { schema, identityTrigger, publishTrigger } = ownNames(name);
-  const comment = formatMark(mark);
+  const comment = encodeMark(mark);
   const with_ = (change: Partial<Catalog>): Model => ({ ...model, catalog: { ...catalog, ...change } });
   const publications = (change: (publication: PublicationFacts) => PublicationFacts): Model =>
     with_({

@@ -4,7 +4,7 @@ import {
   planRemoval as planIdentityRemoval,
   planReplicaIdentity,
 } from "../../../provider/postgres/identity/plan";
-import { formatMark } from "../../../provider/postgres/ownership/mark";
+import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { planPublication, planRemoval } from "../../../provider/postgres/publication/plan";
 import { catalogOf, listed, publication, table } from "../../support/catalog";
 import { MARK } from "./planInputs";
@@ -20,7 +20,7 @@ const INPUTS: PublicationInputs = {
   adopt: false,
 };
 const FULL = { identity: "full" } as const;
-const COMMENT = formatMark(MARK);
+const COMMENT = encodeMark(MARK);
 const TRIGGERS = ["_bemi_identity", "_bemi_publish"].map((name) => ({
   name,
   enabled: true,

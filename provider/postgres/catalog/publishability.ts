@@ -23,9 +23,9 @@ import { tablesByOid } from "./tableIndex";
  * - Usable is what names a row: DEFAULT with a primary key, USING INDEX while the index exists. NOTHING never is.
  * - A partitioned table holds no rows, so every identity counts as usable there, FULL included. PostgreSQL checks the
  *   partitions instead.
- * - FULL is ruled out where a publication publishes the table only in part, because PostgreSQL then refuses every UPDATE
- *   and DELETE: with a column list, or from 18 on without a generated column (virtual ones are never published). Every
- *   publication counts, because identities are set before this module changes its own publication.
+ * - FULL is ruled out where a publication publishes the table only in part, because PostgreSQL then refuses every
+ *   UPDATE and DELETE: with a column list, or from 18 on without a generated column (virtual ones are never published).
+ *   Every publication counts, because identities are set before this module changes its own publication.
  * - Only its owner can add a table to a publication: whoever plans that asks for `mayAlter` besides.
  */
 export interface Publishability {
@@ -42,7 +42,9 @@ export interface Publishability {
   readonly ready: boolean;
   /** Whether its UPDATEs and DELETEs pass while it is published with the identity it has now. */
   readonly safe: boolean;
-  /** Why its identity is not FULL, or must not be; the end of a sentence about the table. `undefined` when all is well. */
+  /**
+   * Why its identity is not FULL, or must not be; the end of a sentence about the table. `undefined` when all is well.
+   */
   readonly because: string | undefined;
 }
 

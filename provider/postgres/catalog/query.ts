@@ -45,7 +45,9 @@ type TableRow = readonly [
   schema: number,
   name: string,
   owner: number,
-  /** `relpersistence`, `relreplident`, then any of: `p`artitioned, primary `k`ey, `e`xtension member, row `s`ecurity. */
+  /**
+   * `relpersistence`, `relreplident`, then any of: `p`artitioned, primary `k`ey, `e`xtension member, row `s`ecurity.
+   */
   flags: string,
 ];
 

@@ -75,8 +75,8 @@ export async function readRecord(
 }
 
 /**
- * Leaves those of the given tables that another trail in this database tracks as well to that trail: they stay FULL, and
- * its record takes over the identity they had before either trail. They leave our record.
+ * Leaves those of the given tables that another trail in this database tracks as well to that trail: they stay FULL,
+ * and its record takes over the identity they had before either trail. They leave our record.
  */
 export async function handOver(
   session: Session,
@@ -106,8 +106,8 @@ export async function handOver(
 const IN_USE = "NB002";
 
 /**
- * Drops the record, unless it meanwhile has tables in it that are not among those given: `false`. The lock on the record
- * waits for every transaction that has written to it.
+ * Drops the record, unless it meanwhile has tables in it that are not among those given: `false`. The lock on the
+ * record waits for every transaction that has written to it.
  */
 export async function dropRecord(
   session: Session,

@@ -119,7 +119,9 @@ async function driftOf(session: Session, catalog: Catalog, state: State): Promis
   return drift;
 }
 
-/** Oids of the tables in the record beside `full`; `undefined` when the record was dropped since the catalog was read. */
+/**
+ * Oids of the tables in the record beside `full`; `undefined` when the record was dropped since the catalog was read.
+ */
 async function recordedBeside(
   session: Session,
   catalog: Catalog,

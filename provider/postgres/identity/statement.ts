@@ -6,13 +6,13 @@ import { oidArray, quoteLiteral } from "../sql/quote";
 import { identityIndexSql, insertRecordSql, RECORD, recordedTablesSql, recordSql } from "../sql/recordTable";
 import { judgeSql } from "../sql/judge";
 
-/** What became of the tables that {@link changeIdentities} was given. */
+/** What {@link changeIdentities} did not do as asked. */
 export interface IdentityChanges {
-  /** Tables that are not done yet, because others held a lock on them until the time was up. */
+  /** How many tables are not changed yet, because others held a lock on them until the time was up. */
   readonly locked: number;
-  /** Tables whose change PostgreSQL refused, with its reason: at most ten. The tables are as they were. */
+  /** Tables whose change PostgreSQL refused, with its reason; at most ten. They keep the identity they had. */
   readonly refused: readonly { readonly oid: number; readonly reason: string }[];
-  /** Tables whose index of the recorded identity is gone: they got the default. At most ten. */
+  /** Restored tables whose recorded index no longer exists: they got the identity DEFAULT. At most ten. */
   readonly indexGone: readonly { readonly oid: number; readonly index: string }[];
 }
 
@@ -26,12 +26,12 @@ export interface IdentityOrder {
 }
 
 /**
- * The limit for each lock, and asynchronous commits: each of them is in the write-ahead log after the record, and the
- * last write of the block commits normally, which flushes all.
+ * The limit for each lock, and asynchronous commits. The commit of the record comes before them in the write-ahead log,
+ * and the last write of the block commits synchronously, which flushes all the commits before it.
  */
 const SETTINGS = { lock_timeout: LOCK_POLICY.attempt, synchronous_commit: "off" };
 
-/** Class of the SQLSTATEs of a statement that somebody has cancelled. */
+/** The SQLSTATE class of a statement that somebody has cancelled. */
 const OPERATOR_INTERVENTION = "57";
 
 /** What one statement came to. */
@@ -41,22 +41,21 @@ interface Outcome extends IdentityChanges {
 }
 
 /**
- * Sets and restores the replica identity of any number of tables in one statement, one transaction per table, so that
- * no more than one table is ever locked, and that one at most 100 ms before the attempt is given up: the app queues
- * behind it for no longer. Goes over the tables that were locked again and again, for 10 s. Where there is so much to
- * do that 10 s do not suffice, it takes another statement, as long as there is progress.
+ * Sets and restores the replica identity of any number of tables in one statement with one transaction per table. So no
+ * more than one table is ever locked, and each attempt gives up after 100 ms: the app queues behind it for no longer.
+ * Tables that were locked are tried again for 10 s. If there is too much to do for one statement, another one follows,
+ * as long as there is progress.
  *
- * - The record comes first: every table gets its row with the identity it has, committed before any is changed. So a
- *   kill at any point loses no previous identity, and a table that was FULL before us is known to have been.
- * - A lock timeout below one second never cancels an autovacuum (deadlock_timeout is 1 s and not ours to change):
- *   attempts of 1.5 s are made, but only on tables that nobody but an autovacuum worker holds. Its backend has no user,
- *   which every role can see.
- * - One block at a time: the server works on for up to two seconds for a process that was killed, and would set tables
- *   to FULL again which the destroy that follows has put back.
- * - Where there are publications, the server itself judges each change in the transaction that makes it: a table on
- *   which UPDATE or DELETE would now be refused is rolled back and reported. EXPLAIN runs that check, and no row.
- * - Tables that nobody holds are tried without an exception handler, which takes a second transaction ID each. Where
- *   that fails after all, the statement ends, and another one handles what may happen to any of the tables left.
+ * - The record comes first: every table gets its row with the identity it has, committed before any identity is
+ *   changed. So a kill at any point loses no previous identity, and the record also names tables that were FULL before.
+ * - A table that only an autovacuum worker holds gets attempts of 1.5 s: the worker yields only to whoever waits longer
+ *   than deadlock_timeout, which is 1 s.
+ * - Only one block at a time works on a trail. The server works on for up to two seconds for a process that was killed,
+ *   and would otherwise set tables to FULL again that the next destroy has restored.
+ * - Where there are publications, the server itself judges each change in the transaction that makes it: if UPDATE or
+ *   DELETE would now be refused, the change is rolled back and reported.
+ * - The first attempt has no exception handler, because a handler takes a second transaction ID for each table. If
+ *   anything goes wrong, the statement ends, and a guarded one, with handlers, does what is left.
  *
  * @param onProgress is told how many tables are left, before each statement but the first
  * @param patience an interval: for how long one statement works, and goes on trying for tables that are locked
@@ -78,9 +77,10 @@ export async function changeIdentities(
   }
 }
 
-/** One statement, and another one where the first one has met with something. */
+/** One statement; a guarded one after it, if it failed. */
 async function changeSome(session: Session, order: IdentityOrder, patience: string): Promise<Outcome> {
-  // Where identities are given back, at once: a statement that ends takes along what it knew of indexes that are gone.
+  // When restoring, start with the guarded form: if the fast form failed midway, its list of missing indexes would be
+  // lost.
   if (order.restore.length > 0) return await runOnce(session, order, patience, true);
   try {
     return await runOnce(session, order, patience, false);
@@ -90,7 +90,7 @@ async function changeSome(session: Session, order: IdentityOrder, patience: stri
   }
 }
 
-/** @param guarded whether whatever may happen to a table is handled, instead of ending the statement */
+/** @param guarded whether a failure is handled table by table; otherwise it ends the statement */
 async function runOnce(
   session: Session,
   { schema, full, restore }: IdentityOrder,
@@ -154,7 +154,8 @@ BEGIN
   PERFORM pg_advisory_lock(${turn});
   DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.${RECORD.relid});
   BEGIN
-    -- Without ON CONFLICT, which takes half as long again. Event triggers write to the record as well, but seldom.
+    -- First without ON CONFLICT, which takes half as long again. It is needed only when an event trigger writes a row
+    -- too.
     ${note} AND NOT EXISTS (SELECT FROM ${record} r WHERE r.${RECORD.relid} = c.oid)
       ORDER BY c.oid;
   EXCEPTION WHEN unique_violation THEN
@@ -172,15 +173,15 @@ BEGIN
     ELSE
       vacuumed := '{}';
     END IF;
-    -- Those that somebody holds come last, as they may cost the whole lock timeout. Partitions come in the other order than
-    -- statements lock them in: side by side with one, we would hold it up at each of its partitions.
+    -- Tables that somebody holds come last, because each may cost the whole lock timeout. Descending oid: queries lock
+    -- partitions in ascending order; in the same order we would block such a query once per partition.
     FOR table_oid, table_name, statement, careful, judging, restoring, lost IN
       SELECT s.oid, s.name,
              CASE WHEN s.oid = ANY (vacuumed) THEN 'SET LOCAL lock_timeout = ''${LOCK_POLICY.autovacuumAttempt}''; ' ELSE '' END
                || coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT'),
-             -- Every hundredth, to look at the clock.
+             -- Every hundredth table too, because only careful steps look at the clock.
              guarded OR judged OR s.busy OR s.oid::int8 % 100 = 0, s.judging, s.restoring, s.lost
-        -- No WITH: around a volatile function, it would keep all rows aside first.
+        -- No WITH: it would first materialize all rows, because a function in it is volatile.
         FROM (SELECT t.*, format('%I.%I', n.nspname, t.relname) AS name,
                      t.oid IN (SELECT l.relation FROM pg_locks l WHERE ${lockedByOthers}) AS busy,
                      judged AND t.relkind = 'r' AND t.clause IS NOT NULL AS judging
@@ -189,7 +190,7 @@ BEGIN
                WHERE t.oid <> ALL (given_up)) s
        ORDER BY s.busy, s.oid DESC
     LOOP
-      -- Every expression here is prepared anew after every commit: for most tables there are three.
+      -- Each expression here is prepared anew after every commit, so there are few: three for most tables.
       IF careful THEN
         BEGIN
           EXECUTE statement;
@@ -228,14 +229,14 @@ BEGIN
             WHERE r.${RECORD.relid} = ANY (leaving) AND r.${RECORD.relid} <> ALL (given_up));
       EXIT;
     END IF;
-    -- All have had their turn: those that were locked get as long again.
+    -- Every table has had its turn: those that were locked get the full time from here.
     IF pass = 1 THEN deadline := clock_timestamp() + patience; END IF;
     PERFORM pg_sleep(least(0.1 * pass, 1));
     COMMIT;
   END LOOP;
 
   ${returnSql("jsonb_build_object('locked', locked, 'refused', refused, 'indexGone', index_gone, 'cut', cut AND locked > 0)")};
-  -- The normal commit of this write flushes all the asynchronous ones before it.
+  -- The synchronous commit of this write flushes all the asynchronous commits before it.
   PERFORM set_config('synchronous_commit', 'on', true);
   EXECUTE format('COMMENT ON SCHEMA %I IS %L', ${quoteLiteral(schema)},
     (SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(schema)}));
@@ -243,11 +244,17 @@ BEGIN
 END`;
 }
 
-/** The altered table is locked, so its name is settled. Before, somebody may have given that name to another one. */
+/**
+ * After the ALTER the table is locked, so its name cannot change any more. Before, another table may have got that
+ * name.
+ */
 const CHECK_NAME =
   "IF to_regclass(table_name) IS DISTINCT FROM table_oid THEN RAISE undefined_table; END IF;";
 
-/** What the tables in the record are to become again. An index of the same name serves; without one, it is the default. */
+/**
+ * What the tables in the record get back: USING INDEX needs an index of the recorded name, and otherwise becomes
+ * DEFAULT.
+ */
 function restoringSql(schema: string): string {
   const [previous, index] = [`r.${RECORD.previous}`, `r.${RECORD.index}`];
   return `

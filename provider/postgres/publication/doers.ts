@@ -56,7 +56,8 @@ export function publicationDoers(work: Work): Doers<PublicationStep> {
     "drop publication": dropDoer(session),
     "change form of publication": async ({ form }) => {
       await changeForm(session, inputs, form, mark, run);
-      // What is left to do depends on whether the form could be changed, and on the tables created meanwhile: plan it now.
+      // What is left to do depends on whether the form could be changed, and on the tables created meanwhile: plan it
+      // now.
       await changeMembersAnew(work);
     },
     "restore replica identity": ({ tables }) => restoreLeavers(work, tables),
@@ -145,8 +146,9 @@ async function changeMembersAnew(work: Work): Promise<void> {
 }
 
 /**
- * Gives tables that have left the publication the replica identity they had before. Which of the candidates have left it
- * is planned anew: some may still be in it, because PostgreSQL refused to take them out or an older transaction writes.
+ * Gives tables that have left the publication the replica identity they had before. Which of the candidates have left
+ * it is planned anew: some may still be in it, because PostgreSQL refused to take them out or an older transaction
+ * writes.
  */
 async function restoreLeavers({ inputs, session, run }: Work, candidates: readonly number[]): Promise<void> {
   const { name } = inputs;

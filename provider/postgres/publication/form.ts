@@ -59,9 +59,9 @@ export async function emptyAndDrop(
 }
 
 /**
- * Replaces the publication by one of another form under the same name. So that a consumer loses no change of a transaction
- * that is open meanwhile, it waits for all older writers before the renaming, and again before it drops the former
- * publication: whichever of the two the consumer looks up for such a transaction then exists.
+ * Replaces the publication by one of another form under the same name. So that a consumer loses no change of a
+ * transaction that is open meanwhile, it waits for all older writers before the renaming, and again before it drops the
+ * former publication: whichever of the two the consumer looks up for such a transaction then exists.
  *
  * `false` when it could not be done (yet): the publication is as it was. If older writers hold up the very end, the
  * former publication stays until the next up.
@@ -80,8 +80,8 @@ export async function changeForm(
     return false;
   };
   if (!(await createPublication(session, next, form, mark))) return false;
-  // Fill it again after each wait: transactions that began before it existed may have created tables, and event triggers
-  // add to it only what is created after that.
+  // Fill it again after each wait: transactions that began before it existed may have created tables, and event
+  // triggers add to it only what is created after that.
   const tried = new Set<number>();
   let added: number | undefined;
   do {
@@ -106,7 +106,8 @@ export async function changeForm(
 }
 
 /**
- * Adds every table that is ready to the new list. Returns how many were added; `undefined` when some could not be locked.
+ * Adds every table that is ready to the new list. Returns how many were added; `undefined` when some could not be
+ * locked.
  */
 async function fill(
   session: Session,

@@ -95,7 +95,10 @@ export function planMembers(
   };
 }
 
-/** The catalog with the publication's options as they should be, and all its members listed without column list or filter. */
+/**
+ * The catalog with the publication's options as they should be, and all its members listed without column list or
+ * filter.
+ */
 export function publishingWholly(catalog: Catalog, publication: PublicationFacts): Catalog {
   const mended = { ...publication, ...optionFacts(catalog.server.version) };
   const add = partialMembers(catalog, publication.name);

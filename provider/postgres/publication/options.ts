@@ -13,8 +13,8 @@ export function optionsSql(serverVersion: number, names?: readonly PublicationOp
   const options: Partial<Record<PublicationOption, string>> = {
     publish: "'insert, update, delete, truncate'",
     publish_via_partition_root: "false",
-    // Before 18 the option does not exist, and generated columns are never published. From 18 on, without the option every
-    // UPDATE and DELETE of a FULL table with a stored generated column would fail.
+    // Before 18 the option does not exist, and generated columns are never published. From 18 on, without the option
+    // every UPDATE and DELETE of a FULL table with a stored generated column would fail.
     ...(capabilities(serverVersion).publishesGeneratedColumns ? { publish_generated_columns: "stored" } : {}),
   };
   const set = Object.entries(options).filter(

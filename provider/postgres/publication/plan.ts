@@ -128,8 +128,8 @@ export function planMemberSteps(
   if (options.length > 0) steps.push({ step: "set publication options", options });
   const { add, remove, relist, schemas } = planMembers(catalog, selection, publication);
   if (relist.length > 0) steps.push({ step: "drop and add tables", tables: relist });
-  // Tables are added first and dropped last, with a wait for older writers in between. That way nothing is lost of a table
-  // that was listed and is now published through a partitioned table, or the other way round.
+  // Tables are added first and dropped last, with a wait for older writers in between. That way nothing is lost of a
+  // table that was listed and is now published through a partitioned table, or the other way round.
   if (add.length > 0) steps.push({ step: "add tables", tables: add });
   if (remove.length > 0 || schemas.length > 0)
     steps.push({ step: "drop tables", tables: remove, schemas, afterOlderWriters: add.length > 0 });

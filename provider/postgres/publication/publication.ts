@@ -25,8 +25,9 @@ import { formOf, wantedForm } from "./wantedForm";
 type State = PublicationInputs & Partial<PublicationOutputs>;
 
 /**
- * The publication that says whose changes a consumer gets. A table joins it when its replica identity is FULL (or cannot
- * be, and it has a key), never before: PostgreSQL refuses UPDATE and DELETE on a published table without an identity.
+ * The publication that says whose changes a consumer gets. A table joins it when its replica identity is FULL (or
+ * cannot be, and it has a key), never before: PostgreSQL refuses UPDATE and DELETE on a published table without an
+ * identity.
  */
 export const publication: Kind<PublicationInputs, PublicationOutputs> = {
   name: "publication",

@@ -21,14 +21,14 @@ export interface MemberOrder {
 }
 
 /**
- * Adds tables to a publication, or takes them out. A statement concerns 100 tables and holds locks on no more than these;
- * if one of them is busy, each table gets a statement of its own. Why 100: the server's work grows with the square of the
- * tables in a statement, so in statements of 500 each table costs four times as much.
+ * Adds tables to a publication, or takes them out. A statement concerns 100 tables and holds locks on no more than
+ * these; if one of them is busy, each table gets a statement of its own. Why 100: the server's work grows with the
+ * square of the tables in a statement, so in statements of 500 each table costs four times as much.
  *
  * The lock that this takes on a table lets reads and writes pass; it queues behind VACUUM, ANALYZE and CREATE INDEX
  * CONCURRENTLY only. While it waits, though, it holds the publication, and event triggers that want to add a new table
- * queue behind it. Hence each attempt waits 100 ms; only tables that an autovacuum holds get two attempts of 1.5 s, which
- * make the autovacuum yield.
+ * queue behind it. Hence each attempt waits 100 ms; only tables that an autovacuum holds get two attempts of 1.5 s,
+ * which make the autovacuum yield.
  */
 export async function changeMembers(session: Session, order: MemberOrder): Promise<ChangedMembers> {
   if (order.tables.length === 0) return { locked: 0, refused: [] };
@@ -44,7 +44,8 @@ export async function dropPublication(session: Session, { name, oid }: Publicati
   ]);
 }
 
-// ONLY: otherwise PostgreSQL would also take the children of an inheritance parent. Partitions go with their parent anyway.
+// ONLY: otherwise PostgreSQL would also take the children of an inheritance parent. Partitions go with their parent
+// anyway.
 const membersBlock = (serverVersion: number): string => `
 DECLARE
   pub name := ${PARAMETERS_SQL} ->> 'publication';

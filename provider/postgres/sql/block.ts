@@ -3,8 +3,8 @@ import type { Session } from "../../contract/session";
 import { hasCode } from "./sqlError";
 
 /**
- * A setting of the session that carries a block's parameters in, and one that carries its result out: DO takes no
- * parameters and returns nothing, and this way its text stays constant whatever it works on.
+ * One setting of the session carries a block's parameters in, another one carries its result out, because DO takes no
+ * parameters and returns nothing. That way the block's text stays the same whatever it works on.
  */
 const PARAMETERS = "pulumi_neon_bemi.parameters";
 const RESULT = "pulumi_neon_bemi.result";
@@ -12,7 +12,7 @@ const RESULT = "pulumi_neon_bemi.result";
 /** Inside a block: its parameters as jsonb. */
 export const PARAMETERS_SQL = `pg_catalog.current_setting('${PARAMETERS}')::pg_catalog.jsonb`;
 
-/** Inside a function: whether a block of this module calls it, in whatever way. */
+/** Inside a function: whether it runs, directly or by a trigger, because of a block of this module. */
 export const IN_BLOCK_SQL = `coalesce(pg_catalog.current_setting('${PARAMETERS}', true), '') <> ''`;
 
 /** Inside a block: a statement that hands a jsonb value back. Must be followed by a commit or the end of the block. */
@@ -21,11 +21,12 @@ export function returnSql(value: string): string {
 }
 
 /**
- * Runs a PL/pgSQL block, declarations and all, as one statement outside any transaction, so that it may commit. The
- * answer is what it handed to {@link returnSql}, `undefined` if nothing. Three round trips, whatever the block does.
+ * Runs a PL/pgSQL block, with its declarations, as one statement outside any transaction, so that it may commit.
+ * Returns what the block handed to {@link returnSql}; `undefined` if nothing. Takes three round trips, whatever the
+ * block does.
  *
- * @param settings what the session has set while the block runs; a block cannot set much in every one of thousands of
- *   transactions without taking longer for it
+ * @param settings settings of the session while the block runs. A block that set them itself would have to do so in
+ *   each of its transactions, of which there may be thousands.
  */
 export async function runBlock<Result>(
   session: Session,
@@ -49,7 +50,7 @@ export async function runBlock<Result>(
   try {
     await session.write(`DO $block$ ${block} $block$`);
   } catch (error) {
-    // A connection that broke has nothing to put back.
+    // If the connection broke, its settings are gone with it.
     await end().catch(() => undefined);
     throw error;
   }
@@ -58,8 +59,8 @@ export async function runBlock<Result>(
 }
 
 /**
- * Statements in one transaction: all of them or none. Waits at most 100 ms for each lock, so that nobody queues behind
- * it for longer, and tries again for up to 10 s.
+ * Statements in one transaction: all of them or none. It waits for each lock at most 100 ms, because the application
+ * queues behind it for as long, and tries again for up to 10 s.
  */
 const TOGETHER = `
 DECLARE
@@ -80,7 +81,7 @@ BEGIN
   END LOOP;
 END`;
 
-/** Runs statements that return nothing as one transaction, in one go. See {@link TOGETHER} for its patience. */
+/** Runs statements that return nothing as one transaction. See {@link TOGETHER} for how long it waits for locks. */
 export async function runTogether(session: Session, statements: readonly string[]): Promise<void> {
   await runBlock(session, TOGETHER, { statements });
 }
@@ -104,9 +105,11 @@ BEGIN
 END`;
 
 /**
- * Waits until every transaction that has written something anywhere in the cluster before now is over: a consumer that
- * decodes one of them later would otherwise judge its changes by the new membership. At most for `patience`; `false`
- * when one of them is still open then.
+ * Waits until every transaction of the cluster that has written something before now is over. Otherwise a consumer that
+ * decodes such a transaction later would judge its changes by the new members of a publication.
+ *
+ * @param patience an interval: for how long to wait at most
+ * @returns `false` when one of the transactions is still open then
  */
 export async function waitForOlderWriters(
   session: Session,

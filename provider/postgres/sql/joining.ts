@@ -1,13 +1,14 @@
 import { capabilities } from "../../contract/capabilities";
 
 /**
- * From PostgreSQL 15 on, who adds a table locks the publication, and a DROP waits for it. Before, the table may end up
- * in a publication that is gone: it can never be dropped then, and without a key its UPDATEs and DELETEs fail. So there
- * who adds and who drops take this lock.
+ * The key of an advisory lock. From PostgreSQL 15 on, ALTER PUBLICATION ... ADD TABLE locks the publication, and a DROP
+ * waits for it. On 14 it does not, and the table could be left in a publication that no longer exists: such a table can
+ * never be dropped, and without a key its UPDATEs and DELETEs fail. So on 14 whoever adds a table takes this lock
+ * shared, and whoever drops a publication takes it exclusively.
  */
 const JOINING = "hashtext('pulumi-neon-bemi publication')";
 
-/** PL/pgSQL to run before a table is added to a publication; `oid` is an expression for the publication's. */
+/** PL/pgSQL to run before a table is added to a publication. `oid` is an expression for the publication's oid. */
 export function joinSql(serverVersion: number, oid: string): string {
   return capabilities(serverVersion).partialPublications
     ? ""

@@ -1,6 +1,7 @@
 /**
- * PL/pgSQL that raises what an UPDATE or DELETE of the app would get, if the publications of the table do not go
- * together with its replica identity, and nothing otherwise. A failure for any other reason says nothing about that.
+ * PL/pgSQL that has the server judge a table. Where the table's publications do not go together with its replica
+ * identity, it raises the error that an UPDATE or DELETE of the app would get. Otherwise it raises nothing: an EXPLAIN
+ * that fails for another reason says nothing about the identity. EXPLAIN runs the server's check and changes no row.
  *
  * @param table expression for the qualified, quoted name
  * @param oid expression for the same table's oid

@@ -5,11 +5,11 @@
 export const LOCK_POLICY = {
   /** Longest wait of a statement that takes no lock anybody minds; every session starts with it. */
   session: "2s",
-  /** Longest wait for one lock: the application queues behind us for no longer. */
+  /** Longest wait for one lock: the application queues behind this module for no longer. */
   attempt: "100ms",
   /**
    * Longest wait for a table that only an autovacuum worker holds. A worker yields to a waiter after deadlock_timeout,
-   * which is 1 s and not ours to change, so an attempt must be longer than that.
+   * which is 1 s and which our role may not change, so an attempt must be longer than that.
    */
   autovacuumAttempt: "1500ms",
   /** For how long attempts are repeated before the rest is left to the next up. */

@@ -2,8 +2,8 @@ import { quoteIdentifier } from "./quote";
 
 /**
  * The record of previous identities: a table in the module's own schema that keeps, for every table whose replica
- * identity the module changes, the identity it had before. The statements of TypeScript and those of the event triggers'
- * functions are built from what stands here. It is in `sql/` because tracking and identity both write to it.
+ * identity the module changes, the identity it had before. The statements of TypeScript and those of the event
+ * triggers' functions are built from what stands here. It is in `sql/` because tracking and identity both write to it.
  */
 export const RECORD_TABLE = "identity";
 

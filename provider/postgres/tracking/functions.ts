@@ -3,7 +3,7 @@ import { IN_BLOCK_SQL } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
 import { isMarkSql } from "../ownership/mark";
 import { parseTableName } from "../catalog/tableNames";
-import { type Selection } from "../selection/selection";
+import type { Selection } from "../selection/selection";
 import { judgeSql } from "../sql/judge";
 import {
   identityIndexSql,
@@ -18,10 +18,11 @@ import { joinSql } from "../sql/joining";
 import { ownSchemas } from "../ownership/ownObjects";
 
 /**
- * Sets the identity of new tables. A table whose generated columns rule a full identity out is left alone. One that got
- * such a column while it was tracked would refuse every UPDATE from then on: it goes back to its key.
+ * The function that sets the identity of new tables to FULL. It leaves a table alone whose virtual generated columns
+ * rule FULL out. A published table that gets such a column in this command would refuse every UPDATE from then on, so
+ * the function sets its identity back to DEFAULT.
  */
-export function identityFunction(catalog: Catalog, wanted: Selection, publication: string): string[] {
+export function identityFunction(catalog: Catalog, selection: Selection, publication: string): string[] {
   const { schema } = ownNames(publication);
   return triggerFunction(
     schema,
@@ -30,15 +31,15 @@ export function identityFunction(catalog: Catalog, wanted: Selection, publicatio
     `
 DECLARE found record;
 BEGIN
-  ${NOT_OURS}
+  ${SKIP_OWN_CHANGES}
   FOR found IN
     SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
            ${identityIndexSql("c")} AS index_name,
            CASE WHEN v.virtual THEN 'DEFAULT' ELSE 'FULL' END AS clause
-      FROM ${tablesOfCommand(catalog, wanted, schema)}
+      FROM ${tablesOfCommand(catalog, selection, schema)}
       CROSS JOIN LATERAL (SELECT ${HAS_VIRTUAL} AS virtual) v
      WHERE CASE WHEN v.virtual THEN c.relreplident = 'f' AND EXISTS (SELECT FROM pg_publication p
-                  WHERE ${isOurs(publication)} AND (p.puballtables OR ${lists("c.oid")}))
+                  WHERE ${isOwn(publication)} AND (p.puballtables OR ${lists("c.oid")}))
                 ELSE c.relreplident <> 'f' END
        AND ${LOCKED_BY_COMMAND}
   LOOP
@@ -61,10 +62,11 @@ END`,
 }
 
 /**
- * Records what the identity was and adds the table to the publication, now that its identity is full. What the other
- * function says about the time before is trusted as far as the table's owner is: it can only be wrong about their own.
+ * The function that records the previous identity of a new table, and adds the table to the publication now that its
+ * identity is FULL. The previous identity comes from a setting that whoever runs the DDL could forge. That is harmless:
+ * it is used only for a table of their own.
  */
-export function publishFunction(catalog: Catalog, wanted: Selection, publication: string): string[] {
+export function publishFunction(catalog: Catalog, selection: Selection, publication: string): string[] {
   const { schema } = ownNames(publication);
   const busy = quoteLiteral(`${schema}.busy`);
   return triggerFunction(
@@ -76,13 +78,13 @@ DECLARE
   found record;
   list record;
 BEGIN
-  ${NOT_OURS}
+  ${SKIP_OWN_CHANGES}
   FOR found IN
     SELECT c.oid, n.nspname, c.relname,
            c.relreplident = 'f' AND NOT ${HAS_VIRTUAL} AS ready,
            c.relreplident = 'd' AND ${HAS_VIRTUAL}
              AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS unfit
-      FROM ${tablesOfCommand(catalog, wanted, schema)}
+      FROM ${tablesOfCommand(catalog, selection, schema)}
   LOOP
     BEGIN
       ${insertRecordSql(
@@ -95,10 +97,10 @@ BEGIN
     EXCEPTION WHEN others THEN
       RAISE WARNING '%: record of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE;
     END;
-    -- While the publication changes its form there are two, and the one that consumers read comes first.
+    -- While the publication changes its form there are two. The one that consumers read comes first.
     FOR list IN
       SELECT p.oid, p.pubname, ${lists("found.oid")} AS listed
-        FROM pg_publication p WHERE ${isOurs(publication)} AND NOT p.puballtables
+        FROM pg_publication p WHERE ${isOwn(publication)} AND NOT p.puballtables
        ORDER BY p.pubname <> ${quoteLiteral(publication)}
     LOOP
       BEGIN
@@ -110,7 +112,8 @@ BEGIN
           EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', list.pubname, found.nspname, found.relname);
         END IF;
       EXCEPTION WHEN others THEN
-        -- Another migration that has added a table holds the publication until it commits: no use to wait for each table.
+        -- Another migration that has added a table holds the publication until it commits: do not wait again for each
+        -- table.
         IF SQLSTATE = '55P03' THEN PERFORM set_config(${busy}, statement_timestamp()::text, true); END IF;
         RAISE WARNING '%: publication of %.%: % (%)', list.pubname, found.nspname, found.relname, SQLERRM, SQLSTATE;
       END;
@@ -122,7 +125,10 @@ END`,
   );
 }
 
-/** Every role runs them through the event trigger, for which it needs no right on function or schema. */
+/**
+ * A function of an event trigger. Every role runs it through the trigger, and needs no right on function or schema for
+ * it.
+ */
 function triggerFunction(schema: string, name: string, security: string, body: string): string[] {
   const call = `${quoteIdentifier(schema)}.${name}()`;
   return [
@@ -133,45 +139,47 @@ function triggerFunction(schema: string, name: string, security: string, body: s
 }
 
 /**
- * The module itself alters thousands of tables in a block of its own, records what they were and publishes them next:
- * looking at each of them here would take most of the time.
+ * Returns at once where the module itself alters a table. It does so with thousands of tables in one block, records and
+ * publishes them itself, and would spend most of the time here.
  */
-const NOT_OURS = `IF ${IN_BLOCK_SQL} THEN RETURN; END IF;`;
+const SKIP_OWN_CHANGES = `IF ${IN_BLOCK_SQL} THEN RETURN; END IF;`;
 
-/** Virtual generated columns (PostgreSQL 18) cannot be published together with a full identity. */
+/** Whether table `c` has a virtual generated column (PostgreSQL 18), which cannot be published together with FULL. */
 const HAS_VIRTUAL = `EXISTS (SELECT FROM pg_attribute a
                         WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)`;
 
 /**
- * Whether this transaction has table `c` to itself already. ATTACH PARTITION, VALIDATE CONSTRAINT and others lock a table
- * less strongly: setting its identity then would wait, and keep everybody off it until the transaction's end.
+ * Whether this transaction has locked table `c` exclusively already. ATTACH PARTITION, VALIDATE CONSTRAINT and others
+ * take weaker locks: setting the identity would then wait for a stronger one, and keep everybody off the table until
+ * the transaction ends.
  */
 const LOCKED_BY_COMMAND = `EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                         WHERE d.datname = current_database() AND l.locktype = 'relation' AND l.relation = c.oid
                           AND l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock' AND l.granted)`;
 
-/** Whether `p` is the publication, or the one that is about to take its place; not somebody else's of that name. */
-function isOurs(publication: string): string {
+/** Whether `p` is the module's publication, or the one about to take its place; not somebody else's of that name. */
+function isOwn(publication: string): string {
   return `p.pubname IN (${quoteLiteral(publication)}, ${quoteLiteral(ownNames(publication).nextPublication)})
                         AND ${isMarkSql("obj_description(p.oid, 'pg_publication')")}`;
 }
 
-/** Whether publication `p` lists the table, or a partitioned table above it. */
+/** Whether publication `p` lists the table, or a partitioned table above it. `table` is an expression for its oid. */
 function lists(table: string): string {
   return `EXISTS (SELECT FROM pg_publication_rel r
                         WHERE r.prpubid = p.oid AND r.prrelid = ANY (${withAncestors(table)}))`;
 }
 
-/** The table and the partitioned tables above it. */
+/** The oids of the table and the partitioned tables above it. `table` is an expression for its oid. */
 function withAncestors(table: string): string {
   return `ARRAY(SELECT relid::oid FROM pg_partition_ancestors(${table})) || ${table}`;
 }
 
 /**
- * The tracked tables of the current command as `c`, with their schemas as `n`: those it names, and partitions below
- * them, for ATTACH PARTITION names only the parent. Read from pg_inherits, which takes no locks.
+ * FROM items: the tracked tables of the current command as `c`, with their schemas as `n`. Besides the tables that the
+ * command names these are the partitions below them, because ATTACH PARTITION names only the parent. They are read from
+ * pg_inherits, which locks none of them.
  */
-function tablesOfCommand(catalog: Catalog, wanted: Selection, schema: string): string {
+function tablesOfCommand(catalog: Catalog, selection: Selection, schema: string): string {
   const named = (names: readonly string[]): string =>
     names.length === 0
       ? "false"
@@ -182,18 +190,18 @@ function tablesOfCommand(catalog: Catalog, wanted: Selection, schema: string): s
   const inSchemas = (schemas: Iterable<string>): string =>
     `fn.nspname IN (${[...schemas].map(quoteLiteral).join(", ")})`;
   const asked =
-    wanted.tables !== undefined
-      ? named(wanted.tables)
-      : wanted.schemas !== undefined
-        ? inSchemas(wanted.schemas)
+    selection.tables !== undefined
+      ? named(selection.tables)
+      : selection.schemas !== undefined
+        ? inSchemas(selection.schemas)
         : "fn.nspname !~ '^pg_' AND fn.nspname <> 'information_schema'";
   const family = (condition: string): string => `EXISTS (
         SELECT FROM pg_class fc JOIN pg_namespace fn ON fn.oid = fc.relnamespace
          WHERE fc.oid = ANY (${withAncestors("c.oid")}) AND ${condition})`;
-  const excluded = wanted.excludeTables ?? [];
+  const excluded = selection.excludeTables ?? [];
   const own = [...new Set([...ownSchemas(catalog), schema])];
-  // Arrays, of which no join can be made: nothing tells the planner how few tables these are, and it would read all of
-  // pg_class for every CREATE TABLE of the app.
+  // An array, not a join: the planner does not know how few tables these are, and for a join it would read all of
+  // pg_class in every CREATE TABLE of the app.
   return `pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT IN (${own.map(quoteLiteral).join(", ")})
         AND c.oid = ANY (ARRAY(

@@ -12,31 +12,32 @@ import { ownTriggers } from "./state";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
 /**
- * Installs the event triggers that track new tables from their first row, or brings them in line with the selection.
- * They replace nothing: an event trigger of the same name that somebody else made is an error.
+ * Installs the two event triggers that track new tables from their first row, or brings them in line with the
+ * selection. Throws a {@link UserError} where somebody else has made an event trigger of the same name.
  *
- * - One runs with the rights of whoever runs the DDL (only the table's owner may change its identity), the other as
- *   its owner (only the publication's owner may add to it). One function for both would fail one of them.
- * - They look at the tables of the command alone, never raise an error, lock no table that the command has not locked
- *   as strongly itself, and wait for the publication once per statement, for at most 100 ms: the DDL of the app neither
- *   fails nor waits because of them. What they could not do, the next up does.
- * - On PostgreSQL itself only a superuser may create event triggers, so the function that runs as the caller is a
- *   superuser's there and nobody gains anything when a superuser runs DDL. Neon lets its owner roles create them, and
- *   does not run their functions for a superuser.
+ * - Two functions, because they need different rights: only a table's owner may change its identity, so the first
+ *   function runs as whoever runs the DDL; only the publication's owner may add a table to it, so the second runs as
+ *   that owner.
+ * - The DDL of the app neither fails nor waits because of them. They look at the tables of the command alone, never
+ *   raise an error, lock no table more strongly than the command has, and wait for the publication once per statement,
+ *   for at most 100 ms. What they could not do, the next up does.
+ * - A function that runs as the caller must give a superuser's rights to nobody. Plain PostgreSQL lets only superusers
+ *   create event triggers, so the function belongs to a superuser. Neon lets its owner roles create them, and does not
+ *   run their functions for a superuser.
  *
- * `false` when our role may not: new tables then wait for the next up.
+ * @returns `false` when our role may not create event triggers: new tables then wait for the next up
  */
 export async function installTracking(
   session: Session,
   catalog: Catalog,
-  wanted: Selection,
+  selection: Selection,
   publication: string,
   mark: Mark,
 ): Promise<boolean> {
   const names = ownNames(publication);
   const statements = [
-    ...identityFunction(catalog, wanted, publication),
-    ...publishFunction(catalog, wanted, publication),
+    ...identityFunction(catalog, selection, publication),
+    ...publishFunction(catalog, selection, publication),
     ...eventTrigger(
       catalog,
       names.identityTrigger,
@@ -44,7 +45,8 @@ export async function installTracking(
       mark,
       ["CREATE TABLE", "CREATE TABLE AS", "SELECT INTO", "CREATE SCHEMA", "ALTER TABLE"],
     ),
-    // The first one's ALTER TABLE fires this one; with the other tags it would run twice for each table.
+    // Only ALTER TABLE: the first trigger alters each new table, which fires this one. With the tags of the first, it
+    // would run twice for each table.
     ...eventTrigger(
       catalog,
       names.publishTrigger,
@@ -63,9 +65,8 @@ export async function installTracking(
 }
 
 /**
- * Removes event triggers and functions, if they are there and carry a mark of this module. The functions go last: DDL
- * that has reached its triggers calls them until it is done, and fails where one is gone. All they may wait for on the
- * way is one lock for 100 ms.
+ * Drops the event triggers that carry a mark of this module, and their functions. The functions are dropped last, after
+ * a wait: DDL that began before the triggers were dropped still calls them, and would fail without them.
  */
 export async function removeTracking(session: Session, catalog: Catalog, publication: string): Promise<void> {
   const { schema } = ownNames(publication);

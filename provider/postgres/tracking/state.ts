@@ -31,7 +31,9 @@ export function tracksNewTables(catalog: Catalog, publication: string): boolean 
   return firing.includes(identityTrigger) && firing.includes(publishTrigger);
 }
 
-/** Whether an event trigger with one of the two names exists: enabled or not, made by this module or by somebody else. */
+/**
+ * Whether an event trigger with one of the two names exists: enabled or not, made by this module or by somebody else.
+ */
 export function hasTracking(catalog: Catalog, publication: string): boolean {
   return namedTriggers(catalog, publication).length > 0;
 }
@@ -47,9 +49,9 @@ function namedTriggers(catalog: Catalog, publication: string): EventTriggerFacts
 }
 
 /**
- * Whether the module's publication publishes new tables by itself: it is for all tables, or it lists a partitioned table
- * without a key, whose new partitions it publishes. UPDATE and DELETE on such a new table fail unless an event trigger
- * sets its identity, so the event triggers must stay until the publication has changed.
+ * Whether the module's publication publishes new tables by itself: it is for all tables, or it lists a partitioned
+ * table without a key, whose new partitions it publishes. UPDATE and DELETE on such a new table fail unless an event
+ * trigger sets its identity, so the event triggers must stay until the publication has changed.
  */
 export function reliesOnTracking(catalog: Catalog, name: string): boolean {
   const publication = ownPublication(catalog, name);

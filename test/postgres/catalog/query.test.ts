@@ -62,7 +62,7 @@ function find(name: string) {
   return found;
 }
 
-test("every table of a non-system schema is there, and no other", () => {
+test("reads every table of a non-system schema, and no other", () => {
   expect(catalog.tables.map(formatTableName).sort()).toEqual(
     [
       '"Odd.Schema"."say ""hi"" ☂"',
@@ -93,7 +93,7 @@ test("every table of a non-system schema is there, and no other", () => {
   ]);
 });
 
-test("what a table is", () => {
+test("reads the facts of a table", () => {
   // What other tests plan from is what a server says.
   const plain = find("public.plain");
   expect(plain).toEqual(table("public.plain", { oid: plain.oid, listedIn: listed("listed") }));
@@ -117,7 +117,7 @@ test("what a table is", () => {
   expect(find("public.admins")).toMatchObject({ owner: "cloud_admin", mayAlter: false });
 });
 
-test("partitions know the tables above them; children by inheritance are tables of their own", () => {
+test("knows the ancestors of partitions; an inheritance child has none", () => {
   const [root, middle] = [find("public.root"), find("public.middle")];
   expect(root).toMatchObject({ partitioned: true, ancestors: [] });
   expect(middle).toMatchObject({ partitioned: true, ancestors: [root.oid] });
@@ -125,7 +125,7 @@ test("partitions know the tables above them; children by inheritance are tables 
   expect(find("public.heir").ancestors).toEqual([]);
 });
 
-test("server, roles, publications, slots, event triggers", () => {
+test("reads server, roles, publications, slots and event triggers", () => {
   expect(catalog.server).toMatchObject({
     walLevel: "logical",
     inRecovery: false,
@@ -163,7 +163,7 @@ test("server, roles, publications, slots, event triggers", () => {
   ]);
 });
 
-test("the least privileged role reads the same tables", async () => {
+test("reads the same tables as the least privileged role", async () => {
   await runSql(db.ownerUri, "CREATE ROLE least LOGIN PASSWORD 'least-password-1'");
   const ownerUri = new URL(db.ownerUri);
   ownerUri.username = "least";
@@ -175,7 +175,7 @@ test("the least privileged role reads the same tables", async () => {
   expect(seen.tables.every(({ mayAlter }) => !mayAlter)).toBe(true);
 });
 
-test("the read takes no lock on tables beyond AccessShare, and none on those it describes", async () => {
+test("locks none of the tables it describes, and takes AccessShare locks only", async () => {
   const locks = await run.session(async (session) => {
     await session.read("BEGIN");
     await session.freshCatalog();
@@ -192,7 +192,7 @@ test("the read takes no lock on tables beyond AccessShare, and none on those it 
   expect(locks).toEqual({ rows: [], modes: [{ mode: "AccessShareLock" }] });
 });
 
-test("the form of the statement for PostgreSQL 14 gives the same, but for what 14 does not have", async () => {
+test("gives the same with the statement for PostgreSQL 14, except what 14 lacks", async () => {
   const old = await run.session((session) =>
     readCatalog({ read: (statement) => session.read(statement), serverVersion: 140000 }),
   );

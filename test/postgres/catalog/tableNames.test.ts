@@ -11,18 +11,18 @@ test.each([
   ['public."my.table"', "public", "my.table"],
   ['"a.b"."say ""hi"""', "a.b", 'say "hi"'],
   ['"public".orders', "public", "orders"],
-])("%s is read literally", (text, schema, name) => {
+])("reads %s literally", (text, schema, name) => {
   expect(parseTableName(text)).toEqual({ schema, name });
 });
 
 test.each(["orders", "a.b.c", ".a", "a.", 'a."', 'a."b', 'a."b"c', '"".a', ""])(
-  "%p is not a table name",
+  "refuses %p as a table name",
   (text) => {
     expect(() => parseTableName(text)).toThrow(UserError);
   },
 );
 
-test("a name survives being formatted and read again", () => {
+test("reads a formatted name back as it was", () => {
   const part = fc.string({ minLength: 1 }).filter((text) => !text.includes("\0"));
   fc.assert(
     fc.property(part, part, (schema, name) => {
@@ -31,13 +31,13 @@ test("a name survives being formatted and read again", () => {
   );
 });
 
-test("quoting for SQL", () => {
+test("quotes identifiers and literals for SQL", () => {
   expect(quoteIdentifier('a"b')).toBe('"a""b"');
   expect(quoteLiteral("it's")).toBe("'it''s'");
   expect(quoteLiteral("back\\slash'")).toBe(" E'back\\\\slash'''");
 });
 
-test("names are ordered by code units, schema first", () => {
+test("orders names by code units, schema first", () => {
   const names = [
     { schema: "b", name: "a" },
     { schema: "a", name: "b" },
@@ -46,7 +46,7 @@ test("names are ordered by code units, schema first", () => {
   expect(names.sort(compareNames).map(formatTableName)).toEqual(["a.B", "a.b", "b.a"]);
 });
 
-test("a long list names the first few and counts the rest", () => {
+test("names the first few of a long list and counts the rest", () => {
   expect(firstFew(["a", "b"], 2)).toBe("a, b");
   expect(firstFew(["a", "b", "c", "d"], 2)).toBe("a, b and 2 more");
 });

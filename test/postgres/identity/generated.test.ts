@@ -24,7 +24,7 @@ afterEach(async () => {
   await db.clear();
 });
 
-test("PostgreSQL 18: generated columns never cost the app a write", async () => {
+test("PostgreSQL 18: no write fails because of generated columns", async () => {
   await db.sql(`
     CREATE TABLE stored (a int, b int GENERATED ALWAYS AS (a + 1) STORED);
     CREATE TABLE virtual_key (id int PRIMARY KEY, b int GENERATED ALWAYS AS (id + 1) VIRTUAL);
@@ -51,7 +51,7 @@ test("PostgreSQL 18: generated columns never cost the app a write", async () => 
   expect((await publication.read(stack.publication, run))?.drift).toEqual({});
 });
 
-test("PostgreSQL 18: a migration that adds a virtual column to a tracked table keeps its writes", async () => {
+test("PostgreSQL 18: no write fails when a migration adds a virtual column", async () => {
   await db.sql("CREATE TABLE with_key (id int PRIMARY KEY, a int); CREATE TABLE without_key (a int)");
   await up(run, PUBLIC);
   await db.sql(`
@@ -69,7 +69,7 @@ test("PostgreSQL 18: a migration that adds a virtual column to a tracked table k
   expect(await members(db)).toEqual(["public.born_stored", "public.with_key"]);
 });
 
-test("PostgreSQL 18: without event triggers, the next up mends a table that got a virtual column", async () => {
+test("PostgreSQL 18: without event triggers, the next up mends a new virtual column", async () => {
   const selection = { ...PUBLIC, trackNewTables: false };
   await db.sql("CREATE TABLE with_key (id int PRIMARY KEY, a int); CREATE TABLE without_key (a int)");
   const stack = await up(run, selection);
@@ -85,7 +85,7 @@ test("PostgreSQL 18: without event triggers, the next up mends a table that got 
   expect(await identities(db)).toEqual({ "public.with_key": "d", "public.without_key": "d" });
 });
 
-test("PostgreSQL 18: the option for stored generated columns is read back", async () => {
+test("PostgreSQL 18: notices when publish_generated_columns was changed", async () => {
   await db.sql("CREATE TABLE stored (a int, b int GENERATED ALWAYS AS (a + 1) STORED)");
   const stack = await up(run, PUBLIC);
   await db.sql("ALTER PUBLICATION bemi SET (publish_generated_columns = none)");

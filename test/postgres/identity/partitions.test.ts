@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 // Every lock is asked for for 100 ms, and a statement on all partitions needs each of these locks too.
-test("a statement on a table of many partitions waits behind us at one of them, not at each", async () => {
+test("makes a statement on many partitions wait at one of them, not at each", async () => {
   await db.sql(`CREATE TABLE parted (id int, note text) PARTITION BY LIST (id);
     ${Array.from({ length: PARTITIONS }, (_, id) => `CREATE TABLE parted_${id} PARTITION OF parted FOR VALUES IN (${id});`).join(" ")}
     INSERT INTO parted SELECT 1, note FROM unnest(ARRAY['${ROWS.join("', '")}']) AS r (note)`);

@@ -39,7 +39,7 @@ afterEach(async () => {
   await db.clear();
 });
 
-test("sets what is tracked, leaves by leaf, and puts back exactly what was there", async () => {
+test("sets all tracked tables and partitions, and restores each identity on destroy", async () => {
   const before = await identities(db);
   const outputs = await replicaIdentity.create(INPUTS, run);
 
@@ -59,7 +59,7 @@ test("sets what is tracked, leaves by leaf, and puts back exactly what was there
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
 });
 
-test("a second run changes nothing, and reads without drift", async () => {
+test("changes nothing in a second run, and reads without drift", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   const rows = await db.sql<{ xmin: string }>("SELECT max(xmin::text::bigint) AS xmin FROM pg_class");
   const again = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);
@@ -69,7 +69,7 @@ test("a second run changes nothing, and reads without drift", async () => {
   expect(observed).toEqual({ outputs, drift: {} });
 });
 
-test("names what is not FULL any more, and mends it", async () => {
+test("names tables that are not FULL any more, and mends them", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   await db.sql(`ALTER TABLE plain REPLICA IDENTITY DEFAULT; CREATE TABLE newcomer (note text)`);
   await run.end();
@@ -83,7 +83,7 @@ test("names what is not FULL any more, and mends it", async () => {
   expect(await identities(db)).toMatchObject({ "public.plain": "d", "public.newcomer": "d" });
 });
 
-test("a table that leaves the selection gets back what it had, at once if nobody publishes it", async () => {
+test("restores an unpublished table as soon as it leaves the selection", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   const narrower = { ...INPUTS, excludeTables: ["public.indexed", "public.nothing", "public.whole"] };
   await replicaIdentity.update({ ...INPUTS, ...outputs }, narrower, run);
@@ -95,7 +95,7 @@ test("a table that leaves the selection gets back what it had, at once if nobody
   });
 });
 
-test("indexes and tables that have gone meanwhile are no obstacle", async () => {
+test("restores although indexes and tables were dropped meanwhile", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   await db.sql(`DROP INDEX "Indexed by.id"; DROP TABLE keyless; ALTER TABLE plain RENAME TO "Other"`);
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
@@ -103,7 +103,7 @@ test("indexes and tables that have gone meanwhile are no obstacle", async () => 
   expect(run.lines).toContainEqual(expect.stringMatching(/public\.indexed .*Indexed by\.id.* gone/));
 });
 
-test("a table that somebody publishes stays FULL where its writes would fail otherwise", async () => {
+test("leaves a table FULL where another publication would refuse its writes", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   await db.sql("CREATE PUBLICATION theirs FOR TABLE keyless, plain, parted");
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
@@ -120,7 +120,7 @@ test("a table that somebody publishes stays FULL where its writes would fail oth
   await db.sql("INSERT INTO keyless VALUES ('x'); UPDATE keyless SET note = 'y'; DELETE FROM parted");
 });
 
-test("a table that somebody publishes with a column list keeps its identity, with the reason", async () => {
+test("leaves a table alone that is published with a column list, and says why", async () => {
   await db.sql("CREATE PUBLICATION theirs FOR TABLE plain (id)");
   const outputs = await replicaIdentity.create(INPUTS, run);
   expect(outputs).toMatchObject({ wanted: 10, done: 9 });
@@ -129,13 +129,13 @@ test("a table that somebody publishes with a column list keeps its identity, wit
   expect((await replicaIdentity.read({ ...INPUTS, ...outputs }, run))?.drift).toEqual({});
 });
 
-test("tables of other owners are left alone and named", async () => {
+test("leaves tables of other owners alone, and names them", async () => {
   await runSql(db.superuserUri, "CREATE TABLE public.theirs (note text)");
   const outputs = await replicaIdentity.create(INPUTS, run);
   expect(outputs.pending).toEqual([expect.stringMatching(/^public\.theirs: belongs to cloud_admin/)]);
 });
 
-test("a table that is locked all the time is left pending, the others are done, and the next run finishes", async () => {
+test("leaves a locked table to the next run, and does all the others", async () => {
   const reader = await db.connect();
   await reader.query("BEGIN");
   await reader.query("SELECT * FROM plain");
@@ -159,7 +159,7 @@ test("a table that is locked all the time is left pending, the others are done, 
   expect((await identities(db))["public.plain"]).toBe("d");
 });
 
-test("a table that is locked when its turn comes, and not before, is waited for", async () => {
+test("waits for a table that is locked only when its turn comes", async () => {
   // Holds up one of the first changes, as tables made last come first, until there is a lock on one of the last.
   await runSql(
     db.superuserUri,
@@ -197,7 +197,7 @@ test("a table that is locked when its turn comes, and not before, is waited for"
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
 });
 
-test("what one statement has no time for is done in the next ones, with word of how far it is", async () => {
+test("goes on in further statements, and says how far it is", async () => {
   const before = await identities(db);
   const plain = identityInputs({ tables: ["public.plain"] });
   await replicaIdentity.create(plain, run);
@@ -224,7 +224,7 @@ test("what one statement has no time for is done in the next ones, with word of 
   expect(await identities(db)).toEqual(before);
 });
 
-test("killed in the middle, it loses no previous identity", async () => {
+test("loses no previous identity when it is killed in the middle", async () => {
   const before = await identities(db);
   const reader = await db.connect();
   await reader.query("BEGIN");
@@ -244,7 +244,7 @@ test("killed in the middle, it loses no previous identity", async () => {
   expect(await identities(db)).toEqual(before);
 });
 
-test("somebody else's schema of that name is not touched", async () => {
+test("refuses a schema of that name that somebody else made", async () => {
   await db.sql("CREATE SCHEMA _bemi; CREATE TABLE _bemi.mine (note text)");
   await expect(replicaIdentity.create(INPUTS, run)).rejects.toThrow(/"_bemi" exists already.*another name/s);
   expect(await db.sql("SELECT relreplident FROM pg_class WHERE oid = 'plain'::regclass")).toEqual([
@@ -252,7 +252,7 @@ test("somebody else's schema of that name is not touched", async () => {
   ]);
 });
 
-test("what somebody put into our schema stays", async () => {
+test("keeps objects that somebody put into the module's schema", async () => {
   const outputs = await replicaIdentity.create(INPUTS, run);
   await db.sql("CREATE TABLE _bemi.mine (note text)");
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
@@ -261,7 +261,7 @@ test("what somebody put into our schema stays", async () => {
   ]);
 });
 
-test("two trails share a table: it stays FULL until the last has gone, and then gets back what it had", async () => {
+test("restores a table of two trails only when the second trail has gone", async () => {
   const before = await identities(db);
   const other = { ...INPUTS, publication: "other" };
   const first = await replicaIdentity.create(INPUTS, run);
@@ -272,7 +272,7 @@ test("two trails share a table: it stays FULL until the last has gone, and then 
   expect(await identities(db)).toEqual(before);
 });
 
-test("a copied branch takes the record along", async () => {
+test("takes over the record on a copied branch", async () => {
   const before = await identities(db);
   await replicaIdentity.create(INPUTS, run);
   const copy = testRun(db, { branchId: "br-copied-sky-654321" });
@@ -282,7 +282,7 @@ test("a copied branch takes the record along", async () => {
   expect(await identities(db)).toEqual(before);
 });
 
-test("a name in the selection that does not exist is refused before anything is changed", async () => {
+test("refuses an unknown table before anything is changed", async () => {
   const wrong = { ...INPUTS, schemas: undefined, tables: ["public.plain", "public.nowhere"] };
   await expect(replicaIdentity.create(wrong, run)).rejects.toThrow(/public\.nowhere/);
   expect(await ownSchemas()).toEqual([]);

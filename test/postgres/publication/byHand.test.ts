@@ -25,7 +25,7 @@ afterEach(async () => {
   await db.clear();
 });
 
-test("names and mends what somebody changed", async () => {
+test("names changes made by hand, and mends them", async () => {
   const stack = await up(run, PUBLIC);
   await db.sql(`
     ALTER PUBLICATION bemi SET (publish = 'insert', publish_via_partition_root = true);
@@ -45,7 +45,7 @@ test("names and mends what somebody changed", async () => {
   expect(await members(db)).toEqual(LISTED);
 });
 
-test("a dropped publication is gone, and is made again", async () => {
+test("reads a dropped publication as gone, and makes it again", async () => {
   const stack = await up(run, PUBLIC);
   await db.sql("DROP PUBLICATION bemi");
   await run.end();
@@ -54,7 +54,7 @@ test("a dropped publication is gone, and is made again", async () => {
   expect((await publication.create(INPUTS, run)).done).toBe(8);
 });
 
-test("somebody else's publication is an error, unless it is to be adopted: then it is given back as it was", async () => {
+test("refuses a foreign publication, or adopts it and gives it back as it was", async () => {
   await db.sql(`ALTER TABLE keyless REPLICA IDENTITY FULL; CREATE SCHEMA apart; CREATE TABLE apart.theirs (id int PRIMARY KEY);
     CREATE PUBLICATION bemi FOR TABLE keyless, apart.theirs WITH (publish = 'insert, update');
     COMMENT ON PUBLICATION bemi IS 'made by hand'`);
@@ -86,7 +86,7 @@ test.each([
   await expect(publication.create(publicationInputs(PUBLIC, true), run)).rejects.toThrow(reason);
 });
 
-test("a publication that somebody made anew under the name survives a destroy", async () => {
+test("keeps a publication on destroy that somebody made again under its name", async () => {
   const stack = await up(run, PUBLIC);
   await db.sql("DROP PUBLICATION bemi; CREATE PUBLICATION bemi FOR TABLE plain");
   await run.end();

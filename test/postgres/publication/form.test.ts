@@ -26,7 +26,7 @@ afterEach(async () => {
   await db.clear();
 });
 
-test("all tables, where it is allowed and no table would lose its writes, and gone without a trace", async () => {
+test("publishes all tables where no write would fail, and leaves no trace on destroy", async () => {
   const stack = await up(run, EVERYTHING);
   expect(stack.publication).toMatchObject({ form: "all tables", wanted: 2, done: 2 });
   expect(await form()).toEqual({ bemi: true });
@@ -42,7 +42,7 @@ test("all tables, where it is allowed and no table would lose its writes, and go
   ).toEqual([]);
 });
 
-test("all tables stays a list as long as one table would refuse its writes", async () => {
+test("keeps a list as long as writes of one table would fail", async () => {
   await db.sql("CREATE PUBLICATION theirs FOR TABLE keyless (note) WITH (publish = 'insert, delete')");
   const stack = await up(run, EVERYTHING);
   expect(stack.publication).toMatchObject({ form: "table list", wanted: 2, done: 1 });
@@ -53,12 +53,12 @@ test("all tables stays a list as long as one table would refuse its writes", asy
   expect(next.publication).toMatchObject({ form: "all tables", done: 2 });
 });
 
-test("without the event triggers all tables is a list: it would publish new tables before their identity is set", async () => {
+test("keeps a list without event triggers, which set the identity of new tables", async () => {
   const stack = await up(run, { ...EVERYTHING, trackNewTables: false });
   expect(stack.publication.form).toBe("table list");
 });
 
-test("changes its form under the same name, with options and mark, while a transaction comes and goes", async () => {
+test("changes its form under the same name while a transaction is open", async () => {
   const stack = await up(run, PUBLIC);
   const [before] = await db.sql<{ oid: number }>("SELECT oid FROM pg_publication");
   const writer = await db.connect();
@@ -80,7 +80,7 @@ test("changes its form under the same name, with options and mark, while a trans
   await publication.delete(list.publication, run);
 });
 
-test("what an older transaction holds up leaves the old form in force; the next up finishes it", async () => {
+test("keeps its form while an older transaction writes; the next up changes it", async () => {
   const stack = await up(run, PUBLIC);
   const writer = await db.connect();
   await writer.query("BEGIN; INSERT INTO plain VALUES (1)");
@@ -98,7 +98,7 @@ test("what an older transaction holds up leaves the old form in force; the next 
   expect(await form()).toEqual({ bemi: true });
 });
 
-test("destroy takes what an interrupted change left behind along", async () => {
+test("drops on destroy what an interrupted change of form left", async () => {
   const stack = await up(run, PUBLIC);
   const writer = await db.connect();
   await writer.query("BEGIN; INSERT INTO plain VALUES (1)");
@@ -109,7 +109,7 @@ test("destroy takes what an interrupted change left behind along", async () => {
   expect(await form()).toEqual({});
 });
 
-test("a table created while the form changes is in the new list before that takes the name", async () => {
+test("lists tables created during a change of form before the renaming", async () => {
   const stack = await up(run, EVERYTHING);
   const early = await db.connect();
   await early.query("BEGIN; CREATE TABLE early (note text)");
@@ -133,7 +133,7 @@ test("a table created while the form changes is in the new list before that take
 test.each([
   ["all tables", EVERYTHING, "CREATE TABLE late (id int)"],
   ["a partitioned table without key", PUBLIC, "CREATE TABLE late PARTITION OF parted DEFAULT"],
-])("event triggers stay while the publication needs them: %s", async (_, selection, create) => {
+])("keeps the event triggers while the publication needs them: %s", async (_, selection, create) => {
   await db.sql("CREATE TABLE parted (id int) PARTITION BY LIST (id)");
   const stack = await up(run, selection);
   const off = { ...selection, trackNewTables: false };
@@ -152,7 +152,7 @@ test.each([
   expect(read.map((observed) => observed?.drift)).toEqual([{}, {}]);
 });
 
-test("schemas that somebody adds to the list are taken out of it", async () => {
+test("takes out schemas that somebody added", async () => {
   const stack = await up(run, PUBLIC);
   await db.sql("ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
   await run.end();

@@ -6,7 +6,7 @@ import { Trail } from "../../support/trail";
 
 // Up to PostgreSQL 14, the server lets a table join a publication that somebody drops at the same time.
 describe.each([14, 17] as const)(
-  "PostgreSQL %i, a table that joins a publication while it goes",
+  "PostgreSQL %i: a table is added while the publication is dropped",
   (version) => {
     let db: TestDatabase;
     beforeAll(async () => {
@@ -15,7 +15,7 @@ describe.each([14, 17] as const)(
     afterEach(() => db.clear());
     afterAll(() => db.close());
 
-    test("made by a migration that is open when destroy begins, it is as its maker left it", async () => {
+    test("a destroy leaves the table of an open migration as it was made", async () => {
       await runSql(db.ownerUri, "CREATE TABLE orders (id int)");
       const trail = new Trail(() => testRun(db));
       await trail.up({ ...TARGET, schemas: ["public"] });
@@ -29,7 +29,7 @@ describe.each([14, 17] as const)(
       await migration.query("UPDATE late SET id = 1; DROP TABLE late");
     });
 
-    test("added by the block of a process that was killed, it is in no publication that is gone", async () => {
+    test("no table stays in a dropped publication, even if a killed process added it", async () => {
       await runSql(
         db.ownerUri,
         "DO $$ BEGIN FOR i IN 1 .. 1500 LOOP EXECUTE format('CREATE TABLE many_%s (id int)', i); END LOOP; END $$",

@@ -28,7 +28,7 @@ function database(
   });
 }
 
-test("a table is FULL where it can be, keeps its key where something rules that out, and else stays unpublished", () => {
+test("decides which tables are to be FULL, and which may be published", () => {
   const catalog = database([
     table("public.full", { identity: "full" }),
     table("public.keyed"),
@@ -50,7 +50,7 @@ test("a table is FULL where it can be, keeps its key where something rules that 
   ]);
 });
 
-test("a partitioned table is listed when all of its partitions are ready, and only it", () => {
+test("lists a partitioned table, and only it, when all its partitions are ready", () => {
   const root = table("public.root", { partitioned: true, identity: "full" });
   const leaf = table("public.leaf", { ancestors: [root.oid], identity: "full" });
   const other = table("public.other", { ancestors: [root.oid], hasPrimaryKey: false });
@@ -63,7 +63,7 @@ test("a partitioned table is listed when all of its partitions are ready, and on
   );
 });
 
-test("a table that would refuse its writes is taken out; one that is merely not FULL stays", () => {
+test("takes out a table whose writes would fail; keeps one that is merely not FULL", () => {
   const broken = table("public.broken", { hasPrimaryKey: false, ...LISTED });
   const keyed = table("public.keyed", LISTED);
   const stranger = table("elsewhere.stranger", LISTED);
@@ -72,7 +72,7 @@ test("a table that would refuse its writes is taken out; one that is merely not 
   expect(plan.waiting).toEqual([]);
 });
 
-test("a table gets its identity back when it has left the publication, or can stay in it with its key", () => {
+test("restores tables that left the publication, or can stay in it with their key", () => {
   const full = { identity: "full" } as const;
   const still = table("elsewhere.still", { ...full, ...LISTED });
   const left = table("elsewhere.left", full);
@@ -92,7 +92,7 @@ test("a table gets its identity back when it has left the publication, or can st
   expect(restore).toEqual([left.oid, unfit.oid, dropped]);
 });
 
-test("all tables needs both event triggers, every table safe, and nothing excluded", () => {
+test("publishes all tables with both event triggers, safe tables and no exclusion", () => {
   const wanted = { name: "bemi", allTables: true as const, trackNewTables: true };
   const safe = [table("public.keyed"), table("public.full", { hasPrimaryKey: false, identity: "full" })];
   const form = (tables: TableFacts[], triggers: string[], asked: object = {}, version = 170010): string =>
@@ -107,7 +107,7 @@ test("all tables needs both event triggers, every table safe, and nothing exclud
   expect(form(safe, BOTH_TRIGGERS, {}, 180004)).toBe("table list");
 });
 
-test("a partitioned table without key is listed by its partitions where no event trigger sees to those to come", () => {
+test("lists the partitions of a table without key where no event trigger works", () => {
   const keyless = { hasPrimaryKey: false, identity: "full" } as const;
   const root = table("public.root", { partitioned: true, ...keyless });
   const leaf = table("public.leaf", { ancestors: [root.oid], ...keyless });

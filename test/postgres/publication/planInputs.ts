@@ -21,7 +21,7 @@ export const MARK: Mark = {
 };
 
 const SCHEMAS = ["public", "shop", 'Odd "Schema".x'];
-/** Ours, one that an interrupted change of form has left, and one of somebody else. */
+/** The module's own, one that an interrupted change of form has left, and one of somebody else. */
 const PUBLICATIONS = ["bemi", "bemi_old", "theirs"] as const;
 
 const mostly = (usual: boolean) => fc.integer({ min: 0, max: 5 }).map((roll) => (roll === 5) !== usual);
@@ -80,7 +80,7 @@ const onePublication = fc.record({
   generatedColumns: fc.constantFrom("none" as const, "stored" as const),
 });
 
-/** Databases as they may be found: also such as only hands could have made. */
+/** Databases in any condition, including those that only changes by hand can bring about. */
 export const situations: fc.Arbitrary<Situation> = fc
   .record({
     version: fc.constantFrom(140018, 150013, 170010, 180004),
@@ -182,13 +182,13 @@ function tablesOf(
       identityIndex: facts.identity === "index" ? facts.identityIndex : null,
       partitioned,
       ancestors: ancestors.map(({ oid }) => oid),
-      // A key of a partitioned table is one of its partitions as well, and so is how it is kept.
+      // Partitions have the keys of their parent, its persistence, and belong to the same extension.
       hasPrimaryKey: facts.hasPrimaryKey || parent?.hasPrimaryKey === true,
       persistence: parent?.persistence ?? (partitioned ? "permanent" : facts.persistence),
       extensionMember: parent?.extensionMember ?? facts.extensionMember,
       storedGenerated: facts.storedGenerated,
       virtualGenerated: has.generated && facts.virtualGenerated,
-      // Nothing unlogged can be listed.
+      // PostgreSQL refuses to list an unlogged table.
       listedIn: facts.persistence === "unlogged" ? [] : [...listedIn.values()],
     });
     tables.push(made);

@@ -65,24 +65,24 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
   const { name } = inputs;
   const { schema, identityTrigger, publishTrigger } = ownNames(name);
   const comment = encodeMark(mark);
-  const with_ = (change: Partial<Catalog>): Model => ({ ...model, catalog: { ...catalog, ...change } });
+  const changed = (change: Partial<Catalog>): Model => ({ ...model, catalog: { ...catalog, ...change } });
   const publications = (change: (publication: PublicationFacts) => PublicationFacts): Model =>
-    with_({
+    changed({
       publications: catalog.publications.map((found) => (found.name === name ? change(found) : found)),
     });
   const record = tableOf(`${schema}.identity`);
   switch (step.step) {
     case "create schema":
-      return with_({
+      return changed({
         schemas: [...catalog.schemas, { oid: 99, name: schema, owner: "neondb_owner", comment }],
         tables: [...catalog.tables, record],
       });
     case "comment on schema":
-      return with_({
+      return changed({
         schemas: catalog.schemas.map((found) => (found.name === schema ? { ...found, comment } : found)),
       });
     case "create record of identities":
-      return with_({ tables: [...catalog.tables, record] });
+      return changed({ tables: [...catalog.tables, record] });
     case "replace functions of event triggers":
     case "create event triggers": {
       const others = catalog.eventTriggers.filter((found) => !isTrigger(found.name, name));
@@ -92,17 +92,19 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
         owner: "neondb_owner",
         comment,
       }));
-      return with_({ eventTriggers: [...others, ...made] });
+      return changed({ eventTriggers: [...others, ...made] });
     }
     case "drop event triggers":
-      return with_({ eventTriggers: catalog.eventTriggers.filter((found) => !isTrigger(found.name, name)) });
+      return changed({
+        eventTriggers: catalog.eventTriggers.filter((found) => !isTrigger(found.name, name)),
+      });
     case "set replica identity full": {
       const previous = new Map(model.record);
       for (const { oid, identity, identityIndex } of step.tables)
         if (!previous.has(oid)) previous.set(oid, { identity, identityIndex });
       const oids = new Set(step.tables.map(({ oid }) => oid));
       return {
-        ...with_(
+        ...changed(
           identities(catalog, ({ oid }) => (oids.has(oid) && !model.locked.has(oid) ? FULL : undefined)),
         ),
         record: previous,
@@ -111,7 +113,7 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
     case "restore replica identity":
       return step.tables.reduce(restore, model);
     case "create publication":
-      return with_({ publications: [...catalog.publications, made(catalog, name, step.form, comment)] });
+      return changed({ publications: [...catalog.publications, made(catalog, name, step.form, comment)] });
     case "comment on publication":
     case "adopt publication":
       return publications((found) => ({ ...found, comment: step.comment }));

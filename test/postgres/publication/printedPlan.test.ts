@@ -51,7 +51,7 @@ function publicationPlan(catalog: Catalog, recorded: readonly number[] = [], inp
   return printed(catalog, planPublication(catalog, inputs, { state: inputs, recorded, mark: MARK }));
 }
 
-test("a first up: schema, identities, event triggers, then the publication with all that is ready", () => {
+test("a first up: schema, identities, event triggers, then the publication", () => {
   const busy = table("public.busy", { hasPrimaryKey: false });
   const before = catalogOf({ tables: [table("public.orders"), busy] });
   expect(identityPlan(before, [])).toEqual([
@@ -66,7 +66,7 @@ test("a first up: schema, identities, event triggers, then the publication with 
   ]);
 });
 
-test("a table leaves the selection: it is taken out, and then gets back the identity it had", () => {
+test("a table leaves the selection: it is dropped from the list, then restored", () => {
   const [stays, leaves] = [
     table("public.orders", { ...FULL, listedIn: listed("bemi") }),
     table("shop.carts", { ...FULL, hasPrimaryKey: false, listedIn: listed("bemi") }),

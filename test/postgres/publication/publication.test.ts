@@ -29,7 +29,7 @@ afterEach(async () => {
   await db.clear();
 });
 
-test("lists the tracked tables, partitions through their parent, and goes without a trace", async () => {
+test("lists tracked tables, partitions by their parent; leaves no trace on destroy", async () => {
   const stack = await up(run, PUBLIC);
   expect(stack.publication).toMatchObject({
     wanted: 8,
@@ -53,7 +53,7 @@ test("lists the tracked tables, partitions through their parent, and goes withou
   await publication.delete(stack.publication, run);
 });
 
-test("without identities it publishes only what does not break, and names the rest", async () => {
+test("publishes only tables whose writes pass, and names the others", async () => {
   const selection = { tables: ["public.keyless", "public.plain"] };
   const outputs = await publication.create(publicationInputs(selection), run);
   expect(await members(db)).toEqual([]);
@@ -64,7 +64,7 @@ test("without identities it publishes only what does not break, and names the re
   await db.sql("INSERT INTO keyless VALUES ('a'); UPDATE keyless SET note = 'b'");
 });
 
-test("sends the difference only, and restores a table only after it has left", async () => {
+test("changes only what differs, and restores a table after it has left", async () => {
   const stack = await up(run, PUBLIC);
   const before = await rows();
   await db.sql("ALTER TABLE plain RENAME TO renamed; CREATE TABLE added (note text)");
@@ -88,7 +88,7 @@ test("sends the difference only, and restores a table only after it has left", a
   });
 });
 
-test("a partition that is tracked by itself goes over to its parent and back", async () => {
+test("moves a partition from the list to its parent and back", async () => {
   const alone = await up(run, ALONE);
   expect(await members(db)).toEqual(ALONE.tables);
   const through = await change(run, alone, THROUGH_PARENT);
@@ -99,7 +99,7 @@ test("a partition that is tracked by itself goes over to its parent and back", a
   expect(await identities(db)).toMatchObject({ "public.parted": "d", "public.parted_1": "f" });
 });
 
-test("what leaves waits for older writers, and what has to wait too long is finished by the next up", async () => {
+test("waits for older writers before a table leaves; the next up does what is late", async () => {
   const alone = await up(run, ALONE);
   const writer = await db.connect();
   await writer.query("BEGIN; INSERT INTO keyless VALUES ('x')");
@@ -115,7 +115,7 @@ test("what leaves waits for older writers, and what has to wait too long is fini
   expect(await members(db)).toEqual(THROUGH_PARENT.tables);
 });
 
-test("an interrupted create is continued", async () => {
+test("continues an interrupted create", async () => {
   await replicaIdentity.create(identityInputs(PUBLIC), run);
   const once = testRun(db, {
     checkpoint: () => {
@@ -128,7 +128,7 @@ test("an interrupted create is continued", async () => {
   expect(await publication.create(INPUTS, run)).toMatchObject({ done: 8, created: true });
 });
 
-test("one table under VACUUM does not keep the others out", async () => {
+test("adds all other tables while one is under VACUUM", async () => {
   await replicaIdentity.create(identityInputs(PUBLIC), run);
   const holder = await db.connect();
   await holder.query("BEGIN; LOCK TABLE keyless IN SHARE UPDATE EXCLUSIVE MODE");
@@ -140,7 +140,7 @@ test("one table under VACUUM does not keep the others out", async () => {
   expect(finished).toMatchObject({ done: 8, pending: [] });
 });
 
-test("all tables becomes a list where the role may not have more", async () => {
+test("makes a list where the role may not publish all tables", async () => {
   const stack = await up(run, { allTables: true });
   expect(stack.publication).toMatchObject({ form: "table list", wanted: 9, done: 9 });
   expect(await members(db)).toEqual([...LISTED, "far.child"].sort());

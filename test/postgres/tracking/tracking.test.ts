@@ -44,7 +44,7 @@ afterEach(async () => {
   await db.clear();
 });
 
-test("tables that another role makes are FULL, published and recorded, whatever way they come about", async () => {
+test("tracks tables of other roles, whatever statement makes them", async () => {
   const { identity } = await up();
   expect(identity.newTables).toBe("event trigger");
   await runSql(
@@ -94,7 +94,7 @@ test("tables that another role makes are FULL, published and recorded, whatever 
   expect(await db.sql("SELECT nspname FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
 });
 
-test("the very first rows of a new table are written under its full identity", async () => {
+test("tracks the very first rows of a new table", async () => {
   await up();
   await runSql(
     app,
@@ -104,7 +104,7 @@ test("the very first rows of a new table are written under its full identity", a
   expect(await tables()).toMatchObject({ "public.created": { identity: "f", published: true } });
 });
 
-test("what the app's owner made FULL by themselves stays FULL", async () => {
+test("keeps FULL on destroy what its owner had made FULL", async () => {
   const { identity } = await up();
   await runSql(app, "ALTER TABLE parted REPLICA IDENTITY DEFAULT");
   expect(await tables()).toMatchObject({ "public.parted": { identity: "f" } });
@@ -122,7 +122,7 @@ test("what the app's owner made FULL by themselves stays FULL", async () => {
   });
 });
 
-test("an open migration that has added a table holds nobody's DDL up, and what was missed is drift", async () => {
+test("holds up no DDL during an open migration; tables that it missed are drift", async () => {
   const { identity } = await up();
   const made = await publicationState();
   const [first, second] = await Promise.all([
@@ -145,7 +145,7 @@ test("an open migration that has added a table holds nobody's DDL up, and what w
   await down({ ...IDENTITY, ...identity });
 });
 
-test("never fails DDL, not even when the record and the publication are in the way", async () => {
+test("never fails DDL, not even without record and publication", async () => {
   await up();
   await db.sql("DROP TABLE _bemi.identity; DROP PUBLICATION bemi");
   await runSql(app, "CREATE TABLE created (id int)");
@@ -155,7 +155,7 @@ test("never fails DDL, not even when the record and the publication are in the w
   expect(await tables()).toMatchObject({ "public.restored": { identity: "f" } });
 });
 
-test("a table that is created while the first up runs is not overlooked", async () => {
+test("tracks a table that is created while the first up runs", async () => {
   const reader = await db.connect();
   await reader.query("BEGIN; SELECT FROM orders");
   const creating = replicaIdentity.create(IDENTITY, run);
@@ -183,7 +183,7 @@ test("a table that is created while the first up runs is not overlooked", async 
   expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
 });
 
-test("the table of a migration that ends while the trail is removed gets back what it had", async () => {
+test("restores the table of a migration that ends while the trail is removed", async () => {
   const everything = { ...IDENTITY, schemas: undefined, excludeTables: undefined, allTables: true as const };
   const identity = await replicaIdentity.create(everything, run);
   const migration = await db.connect();
@@ -196,7 +196,7 @@ test("the table of a migration that ends while the trail is removed gets back wh
   expect(await db.sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
 });
 
-test("publications of others with such names are left alone", async () => {
+test("leaves publications of others with such names alone", async () => {
   await db.sql("CREATE PUBLICATION bemi FOR TABLE orders; CREATE PUBLICATION bemi_new");
   await replicaIdentity.create(IDENTITY, run);
   await runSql(app, "CREATE TABLE created (id int)");
@@ -205,7 +205,7 @@ test("publications of others with such names are left alone", async () => {
   ]);
 });
 
-test("follows the selection, and is switched off by trackNewTables", async () => {
+test("follows the selection, and goes with trackNewTables: false", async () => {
   const { identity } = await up();
   const everywhere = { ...IDENTITY, schemas: undefined, allTables: true as const };
   const wider = await replicaIdentity.update({ ...IDENTITY, ...identity }, everywhere, run);
@@ -224,7 +224,7 @@ test("follows the selection, and is switched off by trackNewTables", async () =>
   expect(await db.sql("SELECT evtname FROM pg_event_trigger")).toEqual([]);
 });
 
-test("a disabled event trigger is drift and is enabled again", async () => {
+test("reports a disabled event trigger as drift, and enables it again", async () => {
   const { identity } = await up();
   await db.sql("ALTER EVENT TRIGGER _bemi_publish DISABLE");
   await run.end();
@@ -234,14 +234,14 @@ test("a disabled event trigger is drift and is enabled again", async () => {
   expect(outputs.newTables).toBe("event trigger");
 });
 
-test("somebody else's event trigger of that name is not touched", async () => {
+test("refuses an event trigger of that name that somebody else made", async () => {
   await db.sql(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
     CREATE EVENT TRIGGER _bemi_identity ON ddl_command_end EXECUTE FUNCTION theirs()`);
   await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_identity" exists already/);
   await db.sql("DROP EVENT TRIGGER _bemi_identity");
 });
 
-test("with a list of tables, a table that is made anew under its name is tracked again", async () => {
+test("tracks a selected table again that was dropped and made again", async () => {
   const listed = { ...IDENTITY, schemas: undefined, tables: ["public.orders"], excludeTables: undefined };
   await replicaIdentity.create(listed, run);
   await db.sql("DROP TABLE orders");
@@ -255,7 +255,7 @@ test("with a list of tables, a table that is made anew under its name is tracked
   });
 });
 
-test("names stay different and short enough for publications with long names", () => {
+test("gives publications with long names different names of at most 63 bytes", () => {
   const long = "p".repeat(62);
   const [a, b] = [ownNames(`${long}a`), ownNames(`${long}b`)];
   const names = [a, b].flatMap((own) => [own.schema, own.identityTrigger, own.publishTrigger]);

@@ -1,5 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RegisterResourceResponse } from "@pulumi/pulumi/proto/resource_pb";
+import { secretsOf, type Definition } from "../provider/contract/definition";
+import { providerInputs } from "../provider/contract/provider";
+import { fieldsOf } from "../provider/contract/schema";
+import { checkArguments } from "./arguments";
 
 // Pulumi's SDK writes every answer of the engine into its debug log, `${response}`, with all outputs in it and secret
 // ones in plain text: `pulumi up -v=7 --logtostderr` and `--event-log` would show the role's password. The name of
@@ -8,58 +12,57 @@ RegisterResourceResponse.prototype.toString = function (this: RegisterResourceRe
   return this.getUrn();
 };
 
-/**
- * The text by which the engine's plugin process finds a handler: it loads the installed package from the folder of
- * Pulumi.yaml. State holds this line only; the installed code always runs, also on refresh and destroy.
- *
- * Where it cannot be found (the error has a code), the hint is `npm install`: the package is missing or, in this
- * repository, not built. Checks hold the line under 200 characters.
- */
-export function providerReference(handler: string): string {
-  return (
-    'exports.handler=()=>{try{return require("module").createRequire(process.cwd()+"/")' +
-    `("pulumi-neon-bemi/provider").${handler}}` +
-    'catch(e){if(e.code)e.message+=" - npm install?";e.stack="";throw e}}'
-  );
+/** Name of the package, by which the engine finds the plugin. */
+const PACKAGE = "neon-bemi";
+
+/** The token by which the engine, state and other languages know a class. */
+export function typeToken(type: string): string {
+  return `${PACKAGE}:index:${type}`;
 }
 
-/** What a generated class says about its resource. */
-interface Binding {
-  /** Name of the class, as in the type token. */
+/** A `Definition` of the contract, in a type that does not make the compiler of a program read all of zod's. */
+interface Defined {
   readonly type: string;
-  /** All properties that the class has as outputs; those that are no inputs are unknown in a preview. */
-  readonly outputs: readonly string[];
-  /** Outputs that Pulumi keeps secret. */
-  readonly secrets: readonly string[];
-  /** Inputs that are filled in here, because users need not know them. */
-  readonly filledIn: readonly "managedBy"[];
+  readonly inputs: object;
+  readonly outputs: object;
 }
 
-/** A resource served by this package's provider through Pulumi's bundled dynamic-provider plugin. */
+/** A resource that this package's plugin manages. */
 export abstract class NeonBemiResource extends pulumi.CustomResource {
   protected constructor(
-    binding: Binding,
+    defined: Defined,
     name: string,
     args: pulumi.Inputs,
     opts: pulumi.CustomResourceOptions | undefined,
   ) {
-    const { type, outputs, secrets, filledIn } = binding;
-    const handler = type.charAt(0).toLowerCase() + type.slice(1);
+    const { type, inputs, outputs, readBack } = defined as Definition;
+    checkArguments({ type, inputs }, name, args);
+    // What is named here becomes an output of the object, unknown in a preview unless the plugin knows it.
+    const properties = [...readBack, ...Object.keys(fieldsOf(outputs))];
     super(
-      `pulumi-nodejs:dynamic/neon-bemi:${type}`,
+      typeToken(type),
       name,
-      {
-        ...Object.fromEntries(outputs.map((output) => [output, undefined])),
-        ...args,
-        ...Object.fromEntries(filledIn.map((input) => [input, managedBy(name)])),
-        __provider: providerReference(handler),
-      },
-      pulumi.mergeOptions({ additionalSecretOutputs: [...secrets] }, opts),
+      { ...Object.fromEntries(properties.map((property) => [property, undefined])), ...args },
+      pulumi.mergeOptions({ additionalSecretOutputs: secretsOf(outputs) }, opts),
     );
   }
 }
 
-/** How the ownership mark names a declaring resource: project, stack and the resource's own name. */
-export function managedBy(name: string): string {
-  return `${pulumi.getProject()}/${pulumi.getStack()}/${name}`;
+/** A provider of this package with a configuration of its own. */
+export abstract class NeonBemiProvider extends pulumi.ProviderResource {
+  protected constructor(name: string, args: pulumi.Inputs, opts: pulumi.ResourceOptions | undefined) {
+    checkArguments({ type: "Provider", inputs: providerInputs }, name, args);
+    const secrets = secretsOf(providerInputs);
+    super(
+      PACKAGE,
+      name,
+      Object.fromEntries(
+        Object.entries(args).map(([key, value]) => [
+          key,
+          secrets.includes(key) && value !== undefined ? pulumi.secret(value) : value,
+        ]),
+      ),
+      pulumi.mergeOptions({ additionalSecretOutputs: secrets }, opts),
+    );
+  }
 }

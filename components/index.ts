@@ -6,6 +6,7 @@ export {
   type LogicalReplicationArgs,
   type PreflightArgs,
 } from "./generated/logicalReplication";
+export { Provider, type ProviderArgs } from "./generated/provider";
 export { Publication, type PublicationArgs } from "./generated/publication";
 export { ReadAccess, type ReadAccessArgs } from "./generated/readAccess";
 export { Readiness, type ReadinessArgs } from "./generated/readiness";
@@ -16,6 +17,7 @@ export type { BranchArgs, DatabaseArgs, SelectionArgs } from "./generated/shared
 export type {
   BemiAuditTrailArgs,
   BemiConnection,
+  BemiEndpoint,
   BemiEnvironment,
   BemiRoleArgs,
   BemiStatus,

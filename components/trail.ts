@@ -1,5 +1,4 @@
 import * as pulumi from "@pulumi/pulumi";
-import { managedBy } from "./binding";
 import { ApiRole } from "./generated/apiRole";
 import { IpAllow } from "./generated/ipAllow";
 import { LogicalReplication } from "./generated/logicalReplication";
@@ -14,12 +13,14 @@ import {
   TRAIL_DEFAULTS,
   type BemiAuditTrailArgs,
   type BemiConnection,
+  type BemiEndpoint,
   type BemiStatus,
 } from "./generated/trailTypes";
 
 /** Outputs of the component `BemiAuditTrail`, whose class says what each of them means. */
 interface Trail {
   readonly connection: pulumi.Output<BemiConnection>;
+  readonly endpoint: pulumi.Output<BemiEndpoint>;
   readonly status: pulumi.Output<BemiStatus>;
   readonly debezium: pulumi.Output<Record<string, string>>;
 }
@@ -29,6 +30,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   const { projectId, branch, database, trackNewTables, adopt } = args;
   const target = { projectId, branch, database };
   const selection = selectionOf(args);
+  const [roleName, publicationName] = [`${name}-role`, `${name}-publication`];
   const createdBy = args.role?.createdBy ?? TRAIL_DEFAULTS.createdBy;
 
   // Each resource waits for the one before it, whether or not it needs a value of it: the order is the safety.
@@ -44,7 +46,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
 
   then(
     new LogicalReplication(
-      `${name}-logical-replication`,
+      `${name}-replication`,
       {
         ...target,
         mode: args.logicalReplication,
@@ -52,9 +54,9 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
           ...selection,
           role: args.role?.name,
           roleCreatedBy: createdBy,
-          roleManagedBy: managedBy(`${name}-role`),
+          roleManagedBy: declaredAs(roleName),
           publication: args.publication,
-          publicationManagedBy: managedBy(`${name}-publication`),
+          publicationManagedBy: declaredAs(publicationName),
           slot: args.slot,
           adopt,
         },
@@ -66,26 +68,26 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   const Role = createdBy === "api" ? ApiRole : ReplicationRole;
   const role = then(
     new Role(
-      `${name}-role`,
+      roleName,
       { ...target, name: args.role?.name, passwordVersion: args.role?.passwordVersion, adopt },
       next(),
     ),
   );
 
   if (args.readAccess ?? createdBy === "sql") {
-    then(new ReadAccess(`${name}-read-access`, { ...target, ...selection, role: role.username }, next()));
+    then(new ReadAccess(`${name}-access`, { ...target, ...selection, role: role.username }, next()));
   }
 
   const identity = then(
     new ReplicaIdentity(
-      `${name}-replica-identity`,
+      `${name}-identity`,
       { ...target, ...selection, publication: args.publication, trackNewTables },
       next(),
     ),
   );
   const publication = then(
     new Publication(
-      `${name}-publication`,
+      publicationName,
       { ...target, ...selection, name: args.publication, trackNewTables, adopt },
       next(),
     ),
@@ -121,16 +123,23 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
 
   return {
     connection: connectionOf(role, database, args.environment ?? TRAIL_DEFAULTS.environment),
+    endpoint: pulumi.output({ host: role.host, port: role.port, database, username: role.username }),
     status: statusOf(readiness),
     debezium: debeziumOf(slot, publication),
   };
 }
 
+/** How preflight, and the marks on objects in the database, name a resource of the trail. */
+function declaredAs(name: string): string {
+  return `${pulumi.getProject()}/${pulumi.getStack()}/${name}`;
+}
+
 /** The selection as given, or the default schemas. */
-function selectionOf(args: SelectionArgs): SelectionArgs {
-  const { schemas, tables, allTables, excludeTables } = args;
-  const nothing = schemas === undefined && tables === undefined && allTables === undefined;
-  return { schemas: nothing ? [...TRAIL_DEFAULTS.schemas] : schemas, tables, allTables, excludeTables };
+function selectionOf(args: BemiAuditTrailArgs): SelectionArgs {
+  const { excludeTables } = args;
+  if (args.tables !== undefined) return { tables: args.tables, excludeTables };
+  if (args.allTables !== undefined) return { allTables: args.allTables, excludeTables };
+  return { schemas: args.schemas ?? [...TRAIL_DEFAULTS.schemas], excludeTables };
 }
 
 function connectionOf(
@@ -150,14 +159,15 @@ function connectionUri(parts: Omit<BemiConnection, "environment" | "uri">): stri
 }
 
 function statusOf(readiness: Readiness): Trail["status"] {
-  const { ready, walLevel, serverVersion, publishedTables, fullIdentity, slotState, newTables, degraded } =
+  const { ready, walLevel, serverVersion, selected, published, full, slotState, newTables, degraded } =
     readiness;
   return pulumi.output({
     ready,
     walLevel,
     serverVersion,
-    publishedTables,
-    fullIdentity,
+    selected,
+    published,
+    full,
     slotState,
     newTables,
     degraded,

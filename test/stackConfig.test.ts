@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { parseStackConfig, StackConfigError } from "../stackConfig";
 
-function mistakesOf(config: Record<string, string>): readonly string[] {
+const PLACE = { project: "audit-trail" };
+
+function mistakesOf(config: Record<string, string>, place = PLACE): readonly string[] {
   try {
-    parseStackConfig(config);
+    parseStackConfig(config, place);
   } catch (error) {
     if (error instanceof StackConfigError) return error.mistakes;
     throw error;
@@ -11,18 +13,24 @@ function mistakesOf(config: Record<string, string>): readonly string[] {
   return [];
 }
 
-const minimal = { "neon-bemi:projectId": "cool-darkness-123456", "neon-bemi:database": "neondb" };
+const minimal = { "audit-trail:projectId": "cool-darkness-123456", "audit-trail:database": "neondb" };
 
 test("reads texts, lists, flags and objects as pulumi config writes them", () => {
   expect(
-    parseStackConfig({
-      ...minimal,
-      "neon-bemi:branch": "123",
-      "neon-bemi:schemas": '["public","billing"]',
-      "neon-bemi:trackNewTables": "false",
-      "neon-bemi:role": '{"name":"bemi_reader","createdBy":"api","passwordVersion":2}',
-      "neon:apiUrl": "https://console.neon.tech/api/v2",
-    }),
+    parseStackConfig(
+      {
+        ...minimal,
+        "audit-trail:branch": "123",
+        "audit-trail:schemas": '["public","billing"]',
+        "audit-trail:trackNewTables": "false",
+        "audit-trail:role": '{"name":"bemi_reader","createdBy":"api","passwordVersion":2}',
+        "neon-bemi:apiKey": "napi_secret",
+        "neon-bemi:apiUrl": "https://console.neon.tech/api/v2",
+        "pulumi:tags": '{"team":"shop"}',
+        "postgresql:database": "other",
+      },
+      PLACE,
+    ),
   ).toEqual({
     projectId: "cool-darkness-123456",
     database: "neondb",
@@ -35,81 +43,139 @@ test("reads texts, lists, flags and objects as pulumi config writes them", () =>
 
 test("reports every mistake at once, each with its key and the command that mends it", () => {
   const mistakes = mistakesOf({
-    "neon-bemi:projectId": "Not An Id",
-    "neon-bemi:environment": "prod",
-    "neon-bemi:schemas": "public",
-    "neon-bemi:adopt": "yes",
-    "neon-bemi:role": '{"createdBy":"hand"}',
-    "neon-bemi:schema": '["public"]',
+    "audit-trail:projectId": "Not An Id",
+    "audit-trail:environment": "prod",
+    "audit-trail:schemas": "public",
+    "audit-trail:adopt": "yes",
+    "audit-trail:role": '{"createdBy":"hand"}',
+    "audit-trail:schema": '["public"]',
   });
   expect(mistakes).toEqual([
-    expect.stringMatching(/^neon-bemi:schema is not a key.*pulumi config rm neon-bemi:schema$/),
+    expect.stringMatching(/^projectId must be a Neon id.*pulumi config set projectId VALUE$/),
+    expect.stringMatching(/^database is required.*pulumi config set database VALUE$/),
+    expect.stringMatching(/^environment must be Production, Staging or Test/),
     expect.stringMatching(
-      /^neon-bemi:projectId must be a Neon id.*pulumi config set neon-bemi:projectId VALUE$/,
+      /^schemas must be a list of texts; fix: pulumi config set --path 'schemas\[0\]' VALUE$/,
     ),
-    expect.stringMatching(/^neon-bemi:database is required.*pulumi config set neon-bemi:database VALUE$/),
-    expect.stringMatching(/^neon-bemi:environment must be Production, Staging or Test/),
+    expect.stringMatching(/^role\.createdBy must be "sql" or "api"/),
+    expect.stringMatching(/^adopt must be true or false/),
     expect.stringMatching(
-      /^neon-bemi:schemas must be a list of texts; fix: pulumi config set --path 'neon-bemi:schemas\[0\]' VALUE$/,
+      /^schema is not a key of this program \(did you mean schemas\?\); remove it: pulumi config rm schema$/,
     ),
-    expect.stringMatching(/^neon-bemi:role\.createdBy must be "sql" or "api"/),
-    expect.stringMatching(/^neon-bemi:adopt must be true or false/),
   ]);
 });
 
 test("refuses two ways of saying what to track", () => {
   expect(
-    mistakesOf({ ...minimal, "neon-bemi:schemas": '["public"]', "neon-bemi:allTables": "true" }),
-  ).toEqual([expect.stringMatching(/^neon-bemi:schemas and neon-bemi:allTables exclude each other/)]);
+    mistakesOf({ ...minimal, "audit-trail:schemas": '["public"]', "audit-trail:allTables": "true" }),
+  ).toEqual([
+    "schemas and allTables exclude each other: give one of them; remove the other: pulumi config rm allTables",
+  ]);
 });
 
 test("refuses what a resource would refuse, under the key the user has set", () => {
   const mistakes = mistakesOf({
     ...minimal,
-    "neon-bemi:tables": '["public.orders","x"]',
-    "neon-bemi:role": '{"name":"pg_bemi","created":"sql"}',
-    "neon-bemi:publication": "Bemi",
-    "neon-bemi:slot": "my-slot",
-    "neon-bemi:allowedIps": "[]",
+    "audit-trail:tables": '["public.orders","x"]',
+    "audit-trail:role": '{"name":"pg_bemi","created":"sql"}',
+    "audit-trail:publication": "Bemi",
+    "audit-trail:slot": "my-slot",
+    "audit-trail:allowedIps": "[]",
   });
   expect(mistakes).toEqual([
+    expect.stringMatching(/^tables\[1\] must be a table name.*pulumi config set --path 'tables\[1\]' VALUE$/),
     expect.stringMatching(
-      /^neon-bemi:tables\[1\] must be a table name.*pulumi config set --path 'neon-bemi:tables\[1\]' VALUE$/,
+      /^role\.name is reserved by PostgreSQL or Neon; fix: pulumi config set --path role\.name VALUE$/,
     ),
-    expect.stringMatching(
-      /^neon-bemi:role\.name is reserved by PostgreSQL or Neon; fix: pulumi config set --path neon-bemi:role\.name VALUE$/,
-    ),
-    expect.stringMatching(
-      /^neon-bemi:role\.created is not a key of neon-bemi:role \(known: name, createdBy, passwordVersion\); remove it: pulumi config rm --path neon-bemi:role\.created$/,
-    ),
-    expect.stringMatching(/^neon-bemi:publication must be 1 to 63 lower-case letters, digits or underscores/),
-    expect.stringMatching(/^neon-bemi:slot must be 1 to 63 lower-case letters, digits or underscores/),
-    expect.stringMatching(/^neon-bemi:allowedIps must not be an empty list/),
+    "role.created is not a key of role (did you mean role.createdBy?); remove it: pulumi config rm --path role.created",
+    expect.stringMatching(/^publication must be 1 to 63 lower-case letters, digits or underscores/),
+    expect.stringMatching(/^slot must be 1 to 63 lower-case letters, digits or underscores/),
+    expect.stringMatching(/^allowedIps must not be an empty list/),
+  ]);
+});
+
+test("lists the keys where none is near the one that was set", () => {
+  expect(mistakesOf({ ...minimal, "audit-trail:role": '{"user":"bemi"}' })).toEqual([
+    "role.user is not a key of role (known: name, createdBy, passwordVersion); remove it: pulumi config rm --path role.user",
   ]);
 });
 
 test("shows what an object looks like where a key needs one", () => {
-  expect(mistakesOf({ ...minimal, "neon-bemi:role": "bemi" })).toEqual([
-    'neon-bemi:role must be an object such as {"name":"bemi","createdBy":"sql"}; fix: pulumi config set --path neon-bemi:role.name VALUE',
+  expect(mistakesOf({ ...minimal, "audit-trail:role": "bemi" })).toEqual([
+    'role must be an object such as {"name":"bemi","createdBy":"sql"}; fix: pulumi config set --path role.name VALUE',
   ]);
 });
 
 test("takes an empty list of excluded tables, which means none", () => {
-  expect(mistakesOf({ ...minimal, "neon-bemi:excludeTables": "[]" })).toEqual([]);
+  expect(mistakesOf({ ...minimal, "audit-trail:excludeTables": "[]" })).toEqual([]);
 });
 
 test("reports selections that exclude each other along with the other mistakes", () => {
   expect(
     mistakesOf({
       ...minimal,
-      "neon-bemi:adopt": "yes",
-      "neon-bemi:tables": '["public.orders"]',
-      "neon-bemi:schemas": '["public"]',
+      "audit-trail:adopt": "yes",
+      "audit-trail:tables": '["public.orders"]',
+      "audit-trail:schemas": '["public"]',
     }),
   ).toEqual([
-    expect.stringMatching(/^neon-bemi:adopt must be true or false/),
-    "neon-bemi:schemas and neon-bemi:tables exclude each other; keep one of them: pulumi config rm neon-bemi:tables",
+    expect.stringMatching(/^adopt must be true or false/),
+    "schemas and tables exclude each other: give one of them; remove the other: pulumi config rm tables",
   ]);
+});
+
+describe("a key in another namespace", () => {
+  test("of the provider is said once, with the command that sets it where it belongs", () => {
+    expect(
+      mistakesOf({ "neon-bemi:projectId": "cool-darkness-123456", "neon-bemi:schemas": '["public"]' }),
+    ).toEqual([
+      "neon-bemi:projectId is not a setting of the provider. Did you mean projectId? Fix: pulumi config set projectId VALUE",
+      "neon-bemi:schemas is not a setting of the provider. Did you mean schemas? Fix: pulumi config set --path 'schemas[0]' VALUE",
+      expect.stringMatching(/^database is required/),
+    ]);
+  });
+
+  test("that the provider does not have is refused, because it would be left out without a word", () => {
+    expect(mistakesOf({ ...minimal, "neon-bemi:apikey": "napi_secret", "neon-bemi:x": "1" })).toEqual([
+      "neon-bemi:apikey is not a setting of the provider. Did you mean neon-bemi:apiKey? Fix: pulumi config set --secret neon-bemi:apiKey VALUE",
+      "neon-bemi:x is not a setting of the provider; remove it: pulumi config rm neon-bemi:x",
+    ]);
+  });
+
+  test("of another project is said in place of the key that is missing", () => {
+    expect(
+      mistakesOf({ "shop:projectId": "cool-darkness-123456", "audit-trail:database": "neondb" }),
+    ).toEqual([
+      "shop:projectId belongs to the project shop. Did you mean projectId? Fix: pulumi config set projectId VALUE",
+    ]);
+    expect(mistakesOf({ ...minimal, "shop:projectId": "p", "shop:tables": '["public.orders"]' })).toEqual([
+      expect.stringMatching(/^shop:tables belongs to the project shop\. Did you mean tables\? /),
+    ]);
+  });
+
+  test("is this program's own where the project has another name", () => {
+    expect(
+      parseStackConfig({ "shop:projectId": "p", "shop:database": "neondb" }, { project: "shop" }),
+    ).toEqual({ projectId: "p", database: "neondb" });
+  });
+});
+
+test("prints the command by which the user reached the Pulumi CLI", () => {
+  const place = { ...PLACE, command: "npm run pulumi --" };
+  expect(mistakesOf({ "audit-trail:database": "neondb" }, place)).toEqual([
+    expect.stringMatching(/; fix: npm run pulumi -- config set projectId VALUE$/),
+  ]);
+});
+
+test("no message contains a value of the configuration", () => {
+  const config = {
+    "audit-trail:projectId": "S3CRET",
+    "audit-trail:role": '{"name":"S3CRET\\u0000","S3CRE":1}',
+    "audit-trail:tables": '["S3CRET","x"]',
+    "neon-bemi:apikey": "S3CRET",
+    "shop:database": "S3CRET",
+  };
+  expect(mistakesOf(config).join("\n")).not.toContain("S3CRET");
 });
 
 test("the settings of the sandbox's stack are nobody's: a salt in them would refuse every other passphrase", () => {

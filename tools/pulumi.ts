@@ -12,7 +12,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const child = spawn(cli.command, args, {
     cwd: PROJECT,
     stdio: "inherit",
-    env: { ...process.env, ...cli.env },
+    // The program prints commands that mend its configuration, as the user would type them.
+    env: { ...process.env, ...cli.env, PULUMI_NEON_BEMI_CLI: "npm run pulumi --" },
   });
   const terminate = () => {
     child.kill("SIGTERM");

@@ -1,6 +1,7 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { apiRoleDefinition } from "../../provider/contract/kinds/apiRole";
 import { NeonBemiResource } from "../binding";
 
 /** Arguments of {@link ApiRole}. */
@@ -64,27 +65,6 @@ export class ApiRole extends NeonBemiResource {
   declare readonly owner: Output<string | undefined>;
 
   constructor(name: string, args: ApiRoleArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "ApiRole",
-        outputs: [
-          "host",
-          "port",
-          "username",
-          "password",
-          "created",
-          "branchId",
-          "branchName",
-          "branchIsDefault",
-          "endpointId",
-          "owner",
-        ],
-        secrets: ["password"],
-        filledIn: [],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(apiRoleDefinition, name, { ...args }, opts);
   }
 }

@@ -1,8 +1,11 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
+import { trailDefinition } from "../../provider/contract/trail";
+import { checkArguments } from "../arguments";
+import { typeToken } from "../binding";
 import { declareTrail } from "../trail";
-import type { BemiAuditTrailArgs, BemiConnection, BemiStatus } from "./trailTypes";
+import type { BemiAuditTrailArgs, BemiConnection, BemiEndpoint, BemiStatus } from "./trailTypes";
 
 /**
  * Everything Bemi needs for an automatic audit trail of a Neon database, in an order that never makes your
@@ -13,6 +16,8 @@ import type { BemiAuditTrailArgs, BemiConnection, BemiStatus } from "./trailType
 export class BemiAuditTrail extends ComponentResource {
   /** Secret. The fields of Bemi's dialog "Connect PostgreSQL Database", and the same as a URI. */
   readonly connection: Output<BemiConnection>;
+  /** What of `connection` is no secret. */
+  readonly endpoint: Output<BemiEndpoint>;
   /** What `Readiness` verified. */
   readonly status: Output<BemiStatus>;
   /**
@@ -22,9 +27,11 @@ export class BemiAuditTrail extends ComponentResource {
   readonly debezium: Output<Record<string, string>>;
 
   constructor(name: string, args: BemiAuditTrailArgs, opts?: ComponentResourceOptions) {
-    super("neon-bemi:index:BemiAuditTrail", name, {}, opts);
+    checkArguments(trailDefinition, name, args);
+    super(typeToken("BemiAuditTrail"), name, {}, opts);
     const outputs = declareTrail(this, name, args);
     this.connection = outputs.connection;
+    this.endpoint = outputs.endpoint;
     this.status = outputs.status;
     this.debezium = outputs.debezium;
     this.registerOutputs(outputs);

@@ -1,6 +1,7 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { ipAllowDefinition } from "../../provider/contract/kinds/ipAllow";
 import { NeonBemiResource } from "../binding";
 
 /** Arguments of {@link IpAllow}. */
@@ -36,11 +37,6 @@ export class IpAllow extends NeonBemiResource {
   declare readonly wasOpen: Output<boolean>;
 
   constructor(name: string, args: IpAllowArgs, opts?: CustomResourceOptions) {
-    super(
-      { type: "IpAllow", outputs: ["added", "wasOpen"], secrets: [], filledIn: [] },
-      name,
-      { ...args },
-      opts,
-    );
+    super(ipAllowDefinition, name, { ...args }, opts);
   }
 }

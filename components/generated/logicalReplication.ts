@@ -1,7 +1,9 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { logicalReplicationDefinition } from "../../provider/contract/kinds/logicalReplication";
 import { NeonBemiResource } from "../binding";
+import type { OneSelection } from "./shared";
 
 /** Arguments of {@link LogicalReplication}. */
 export interface LogicalReplicationArgs {
@@ -31,7 +33,10 @@ export interface LogicalReplicationArgs {
 }
 
 /** What a whole trail is going to make, from the arguments of `BemiAuditTrail`. */
-export interface PreflightArgs {
+export type PreflightArgs = PreflightFields & OneSelection;
+
+/** Arguments, of which some exclude each other: see {@link PreflightArgs}. */
+export interface PreflightFields {
   /** Every table of these schemas. Excludes `tables` and `allTables`. Default: none. */
   schemas?: Input<Input<string>[]>;
   /**
@@ -105,24 +110,6 @@ export class LogicalReplication extends NeonBemiResource {
   declare readonly owner: Output<string | undefined>;
 
   constructor(name: string, args: LogicalReplicationArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "LogicalReplication",
-        outputs: [
-          "walLevel",
-          "enabledHere",
-          "branchId",
-          "branchName",
-          "branchIsDefault",
-          "endpointId",
-          "owner",
-        ],
-        secrets: [],
-        filledIn: [],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(logicalReplicationDefinition, name, { ...args }, opts);
   }
 }

@@ -1,10 +1,15 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { publicationDefinition } from "../../provider/contract/kinds/publication";
 import { NeonBemiResource } from "../binding";
+import type { OneSelection } from "./shared";
 
 /** Arguments of {@link Publication}. */
-export interface PublicationArgs {
+export type PublicationArgs = PublicationFields & OneSelection;
+
+/** Arguments, of which some exclude each other: see {@link PublicationArgs}. */
+export interface PublicationFields {
   /** Id of the Neon project, e.g. `cool-darkness-123456`. */
   projectId: Input<string>;
   /**
@@ -85,31 +90,13 @@ export class Publication extends NeonBemiResource {
   declare readonly form: Output<"all tables" | "table list">;
   /** Whether this resource made the publication; an adopted one survives a destroy. */
   declare readonly created: Output<boolean>;
+  /**
+   * Id in the ownership mark on the object. It tells the resource's own object, whatever stack, project or
+   * component are called; not set before the resource has written its mark, as after an import.
+   */
+  declare readonly ownershipId: Output<string | undefined>;
 
   constructor(name: string, args: PublicationArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "Publication",
-        outputs: [
-          "name",
-          "wanted",
-          "done",
-          "fingerprint",
-          "pending",
-          "branchId",
-          "branchName",
-          "branchIsDefault",
-          "endpointId",
-          "owner",
-          "form",
-          "created",
-        ],
-        secrets: [],
-        filledIn: ["managedBy"],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(publicationDefinition, name, { ...args }, opts);
   }
 }

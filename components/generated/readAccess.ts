@@ -1,10 +1,15 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { readAccessDefinition } from "../../provider/contract/kinds/readAccess";
 import { NeonBemiResource } from "../binding";
+import type { OneSelection } from "./shared";
 
 /** Arguments of {@link ReadAccess}. */
-export interface ReadAccessArgs {
+export type ReadAccessArgs = ReadAccessFields & OneSelection;
+
+/** Arguments, of which some exclude each other: see {@link ReadAccessArgs}. */
+export interface ReadAccessFields {
   /** Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces the resource. */
   projectId: Input<string>;
   /**
@@ -61,16 +66,6 @@ export class ReadAccess extends NeonBemiResource {
   declare readonly owner: Output<string | undefined>;
 
   constructor(name: string, args: ReadAccessArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "ReadAccess",
-        outputs: ["readable", "wanted", "branchId", "branchName", "branchIsDefault", "endpointId", "owner"],
-        secrets: [],
-        filledIn: [],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(readAccessDefinition, name, { ...args }, opts);
   }
 }

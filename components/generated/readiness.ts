@@ -1,10 +1,15 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { readinessDefinition } from "../../provider/contract/kinds/readiness";
 import { NeonBemiResource } from "../binding";
+import type { OneSelection } from "./shared";
 
 /** Arguments of {@link Readiness}. */
-export interface ReadinessArgs {
+export type ReadinessArgs = ReadinessFields & OneSelection;
+
+/** Arguments, of which some exclude each other: see {@link ReadinessArgs}. */
+export interface ReadinessFields {
   /** Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces the resource. */
   projectId: Input<string>;
   /**
@@ -66,10 +71,12 @@ export class Readiness extends NeonBemiResource {
   declare readonly walLevel: Output<string>;
   /** Version of PostgreSQL, e.g. `17.5`. */
   declare readonly serverVersion: Output<string>;
-  /** How many of the selected tables are published, e.g. `"14 of 14"`. */
-  declare readonly publishedTables: Output<string>;
-  /** How many of the selected tables have the replica identity FULL, e.g. `"14 of 14"`. */
-  declare readonly fullIdentity: Output<string>;
+  /** Number of selected tables. */
+  declare readonly selected: Output<number>;
+  /** How many of the selected tables are published. */
+  declare readonly published: Output<number>;
+  /** How many of the selected tables have the replica identity FULL. */
+  declare readonly full: Output<number>;
   /**
    * State of the replication slot. `"lost"`: the server has removed WAL that the consumer still needed, so
    * the slot is of no use any more.
@@ -94,30 +101,6 @@ export class Readiness extends NeonBemiResource {
   declare readonly owner: Output<string | undefined>;
 
   constructor(name: string, args: ReadinessArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "Readiness",
-        outputs: [
-          "ready",
-          "walLevel",
-          "serverVersion",
-          "publishedTables",
-          "fullIdentity",
-          "slotState",
-          "newTables",
-          "degraded",
-          "branchId",
-          "branchName",
-          "branchIsDefault",
-          "endpointId",
-          "owner",
-        ],
-        secrets: [],
-        filledIn: [],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(readinessDefinition, name, { ...args }, opts);
   }
 }

@@ -1,10 +1,15 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { replicaIdentityDefinition } from "../../provider/contract/kinds/replicaIdentity";
 import { NeonBemiResource } from "../binding";
+import type { OneSelection } from "./shared";
 
 /** Arguments of {@link ReplicaIdentity}. */
-export interface ReplicaIdentityArgs {
+export type ReplicaIdentityArgs = ReplicaIdentityFields & OneSelection;
+
+/** Arguments, of which some exclude each other: see {@link ReplicaIdentityArgs}. */
+export interface ReplicaIdentityFields {
   /** Id of the Neon project, e.g. `cool-darkness-123456`. */
   projectId: Input<string>;
   /**
@@ -73,29 +78,13 @@ export class ReplicaIdentity extends NeonBemiResource {
   declare readonly owner: Output<string | undefined>;
   /** How new tables are taken in: at once by an event trigger, by the next `up`, or not at all. */
   declare readonly newTables: Output<"event trigger" | "next up" | "not tracked">;
+  /**
+   * Id in the ownership mark on the object. It tells the resource's own object, whatever stack, project or
+   * component are called; not set before the resource has written its mark, as after an import.
+   */
+  declare readonly ownershipId: Output<string | undefined>;
 
   constructor(name: string, args: ReplicaIdentityArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "ReplicaIdentity",
-        outputs: [
-          "wanted",
-          "done",
-          "fingerprint",
-          "pending",
-          "branchId",
-          "branchName",
-          "branchIsDefault",
-          "endpointId",
-          "owner",
-          "newTables",
-        ],
-        secrets: [],
-        filledIn: ["managedBy"],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(replicaIdentityDefinition, name, { ...args }, opts);
   }
 }

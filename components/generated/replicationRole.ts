@@ -1,6 +1,7 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { replicationRoleDefinition } from "../../provider/contract/kinds/replicationRole";
 import { NeonBemiResource } from "../binding";
 
 /** Arguments of {@link ReplicationRole}. */
@@ -64,29 +65,13 @@ export class ReplicationRole extends NeonBemiResource {
    * refresh need not look everything up again.
    */
   declare readonly owner: Output<string | undefined>;
+  /**
+   * Id in the ownership mark on the object. It tells the resource's own object, whatever stack, project or
+   * component are called; not set before the resource has written its mark, as after an import.
+   */
+  declare readonly ownershipId: Output<string | undefined>;
 
   constructor(name: string, args: ReplicationRoleArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "ReplicationRole",
-        outputs: [
-          "host",
-          "port",
-          "username",
-          "password",
-          "created",
-          "branchId",
-          "branchName",
-          "branchIsDefault",
-          "endpointId",
-          "owner",
-        ],
-        secrets: ["password"],
-        filledIn: ["managedBy"],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(replicationRoleDefinition, name, { ...args }, opts);
   }
 }

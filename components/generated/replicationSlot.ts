@@ -1,6 +1,7 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { replicationSlotDefinition } from "../../provider/contract/kinds/replicationSlot";
 import { NeonBemiResource } from "../binding";
 
 /** Arguments of {@link ReplicationSlot}. */
@@ -58,16 +59,6 @@ export class ReplicationSlot extends NeonBemiResource {
   declare readonly owner: Output<string | undefined>;
 
   constructor(name: string, args: ReplicationSlotArgs, opts?: CustomResourceOptions) {
-    super(
-      {
-        type: "ReplicationSlot",
-        outputs: ["name", "state", "branchId", "branchName", "branchIsDefault", "endpointId", "owner"],
-        secrets: [],
-        filledIn: [],
-      },
-      name,
-      { ...args },
-      opts,
-    );
+    super(replicationSlotDefinition, name, { ...args }, opts);
   }
 }

@@ -30,7 +30,10 @@ export interface DatabaseArgs {
 }
 
 /** Which tables are tracked: exactly one of `schemas`, `tables` and `allTables`. */
-export interface SelectionArgs {
+export type SelectionArgs = SelectionFields & OneSelection;
+
+/** Arguments, of which some exclude each other: see {@link SelectionArgs}. */
+export interface SelectionFields {
   /** Every table of these schemas. Excludes `tables` and `allTables`. Default: none. */
   schemas?: Input<Input<string>[]>;
   /**
@@ -47,3 +50,15 @@ export interface SelectionArgs {
    */
   excludeTables?: Input<Input<string>[]>;
 }
+
+/** Exactly one of the arguments that exclude each other. */
+export type OneSelection =
+  | { schemas: Input<Input<string>[]>; tables?: undefined; allTables?: undefined }
+  | { tables: Input<Input<string>[]>; schemas?: undefined; allTables?: undefined }
+  | { allTables: Input<true>; schemas?: undefined; tables?: undefined };
+
+/** At most one of the arguments that exclude each other. */
+export type AtMostOneSelection =
+  | { schemas?: Input<Input<string>[]>; tables?: undefined; allTables?: undefined }
+  | { tables: Input<Input<string>[]>; schemas?: undefined; allTables?: undefined }
+  | { allTables: Input<true>; schemas?: undefined; tables?: undefined };

@@ -1,9 +1,13 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { Input } from "@pulumi/pulumi";
+import type { AtMostOneSelection } from "./shared";
 
 /** Arguments of {@link BemiAuditTrail}. */
-export interface BemiAuditTrailArgs {
+export type BemiAuditTrailArgs = BemiAuditTrailFields & AtMostOneSelection;
+
+/** Arguments, of which some exclude each other: see {@link BemiAuditTrailArgs}. */
+export interface BemiAuditTrailFields {
   /**
    * Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces `LogicalReplication`,
    * `ReplicationRole`, `ApiRole`, `ReadAccess`, `ReplicationSlot`, `Readiness` and `IpAllow`.
@@ -69,7 +73,7 @@ export interface BemiAuditTrailArgs {
    * Bemi's static addresses (ask hi@bemi.io), each as IPv4 or IPv6 address, CIDR block, or range
    * `first-last`. Default: Neon's IP Allow list is left alone.
    */
-  allowedIps?: string[];
+  allowedIps?: Input<Input<string>[]>;
   /**
    * Permits adding to an empty IP Allow list. An empty list admits everyone; with these addresses in it
    * **only** they can connect, so your application and the machine that runs Pulumi are locked out unless
@@ -146,6 +150,18 @@ export interface BemiConnection {
   readonly uri: string;
 }
 
+/** What of `connection` is no secret. */
+export interface BemiEndpoint {
+  /** Direct (never `-pooler`) host of the branch's read-write endpoint. */
+  readonly host: string;
+  /** Port of that host. */
+  readonly port: number;
+  /** Name of the database. */
+  readonly database: string;
+  /** Name of the role. */
+  readonly username: string;
+}
+
 /** What `Readiness` verified. */
 export interface BemiStatus {
   /** Whether every change can be streamed with the row before it. */
@@ -154,10 +170,12 @@ export interface BemiStatus {
   readonly walLevel: string;
   /** Version of PostgreSQL, e.g. `17.5`. */
   readonly serverVersion: string;
-  /** How many of the selected tables are published, e.g. `"14 of 14"`. */
-  readonly publishedTables: string;
-  /** How many of the selected tables have the replica identity FULL, e.g. `"14 of 14"`. */
-  readonly fullIdentity: string;
+  /** Number of selected tables. */
+  readonly selected: number;
+  /** How many of the selected tables are published. */
+  readonly published: number;
+  /** How many of the selected tables have the replica identity FULL. */
+  readonly full: number;
   /**
    * State of the replication slot. `"lost"`: the server has removed WAL that the consumer still needed, so
    * the slot is of no use any more.

@@ -18,6 +18,11 @@ export interface Definition<
   readonly replaceOn: readonly (keyof z.output<Inputs> & string)[];
   /** Inputs with a default that a program can read back as outputs. */
   readonly readBack: readonly (keyof z.output<Inputs> & string)[];
+  /**
+   * What a preview says of a create whose inputs are not known yet, so that no plan could be made: a warning of what it
+   * may come to. Left out: nothing but that.
+   */
+  readonly unplanned?: string;
 }
 
 /** Checks the types of a definition, and names its handler. */

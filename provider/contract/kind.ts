@@ -1,12 +1,14 @@
-import type { z } from "zod";
 import type { Clock } from "./clock";
 import type { ConnectionSettings } from "./connection";
+import type { Catalog } from "./catalog";
+import type { Definition } from "./definition";
+import type { DriftName } from "./drift";
 import type { NeonApi } from "./neonApi";
 import type { Session } from "./session";
 import type { RecordedTarget, ResolvedTarget, Target } from "./target";
 
-/** What differs from what the last run left, by name, in the user's words. The next preview shows it. */
-export type Drift = Record<string, string | number | boolean | readonly string[]>;
+/** What differs from what the last run left, in the user's words. The next preview shows it. */
+export type Drift = Partial<Record<DriftName, string>>;
 
 /** What `read` found. */
 export interface Observed<Outputs> {
@@ -55,13 +57,37 @@ export interface Run {
   readonly connection: ConnectionSettings;
   /** Time for all waiting that is not a SQL statement's own. */
   readonly clock: Clock;
-  /** Prints an info line under the stack's output in the terminal. It must hold no secret. */
+  /** Prints an info line under the resource in the terminal. Registered secrets are taken out of it. */
   log(message: string): void;
+  /** Shows progress beside the resource, until the next line of progress or the end of the work. */
+  status(message: string): void;
+  /**
+   * The catalog as it will be once everything is done that this process has planned for the session's database. A
+   * preview plans one resource after the other: each plan stands on those before it, as the work will.
+   */
+  forecast(session: Session): Promise<Catalog>;
+  /** Says what {@link forecast} answers from now on. Only for `plan`. */
+  expect(session: Session, catalog: Catalog): void;
   /**
    * Ends the work when Pulumi's engine is gone, by throwing a `UserError`. Call it between two steps that change
    * something.
    */
   checkpoint(): void;
+}
+
+/** What a create or an update is going to do, and what will be known then. */
+export interface Planned<Outputs> {
+  /** Outputs as they will be, as far as they are known before the work is done. */
+  readonly outputs: Partial<Outputs>;
+  /** What will be done, a sentence each, in the words of PostgreSQL or Neon; empty: nothing. */
+  readonly changes: readonly string[];
+}
+
+/** An object that exists, as the resource that would have made it knows it. */
+export interface Found {
+  /** As a program would give them. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -74,16 +100,17 @@ export interface Run {
  * state although they did not finish.
  */
 export interface Kind<Inputs extends object, Outputs extends object> {
-  /** Name of the export in `pulumi-neon-bemi/provider`. With a capital letter, the last part of the type token. */
-  readonly name: string;
-  /** Checks the inputs and brings them into one canonical form. Keys that are `undefined` count as left out. */
-  readonly inputs: z.ZodType<Inputs>;
-  /** Inputs whose change replaces the resource: a new object is created, then the old one is deleted. */
-  readonly replaceOn: readonly (keyof Inputs & string)[];
+  /** What is said about its inputs and outputs. */
+  readonly definition: Definition;
   /** The resource's id in the engine's output: readable, stable, and no secret. */
   id(inputs: Inputs): string;
-  /** Effects beyond the object itself, which the preview tells the user before the first create. */
-  notice?(inputs: Inputs): string | undefined;
+  /**
+   * Looks, and says what `create` (without a state) or `update` would do. Changes nothing, and locks nothing beyond
+   * AccessShare.
+   *
+   * @throws UserError what create or update would throw before their first write
+   */
+  plan(inputs: Inputs, run: Run, state?: Inputs & Partial<Outputs>): Promise<Planned<Outputs>>;
   /** Makes the object, or finishes what an interrupted create of the same resource has begun. */
   create(inputs: Inputs, run: Run): Promise<Outputs>;
   /** Looks at the object and changes nothing. `undefined`: the object is gone. */
@@ -92,4 +119,13 @@ export interface Kind<Inputs extends object, Outputs extends object> {
   update(state: Inputs & Partial<Outputs>, inputs: Inputs, run: Run): Promise<Outputs>;
   /** Removes the object, and restores what was changed for it. An object that is gone already is no error. */
   delete(state: Inputs & Partial<Outputs>, run: Run): Promise<void>;
+  /**
+   * The object that an import names; `undefined` when there is none. Left out by kinds that cannot be imported.
+   *
+   * @param id - `PROJECT/BRANCH/DATABASE/NAME`, or as much of it as the kind needs
+   */
+  find?(id: string, run: Run): Promise<Found | undefined>;
 }
+
+/** A kind of which no more is known than that it is one. */
+export type AnyKind = Kind<Record<string, unknown>, Record<string, unknown>>;

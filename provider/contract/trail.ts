@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { roleCreatedBy } from "./fields/role";
-import { givenSelections, selection, trackNewTables } from "./fields/selection";
+import { atMostOneSelection, ONE_SELECTION, selection, trackNewTables } from "./fields/selection";
 import { databaseTarget } from "./fields/target";
 import { flag, group } from "./fields/values";
 import { ipAllowInputs } from "./kinds/ipAllow";
@@ -66,7 +66,6 @@ export const trailInputs = z
       description:
         "Bemi's static addresses (ask hi@bemi.io), each as IPv4 or IPv6 address, CIDR block, or range `first-last`.",
       whenOmitted: "Neon's IP Allow list is left alone",
-      plain: true,
     }),
     restrictOpenProject: ipAllowInputs.shape.restrictOpenProject,
     openRestrictedProject: ipAllowInputs.shape.openRestrictedProject,
@@ -77,12 +76,7 @@ export const trailInputs = z
     }),
     dropSlotOnDestroy: replicationSlotInputs.shape.dropOnDestroy,
   })
-  // Also where other fields are wrong, so that all mistakes are reported at once.
-  .refine((value) => givenSelections(value).length <= 1, { error: "exclude each other", when: isObject });
-
-function isObject({ value }: { readonly value: unknown }): boolean {
-  return typeof value === "object" && value !== null;
-}
+  .refine(atMostOneSelection, ONE_SELECTION);
 
 export const trailOutputs = z.object({
   connection: z
@@ -99,6 +93,17 @@ export const trailOutputs = z.object({
       description: 'The fields of Bemi\'s dialog "Connect PostgreSQL Database", and the same as a URI.',
       typeName: "BemiConnection",
       secret: true,
+    }),
+  endpoint: z
+    .object({
+      host,
+      port,
+      database: databaseTarget.database.meta({ description: "Name of the database." }),
+      username,
+    })
+    .meta({
+      description: "What of `connection` is no secret.",
+      typeName: "BemiEndpoint",
     }),
   status: z.object(verified).meta({
     description: "What `Readiness` verified.",

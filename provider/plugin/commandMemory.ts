@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
@@ -76,27 +75,6 @@ export class CommandMemory {
     } catch {
       // The answer could not be kept. That is harmless, because the next process asks again.
     }
-  }
-}
-
-/**
- * The process id of the user's command (the Pulumi CLI): the parent of the shell script with which the engine starts
- * this process. `undefined` when this process was started in another way, as in tests.
- */
-export function commandProcess(): string | undefined {
-  const shim = parentAndCommand(process.ppid);
-  return shim?.command.includes("pulumi-resource-pulumi-nodejs") === true ? String(shim.parent) : undefined;
-}
-
-function parentAndCommand(pid: number): { readonly parent: number; readonly command: string } | undefined {
-  try {
-    const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-    return { parent, command: readFileSync(`/proc/${pid}/cmdline`, "utf8") };
-  } catch {
-    // Systems without /proc.
-    const { stdout } = spawnSync("ps", ["-o", "ppid=,command=", "-p", String(pid)], { encoding: "utf8" });
-    const [, parent, command] = /^\s*(\d+)\s+(.*)/.exec(stdout) ?? [];
-    return parent === undefined || command === undefined ? undefined : { parent: Number(parent), command };
   }
 }
 

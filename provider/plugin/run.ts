@@ -1,7 +1,9 @@
+import type { Catalog } from "../contract/catalog";
 import { systemClock, type Clock } from "../contract/clock";
 import type { ConnectionSettings, Login } from "../contract/connection";
 import type { Run } from "../contract/kind";
 import type { NeonApi } from "../contract/neonApi";
+import type { Session } from "../contract/session";
 import type { ResolvedTarget } from "../contract/target";
 import { connectTo, resolveTarget } from "../neon";
 import { Sessions, type DatabaseTarget } from "../postgres";
@@ -20,6 +22,8 @@ export interface RunParts {
   readonly clock?: Clock;
   readonly memory: CommandMemory;
   readonly log: Run["log"];
+  /** Default: progress is not shown. */
+  readonly status?: Run["status"];
   readonly checkpoint: Run["checkpoint"];
 }
 
@@ -49,6 +53,8 @@ export function makeRun(parts: RunParts): ProcessRun {
     return answer;
   };
 
+  const forecasts = new Map<string, Catalog>();
+
   return {
     get neon() {
       return neon();
@@ -60,7 +66,16 @@ export function makeRun(parts: RunParts): ProcessRun {
     connection,
     clock,
     log,
+    status: parts.status ?? (() => undefined),
+    forecast: (session) => Promise.resolve(forecasts.get(placeOf(session)) ?? session.catalog()),
+    expect: (session, catalog) => {
+      forecasts.set(placeOf(session), catalog);
+    },
     checkpoint,
     end: () => sessions.closeAll(),
   };
+}
+
+function placeOf({ target: { projectId, branchId, database } }: Session): string {
+  return JSON.stringify([projectId, branchId, database.name]);
 }

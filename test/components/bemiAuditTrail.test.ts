@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BemiAuditTrail, type BemiAuditTrailArgs } from "../../components";
+import { BemiAuditTrail, Provider, type BemiAuditTrailArgs } from "../../components";
 import { definitions } from "../../provider/contract/kinds";
 
 interface Registered {
@@ -32,7 +32,7 @@ beforeAll(async () => {
       },
       call: () => ({}),
     },
-    "neon-bemi",
+    "shop",
     "production",
   );
 });
@@ -45,13 +45,21 @@ afterAll(async () => {
 function checked(type: string, inputs: Record<string, unknown>): Record<string, unknown> {
   const definition = definitions.find((candidate) => type.endsWith(`:${candidate.type}`));
   if (definition === undefined) return inputs;
-  const { __provider, ...given } = inputs;
-  return { ...definition.inputs.parse(given), __provider };
+  // The plugin fills it in from the URN.
+  const filledIn = "managedBy" in definition.inputs.shape ? { managedBy: "from the URN" } : {};
+  return definition.inputs.parse({ ...inputs, ...filledIn });
 }
 
-async function declare(args: Partial<BemiAuditTrailArgs> = {}): Promise<BemiAuditTrail> {
+type Optional = Omit<BemiAuditTrailArgs, "schemas" | "tables" | "allTables">;
+type Selection = Pick<BemiAuditTrailArgs, "schemas" | "tables" | "allTables">;
+
+async function declare(
+  args: Partial<Optional & Selection> = {},
+  opts?: pulumi.ComponentResourceOptions,
+): Promise<BemiAuditTrail> {
   registered = [];
-  const trail = new BemiAuditTrail("orders", { projectId: "p", database: "neondb", ...args });
+  const all = { projectId: "p", database: "neondb", ...args } as BemiAuditTrailArgs;
+  const trail = new BemiAuditTrail("orders", all, opts);
   await valueOf(trail.connection);
   // Resources that no output depends on are registered a few turns later.
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -63,7 +71,7 @@ function valueOf<T>(output: pulumi.Output<T>): Promise<T> {
 }
 
 function types(): string[] {
-  return registered.slice(1).map(({ type }) => type.replace("pulumi-nodejs:dynamic/neon-bemi:", ""));
+  return registered.slice(1).map(({ type }) => type.replace("neon-bemi:index:", ""));
 }
 
 test("declares its resources in the order that never breaks the application", async () => {
@@ -99,7 +107,6 @@ test("tracks the schema public unless told otherwise", async () => {
     schemas: ["public"],
     trackNewTables: true,
     adopt: false,
-    managedBy: "neon-bemi/production/orders-publication",
   });
   await declare({ tables: ["public.orders"] });
   expect(registered.find(({ type }) => type.endsWith("Publication"))?.inputs).not.toHaveProperty("schemas");
@@ -129,11 +136,54 @@ test("keeps a self-hosted worker from making a publication of its own", async ()
   });
 });
 
-test("the provider reference stays short and finds the handler by name", async () => {
-  await declare();
-  for (const { inputs } of registered.slice(1)) {
-    const reference = inputs["__provider"] as string;
-    expect(reference.length).toBeLessThan(200);
-    expect(reference).toMatch(/\("pulumi-neon-bemi\/provider"\)\.[a-z][A-Za-z]+\}/);
+test("hands over what of the connection is no secret beside it", async () => {
+  const { endpoint } = await declare();
+  expect(await pulumi.isSecret(endpoint)).toBe(false);
+  expect(await valueOf(endpoint)).toEqual({
+    host: "ep-a.neon.tech",
+    port: 5432,
+    database: "neondb",
+    username: "bemi",
+  });
+});
+
+test("gives each resource a short name of its own, and names two of them for the preflight", async () => {
+  await declare({ allowedIps: ["203.0.113.7"] });
+  expect(registered.slice(1).map(({ name }) => name)).toEqual([
+    "orders-replication",
+    "orders-role",
+    "orders-access",
+    "orders-identity",
+    "orders-publication",
+    "orders-slot",
+    "orders-readiness",
+    "orders-ip-allow",
+  ]);
+  expect(registered.find(({ name }) => name === "orders-replication")?.inputs["preflight"]).toMatchObject({
+    roleManagedBy: "shop/production/orders-role",
+    publicationManagedBy: "shop/production/orders-publication",
+  });
+});
+
+test("takes addresses that are known only later, because only whether they are given decides", async () => {
+  await declare({ allowedIps: pulumi.output(["203.0.113.7"]) });
+  expect(registered.find(({ type }) => type.endsWith("IpAllow"))?.inputs["ips"]).toEqual(["203.0.113.7"]);
+});
+
+test("resources are the plugin's: no argument is filled in here, and nothing of a dynamic provider", async () => {
+  await declare({ allowedIps: ["203.0.113.7"] });
+  for (const { type, inputs } of registered) {
+    expect(type).toMatch(/^neon-bemi:index:[A-Z]\w+$/);
+    expect(inputs).not.toHaveProperty("__provider");
   }
+});
+
+test("an explicit provider keeps its key secret", async () => {
+  registered = [];
+  const provider = new Provider("other-account", { apiKey: "napi_other" });
+  await valueOf(provider.urn);
+  const [made] = registered;
+  expect(made?.type).toBe("pulumi:providers:neon-bemi");
+  expect(JSON.stringify(made?.inputs)).toContain("napi_other");
+  expect(made?.inputs["apiKey"]).not.toBe("napi_other");
 });

@@ -1,12 +1,14 @@
 import { publicationDefinition } from "../../provider/contract/kinds/publication";
 import { logicalReplicationInputs } from "../../provider/contract/kinds/logicalReplication";
 import { withDefaults } from "../../provider/contract/schema";
-import { adapt } from "../../provider/plugin/adapter";
-import type { Run } from "../../provider/contract/kind";
-import { publication } from "../../provider/postgres";
+import { Resource } from "../../provider/plugin/resource";
+import { UNKNOWN } from "../../provider/plugin/values";
+import type { AnyKind, Run } from "../../provider/contract/kind";
 
-/** What stands for a value in a preview that is not known yet. */
-const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const URN = "urn:pulumi:s::p::neon-bemi:index:Publication::n";
+
+/** The kind without what it does: checks and differences follow from the definition alone. */
+const kind = { definition: publicationDefinition } as unknown as AnyKind;
 
 const given = { projectId: "p", database: "neondb", schemas: ["public"], managedBy: "p/s/n" };
 const filled = publicationDefinition.inputs.parse(given);
@@ -18,12 +20,14 @@ test("the check fills defaults in and keeps what is given", () => {
 });
 
 test("defaults are the same where another input is unknown, so that a preview shows no change", () => {
-  const { check, diff } = adapt(publication, { run: {} as Run, configure: () => undefined });
-  const news = { ...given, schemas: UNKNOWN };
-  const { inputs, failures } = check({ ...filled }, news);
-  expect(failures).toEqual([]);
+  const resource = new Resource(kind, {} as Run);
+  const { projectId, database } = given;
+  const { inputs, mistakes } = resource.check(URN, { projectId, database, schemas: UNKNOWN });
+  expect(mistakes).toEqual([]);
   expect(inputs).toEqual({ ...filled, schemas: UNKNOWN });
-  expect(diff("id", filled, inputs).replaces).toEqual([]);
+  const { changes, replaces } = resource.diff(filled, filled, inputs);
+  expect([...changes.keys()]).toEqual(["schemas"]);
+  expect(replaces).toEqual([]);
 });
 
 test("defaults are filled in at all depths, and never invent an object", () => {

@@ -47,6 +47,20 @@ describe("the declarations that npm publishes", () => {
     expect(hover(file, type, name)).toMatch(shown);
   });
 
+  test.each([
+    ["publication.d.ts", "PublicationArgs", "PublicationFields & OneSelection"],
+    ["trailTypes.d.ts", "BemiAuditTrailArgs", "BemiAuditTrailFields & AtMostOneSelection"],
+    ["shared.d.ts", "SelectionArgs", "SelectionFields & OneSelection"],
+  ])("%s: the compiler refuses a %s of selections that exclude each other", (file, name, type) => {
+    const aliases = declarations.get(file)?.statements.filter(ts.isTypeAliasDeclaration);
+    expect(aliases?.find((alias) => alias.name.text === name)?.type.getText()).toBe(type);
+  });
+
+  test("no declaration speaks of the schemas that arguments are checked against", () => {
+    const speaking = [...declarations].filter(([, source]) => /zod|provider\/contract/.test(source.text));
+    expect(speaking.map(([file]) => file)).toEqual([]);
+  });
+
   test("outputs that are one of a few texts have the type of these texts", () => {
     expect(typeText("readiness.d.ts", "Readiness", "newTables")).toBe(
       'Output<"event trigger" | "next up" | "not tracked">',
@@ -71,6 +85,11 @@ describe("the declarations that npm publishes", () => {
 
   function member(file: string, type: string, name: string): ts.PropertySignature | ts.PropertyDeclaration {
     for (const statement of declarations.get(file)?.statements ?? []) {
+      // Arguments of which some exclude each other: the fields are those of the first type of an intersection.
+      if (ts.isTypeAliasDeclaration(statement) && statement.name.text === type) {
+        const [fields] = ts.isIntersectionTypeNode(statement.type) ? statement.type.types : [];
+        if (fields !== undefined) return member(file, fields.getText(), name);
+      }
       if (!ts.isInterfaceDeclaration(statement) && !ts.isClassDeclaration(statement)) continue;
       if (statement.name?.text !== type) continue;
       for (const found of statement.members) {

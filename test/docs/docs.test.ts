@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { DRIFT } from "../../provider/contract/drift";
 import { PROJECT } from "../../tools/pulumiCli";
 
 /** The Markdown files of the repository, by their paths. */
@@ -44,6 +45,20 @@ describe("the documents", () => {
 
   it("include README.md and docs/architecture.md", () => {
     expect(DOCUMENTS).toEqual(expect.arrayContaining(["README.md", "docs/architecture.md"]));
+  });
+});
+
+describe("docs/drift.md", () => {
+  it("lists each name of provider/contract/drift.ts with its meaning, and no other", () => {
+    const rows = [...read("docs/drift.md").matchAll(/^\| `(\w+)` +\|.*?\| (.*?) *\|$/gm)];
+    expect(Object.fromEntries(rows.map(([, name = "", meaning = ""]) => [name, meaning]))).toEqual(DRIFT);
+  });
+});
+
+describe("the index of docs/ in README.md", () => {
+  it("links every page", () => {
+    const pages = DOCUMENTS.filter((document) => document.startsWith("docs/"));
+    expect(pages.filter((page) => !read("README.md").includes(`](${page})`))).toEqual([]);
   });
 });
 

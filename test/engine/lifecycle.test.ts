@@ -1,11 +1,10 @@
-import { readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
-import { Cli } from "../support/cli";
+import { Cli, environmentOf } from "../support/cli";
 import { counting } from "../support/counts";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
@@ -18,8 +17,8 @@ let settings: Record<string, unknown>;
 
 beforeAll(async () => {
   sandbox = await startSandbox({});
-  const { apiUrl, apiKey, sslRootCert, projectId, database } = sandbox.info;
-  cli = await Cli.create({ NEON_API_URL: apiUrl, NEON_API_KEY: apiKey, PGSSLROOTCERT: sslRootCert });
+  const { projectId, database } = sandbox.info;
+  cli = await Cli.create(environmentOf(sandbox.info));
   settings = {
     projectId,
     database,
@@ -65,16 +64,19 @@ function leaks(text: string, named: Readonly<Record<string, string>>): string[] 
   );
 }
 
-test("a first preview shows creates only, announces the restart, connects to nothing", async () => {
+test("a first preview looks, says what up will do, and changes nothing", async () => {
   let output = "";
   const { logins, requests } = await counting(sandbox.info, async () => {
     output = await cli.must(["preview"]);
   });
   expect(output).toMatch(/\+ 9 to create/);
-  expect(output).toMatch(/all computes of the project restart.*cannot be undone/);
+  expect(output).toMatch(/ is off: turning it on restarts all computes.*cannot be undone/);
+  expect(output).toMatch(/19 tables get the replica identity FULL: .* and 14 more/);
   expect(output).not.toMatch(/ to (update|delete|replace)/);
-  expect(requests).toEqual([]);
-  expect(logins["neondb_owner"]).toBeUndefined();
+  expect(requests.length).toBeLessThanOrEqual(5);
+  expect(requests.filter((request) => !request.startsWith("GET "))).toEqual([]);
+  expect(logins["neondb_owner"]).toBe(1);
+  expect(compareFacts(before, await facts())).toEqual([]);
 });
 
 /** Runs `work` while an application constantly updates and deletes rows of the table without a primary key. */
@@ -119,12 +121,14 @@ test("the first up takes few requests and logins, and no write of the app fails"
   expect(await cli.output("status")).toMatchObject({
     ready: true,
     walLevel: "logical",
-    publishedTables: "19 of 19",
+    selected: 19,
+    published: 19,
+    full: 19,
   });
   expect(requests.length).toBeLessThanOrEqual(12);
   expect(logins["bemi"]).toBe(1);
-  // Once before the compute restarts and once after.
-  expect(logins["neondb_owner"]).toBeLessThanOrEqual(2);
+  // Once in the preview, once before the compute restarts and once after.
+  expect(logins["neondb_owner"]).toBeLessThanOrEqual(3);
 });
 
 test("a second up changes nothing; the owner logs in twice, Bemi's role once", async () => {
@@ -143,60 +147,66 @@ test("a refresh takes one login of each role and at most six requests", async ()
   expect(requests.length).toBeLessThanOrEqual(6);
 });
 
-test("the state contains one secret, encrypted, and short provider references", async () => {
+/** The resources in the state by their types, and those among them that hold a secret. */
+function resourcesOf(state: string): { types: string[]; secret: string[] } {
+  const { deployment } = JSON.parse(state) as {
+    deployment: { resources: { type: string; outputs?: object }[] };
+  };
+  const types = ({ type }: { type: string }): string => type;
+  const withSecret = deployment.resources.filter(({ outputs }) =>
+    JSON.stringify(outputs ?? {}).includes("ciphertext"),
+  );
+  return { types: deployment.resources.map(types).sort(), secret: withSecret.map(types).sort() };
+}
+
+test("the state holds the password only, encrypted where it is and where it is contained", async () => {
   const { apiKey, owner, role } = await secrets();
   const state = await cli.state();
   expect(leaks(state, { apiKey, owner, role })).toEqual([]);
-  const references = [...state.matchAll(/"__provider": ("(?:[^"\\]|\\.)*")/g)].map(([, text = ""]) => text);
-  expect(references.length).toBeGreaterThan(0);
-  for (const reference of references) expect((JSON.parse(reference) as string).length).toBeLessThan(200);
-});
-
-test("logs contain no secret at -v=7, and neither API key nor owner password at -v=9", async () => {
-  const { apiKey, owner, role } = await secrets();
-  const modest = await cli.run(["up", "--yes", "-v=7", "--logtostderr"]);
-  expect(modest.code).toBe(0);
-  expect(leaks(modest.output, { apiKey, owner, role })).toEqual([]);
-
-  const events = path.join(tmpdir(), `neon-bemi-events-${process.pid}.json`);
-  const debug = { PULUMI_DEBUG_COMMANDS: "true" };
-  expect((await cli.run(["up", "--yes", "--event-log", events], debug)).code).toBe(0);
-  expect(leaks(await readFile(events, "utf8"), { apiKey, owner, role })).toEqual([]);
-  await rm(events);
-
-  const grpc = path.join(tmpdir(), `neon-bemi-grpc-${process.pid}.json`);
-  const loud = await cli.run(["up", "--yes", "-v=9", "--logtostderr"], { PULUMI_DEBUG_GRPC: grpc });
-  const calls = await readFile(grpc, "utf8");
-  await rm(grpc);
-  expect(loud.code).toBe(0);
-  expect(calls).toContain("__provider");
-  expect(leaks(loud.output, { apiKey, owner })).toEqual([]);
-  expect(leaks(calls, { apiKey, owner })).toEqual([]);
-});
-
-test("the next preview names drift, and the next up repairs it", async () => {
-  await sql(`ALTER TABLE public.orders REPLICA IDENTITY DEFAULT`);
-  await sql(`ALTER PUBLICATION bemi DROP TABLE public.customers`);
-  await sql(`ALTER ROLE bemi PASSWORD 'somebody-else-s-2026'`);
-  const preview = await cli.must(["preview", "--diff"]);
-  expect(preview).toMatch(/drift/);
-  expect(preview).toContain("public.orders");
-  expect(preview).toContain("public.customers");
-  expect(preview).toMatch(/does not accept the password/);
-  await cli.must(["up", "--yes"]);
-  expect(await cli.must(["preview"])).toMatch(/9 unchanged/);
-  expect(await cli.output("status")).toMatchObject({
-    ready: true,
-    publishedTables: "19 of 19",
-    fullIdentity: "19 of 19",
+  expect(resourcesOf(state)).toEqual({
+    types: [
+      "neon-bemi:index:BemiAuditTrail",
+      "neon-bemi:index:LogicalReplication",
+      "neon-bemi:index:Publication",
+      "neon-bemi:index:ReadAccess",
+      "neon-bemi:index:Readiness",
+      "neon-bemi:index:ReplicaIdentity",
+      "neon-bemi:index:ReplicationRole",
+      "neon-bemi:index:ReplicationSlot",
+      "pulumi:providers:neon-bemi",
+      "pulumi:pulumi:Stack",
+    ],
+    secret: ["neon-bemi:index:BemiAuditTrail", "neon-bemi:index:ReplicationRole", "pulumi:pulumi:Stack"],
   });
+});
+
+test("no log holds a secret while a password changes; at -v=9 at most the role's", async () => {
+  const { apiKey, owner, role: first } = await secrets();
+  const events = path.join(cli.folder, "events.json");
+  const grpc = path.join(cli.folder, "grpc.json");
+  const debug = { PULUMI_DEBUG_COMMANDS: "true" };
+  await cli.config({ ...settings, role: { passwordVersion: 2 } });
+  const json = await cli.must(["preview", "--json"]);
+  const modest = await cli.must(["up", "--yes", "-v=7", "--logtostderr", "--event-log", events], debug);
+  const { role: second } = await secrets();
+  expect(second).not.toBe(first);
+  const eventLog = await readFile(events, "utf8");
+  expect(eventLog).toContain("ReplicationRole");
+  for (const text of [json, modest, eventLog])
+    expect(leaks(text, { apiKey, owner, first, second })).toEqual([]);
+
+  await cli.config(settings);
+  const loud = await cli.must(["up", "--yes", "-v=9", "--logtostderr"], { PULUMI_DEBUG_GRPC: grpc });
+  const calls = await readFile(grpc, "utf8");
+  expect(calls).toContain("/pulumirpc.ResourceProvider/Update");
+  for (const text of [loud, calls]) expect(leaks(text, { apiKey, owner })).toEqual([]);
 });
 
 test("a table excluded later gets its replica identity back, without a replacement", async () => {
   await cli.config({ ...settings, excludeTables: ["public.sessions"] });
   const output = await cli.must(["up", "--yes"]);
   expect(output).not.toMatch(/replace/);
-  expect(await cli.output("status")).toMatchObject({ ready: true, publishedTables: "18 of 18" });
+  expect(await cli.output("status")).toMatchObject({ ready: true, selected: 18, published: 18 });
   const [table] = await sql<{ relreplident: string }>(
     `SELECT relreplident FROM pg_class WHERE oid = 'public.sessions'::regclass`,
   );
@@ -210,7 +220,7 @@ test("reports a wrong table name before anything is changed", async () => {
   expect(output).toMatch(/public\.Orders is not a table of this database\. Did you mean public\.orders\?/);
   await cli.config({ ...settings, excludeTables: ["public.sessions"] });
   expect(await cli.must(["up", "--yes"])).toMatch(/unchanged/);
-  expect(await cli.output("status")).toMatchObject({ ready: true, publishedTables: "18 of 18" });
+  expect(await cli.output("status")).toMatchObject({ ready: true, selected: 18, published: 18 });
 });
 
 test("destroy restores everything, no write fails, a second destroy does nothing", async () => {

@@ -1,4 +1,6 @@
-import type { ApiRoleInputs, IpAllowInputs, LogicalReplicationInputs } from "../../provider/contract/inputs";
+import type { ApiRoleInputs } from "../../provider/contract/kinds/apiRole";
+import type { IpAllowInputs } from "../../provider/contract/kinds/ipAllow";
+import type { LogicalReplicationInputs } from "../../provider/contract/kinds/logicalReplication";
 import { apiRole } from "../../provider/neon";
 import type { Clock } from "../../provider/contract/clock";
 import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";

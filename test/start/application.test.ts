@@ -75,7 +75,7 @@ describe("the sample application", () => {
     expect(description?.before?.["body"]?.length).toBeGreaterThan(20_000);
 
     const lines = changesTable(changes).split("\n");
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(110);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   it("reports a table that is not published, and one without FULL identity", async () => {

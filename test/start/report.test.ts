@@ -22,7 +22,7 @@ const update: Change = {
 describe("the table of changes", () => {
   it("shows the changed columns of an update, and counts the unchanged ones", () => {
     const [first, second, third] = changesTable([update]).split("\n").slice(3);
-    expect(first).toMatch(/09:30:05 │ Update +│ public\.orders +│ 7 +│ status: placed +│ status: paid /);
+    expect(first).toMatch(/│ Update +│ public\.orders +│ 7 +│ status: placed +│ status: paid /);
     expect(second).toMatch(/│ note: NULL +│ note: two lines /);
     expect(third).toMatch(/│ \+ 2 unchanged +│ +│$/);
   });
@@ -40,7 +40,7 @@ describe("the table of changes", () => {
     expect(removeEnd).toMatch(/│ \+ 2 more +│ +│/);
   });
 
-  it("is always 110 characters wide, and shows the length of a long value", () => {
+  it("is always 80 characters wide, and shows the length of a long value", () => {
     const lines = changesTable([
       {
         ...update,
@@ -51,7 +51,7 @@ describe("the table of changes", () => {
       },
       { ...update, before: { body: "z".repeat(30_000) }, after: { body: "" } },
     ]).split("\n");
-    expect(new Set(lines.map((line) => line.length))).toEqual(new Set([110]));
+    expect(new Set(lines.map((line) => line.length))).toEqual(new Set([80]));
     expect(lines.join("\n")).toMatch(/body: z+… 30k/);
   });
 
@@ -79,27 +79,29 @@ describe("the other parts of the report", () => {
       ready: true,
       walLevel: "logical",
       serverVersion: "17.5",
-      publishedTables: "14 of 15",
-      fullIdentity: "14 of 14",
+      selected: 15,
+      published: 14,
+      full: 15,
       slotState: "not created yet",
       newTables: "next up",
       degraded: ["public.a: unlogged", "public.b: owned by another role"],
     });
-    expect(text).toMatch(/Published +14 of 15/);
+    expect(text).toMatch(/Published +14 of 15 tables/);
+    expect(text).toMatch(/Full row before +15 of 15 tables/);
     expect(text.match(/^ {2}Limit/gm)).toHaveLength(2);
   });
 
   it("lists resources, notes and counts", () => {
     const outcome: Outcome = {
       steps: [
-        { operation: "create", type: "Publication", name: "audit-trail-publication" },
-        { operation: "create", type: "ReplicationSlot", name: "audit-trail-slot" },
+        { operation: "create", type: "Publication", name: "trail-publication", drift: [] },
+        { operation: "create", type: "ReplicationSlot", name: "trail-slot", drift: [] },
       ],
       notes: ["All computes restart."],
     };
     expect(operation(outcome).split("\n")).toEqual([
-      "    + Publication      audit-trail-publication",
-      "    + ReplicationSlot  audit-trail-slot",
+      "    + Publication      trail-publication",
+      "    + ReplicationSlot  trail-slot",
       "    · All computes restart.",
     ]);
     expect(notes({ steps: [], notes: [...outcome.notes, "They are back."] }, outcome)).toEqual([
@@ -114,6 +116,21 @@ describe("the other parts of the report", () => {
         ]),
       ),
     ).toBe("comment 3 · role 5");
+  });
+
+  it("says under a resource what has drifted, in lines that a terminal does not break", () => {
+    const many = Array.from({ length: 12 }, (_, index) => `public.table_${index}`).join(", ");
+    const drift = ["notPublished: public.orders", `identityNotFull: ${many}`];
+    const lines = operation({
+      steps: [{ operation: "update", type: "Publication", name: "trail-publication", drift }],
+      notes: [],
+    }).split("\n");
+    expect(lines.slice(0, 3)).toEqual([
+      "    ~ Publication  trail-publication",
+      "        - notPublished: public.orders",
+      expect.stringMatching(/^ {8}- identityNotFull: public\.table_0, /),
+    ]);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   it("marks new, removed and changed objects, and counts those beyond the first few", () => {

@@ -28,8 +28,8 @@ describe("the stack of npm start", () => {
     let message = "";
     await stack.preview(() => undefined).catch((error: unknown) => (message = String(error)));
     expect(message).toMatch(/^UserError: pulumi preview failed: The stack's configuration needs attention/);
-    expect(message).toMatch(/neon-bemi:projectId is required/);
-    expect(message).toMatch(/neon-bemi:schemas must be a list/);
+    expect(message).toMatch(/- projectId is required/);
+    expect(message).toMatch(/- schemas must be a list/);
     expect(message).not.toMatch(/<\{%|\n +at /);
     expect(stackFiles()).toEqual(before);
 

@@ -29,7 +29,7 @@ describe("steps without a terminal", () => {
     );
     expect(result).toBe(17);
     expect(text()).toMatch(/^✔ Sandbox: PostgreSQL 17 +0\.\d s\n$/);
-    expect(text()).toHaveLength(111);
+    expect(text()).toHaveLength(81);
   });
 
   it("mark the failed step and throw its error", async () => {

@@ -5,7 +5,10 @@ import type { LoggedRun } from "./run";
 export type Values = Record<string, unknown>;
 
 /** What an engine calls of a kind, with inputs and outputs whose types it does not know. */
-export type AnyKind = Pick<Kind<object, object>, "inputs" | "create" | "read" | "update" | "delete">;
+export type AnyKind = Pick<
+  Kind<object, object>,
+  "definition" | "plan" | "create" | "read" | "update" | "delete"
+>;
 
 /** One resource in the state. */
 export interface Kept {
@@ -78,6 +81,35 @@ export class Engine {
   }
 
   /**
+   * Plays `pulumi preview`, in one plugin process: reads every resource, then plans each one that is new, has other inputs
+   * or has drifted. Returns the sentences of the plans, by resource. The state stays as it is.
+   */
+  preview(program: Program): Promise<Record<string, readonly string[]>> {
+    return this.#process(async (run) => {
+      const future: EngineState = {};
+      const drifted = new Set<string>();
+      for (const [name, kept] of Object.entries(this.state)) {
+        const observed = await this.#kind(name).read(stateOf(kept), run);
+        if (observed === undefined) continue;
+        future[name] = { inputs: kept.inputs, outputs: { ...observed.outputs } };
+        if (Object.keys(observed.drift ?? {}).length > 0) drifted.add(name);
+      }
+      const changes: Record<string, readonly string[]> = {};
+      for (const [name, kind] of Object.entries(this.kinds)) {
+        const declared = program[name]?.(future);
+        if (declared === undefined) continue;
+        const inputs = plain(kind.definition.inputs.parse(plain(declared)));
+        const before = future[name];
+        if (before !== undefined && same(before.inputs, inputs) && !drifted.has(name)) continue;
+        const planned = await kind.plan(inputs, run, before && stateOf(before));
+        changes[name] = planned.changes;
+        future[name] = { inputs, outputs: { ...before?.outputs, ...planned.outputs } };
+      }
+      return changes;
+    });
+  }
+
+  /**
    * Reads every resource, in one plugin process: the given one, or otherwise a new one. Returns the drift of every
    * resource that exists, also where there is none.
    */
@@ -117,7 +149,7 @@ export class Engine {
 
   async #provide(name: string, declared: object, step: Step): Promise<string[]> {
     const kind = this.#kind(name);
-    const inputs = plain(kind.inputs.parse(plain(declared)));
+    const inputs = plain(kind.definition.inputs.parse(plain(declared)));
     const before = this.state[name];
     const { updatesAll = false } = this.options;
     if (before !== undefined && !updatesAll && same(before.inputs, inputs) && this.drift[name] === undefined)

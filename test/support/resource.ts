@@ -35,6 +35,11 @@ export class Resource<Inputs extends object, Outputs extends object> {
     return this.#logged(() => this.#engine.apply({ resource: () => inputs }));
   }
 
+  /** Refreshes, and returns what a preview says. The state stays as it is. */
+  async preview(inputs: Inputs): Promise<readonly string[]> {
+    return (await this.#engine.preview({ resource: () => inputs }))["resource"] ?? [];
+  }
+
   /** Returns what the read logged. */
   refresh(): Promise<string[]> {
     return this.#logged(() => this.#engine.refresh());

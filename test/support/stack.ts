@@ -1,8 +1,11 @@
-import type { PublicationInputs, ReplicaIdentityInputs } from "../../provider/contract/inputs";
-import type { PublicationOutputs, ReplicaIdentityOutputs } from "../../provider/contract/outputs";
+import type { PublicationInputs, PublicationOutputs } from "../../provider/contract/kinds/publication";
+import type {
+  ReplicaIdentityInputs,
+  ReplicaIdentityOutputs,
+} from "../../provider/contract/kinds/replicaIdentity";
 import { publication } from "../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../provider/postgres/identity/replicaIdentity";
-import { Engine, type EngineState } from "./engine";
+import { Engine, type EngineState, type Program } from "./engine";
 import { TARGET, type TestRun } from "./run";
 
 /** The arguments that say which tables are tracked. `trackNewTables` is true by default. */
@@ -38,6 +41,15 @@ export function change(run: TestRun, stack: Stack, args: TrackingArgs): Promise<
   return apply(run, stateOf(stack), args, false);
 }
 
+/** What a preview of both resources says, by resource; without a stack, of creating them. */
+export function preview(
+  run: TestRun,
+  args: TrackingArgs,
+  { stack, adopt = false }: { readonly stack?: Stack; readonly adopt?: boolean } = {},
+): Promise<Record<string, readonly string[]>> {
+  return engineOn(run, stack === undefined ? {} : stateOf(stack)).preview(programOf(args, adopt));
+}
+
 /** Deletes both resources, in a new session. */
 export async function down(run: TestRun, stack: Stack): Promise<void> {
   await run.end();
@@ -46,15 +58,19 @@ export async function down(run: TestRun, stack: Stack): Promise<void> {
 
 async function apply(run: TestRun, state: EngineState, args: TrackingArgs, adopt: boolean): Promise<Stack> {
   const engine = engineOn(run, state);
-  await engine.apply({
-    identity: () => identityInputs(args),
-    publication: () => publicationInputs(args, adopt),
-  });
+  await engine.apply(programOf(args, adopt));
   const made = Object.entries(engine.state).map(([name, { inputs, outputs }]) => [
     name,
     { ...inputs, ...outputs },
   ]);
   return Object.fromEntries(made) as Stack;
+}
+
+function programOf(args: TrackingArgs, adopt: boolean): Program {
+  return {
+    identity: () => identityInputs(args),
+    publication: () => publicationInputs(args, adopt),
+  };
 }
 
 /** An engine whose steps all use the test's own process, which goes on afterwards. */

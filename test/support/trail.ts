@@ -55,6 +55,11 @@ export class Trail extends Engine {
   up(args: TrailArgs): Promise<string[]> {
     return this.apply(declare(args));
   }
+
+  /** A preview of an `up` with these arguments. Returns what it says, by resource. */
+  previewUp(args: TrailArgs): Promise<Record<string, readonly string[]>> {
+    return this.preview(declare(args));
+  }
 }
 
 function declare(args: TrailArgs): Program {

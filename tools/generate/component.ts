@@ -1,11 +1,22 @@
 import { z } from "zod";
-import { selection } from "../../provider/contract/fields/selection";
+import { givenSelections, selection } from "../../provider/contract/fields/selection";
 import { branchTarget, databaseTarget } from "../../provider/contract/fields/target";
 import { coreOf, docOf, fieldsOf } from "../../provider/contract/schema";
 import { trailDefaults, trailDefinition } from "../../provider/contract/trail";
 import { componentArguments, groupArguments, objectOf } from "./arguments";
 import { docComment, meaning } from "./text";
-import { argumentsInterface, choiceType, nameOf, outputProperty, valuesInterface } from "./types";
+import {
+  argumentsInterface,
+  argumentsType,
+  AT_MOST_ONE_SELECTION,
+  choiceType,
+  nameOf,
+  ONE_SELECTION,
+  outputProperty,
+  selectionChoice,
+  sharedImport,
+  valuesInterface,
+} from "./types";
 
 const { type, description, inputs, outputs } = trailDefinition;
 
@@ -24,9 +35,11 @@ export function componentTypes(): string {
     const object = objectOf(field);
     return object === undefined ? [] : [valuesInterface(nameOf(field), object)];
   });
+  const own = argumentsType(`${type}Args`, `Arguments of {@link ${type}}.`, list, AT_MOST_ONE_SELECTION);
   return `import type { Input } from "@pulumi/pulumi";
+${sharedImport(own)}
 
-${argumentsInterface(`${type}Args`, `Arguments of {@link ${type}}.`, list)}
+${own}
 
 ${[...parts, ...results].join("\n\n")}
 
@@ -40,6 +53,9 @@ export function componentClass(): string {
   const fields = Object.entries(fieldsOf(outputs));
   const types = fields.flatMap(([, field]) => (objectOf(field) === undefined ? [] : [nameOf(field)]));
   return `import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
+import { trailDefinition } from "../../provider/contract/trail";
+import { checkArguments } from "../arguments";
+import { typeToken } from "../binding";
 import { declareTrail } from "../trail";
 import type { ${[`${type}Args`, ...types].join(", ")} } from "./trailTypes";
 
@@ -48,7 +64,8 @@ export class ${type} extends ComponentResource {
 ${fields.map(([name, field]) => outputProperty(name, field, "readonly")).join("\n")}
 
   constructor(name: string, args: ${type}Args, opts?: ComponentResourceOptions) {
-    super("neon-bemi:index:${type}", name, {}, opts);
+    checkArguments(trailDefinition, name, args);
+    super(typeToken("${type}"), name, {}, opts);
     const outputs = declareTrail(this, name, args);
 ${fields.map(([name]) => `    this.${name} = outputs.${name};`).join("\n")}
     this.registerOutputs(outputs);
@@ -68,7 +85,19 @@ export function sharedTypes(): string {
     },
   };
   const interfaces = Object.entries(groups).map(([name, { fields, text }]) =>
-    argumentsInterface(name, text, groupArguments(z.object(fields))),
+    argumentsType(name, text, groupArguments(z.object(fields))),
   );
-  return `import type { Input } from "@pulumi/pulumi";\n\n${interfaces.join("\n\n")}\n`;
+  const excluding = groupArguments(z.object(selection)).filter(
+    ({ name, field }) => givenSelections({ [name]: field }).length > 0,
+  );
+  const choices = [
+    selectionChoice(ONE_SELECTION, "Exactly one of the arguments that exclude each other.", excluding, false),
+    selectionChoice(
+      AT_MOST_ONE_SELECTION,
+      "At most one of the arguments that exclude each other.",
+      excluding,
+      true,
+    ),
+  ];
+  return `import type { Input } from "@pulumi/pulumi";\n\n${[...interfaces, ...choices].join("\n\n")}\n`;
 }

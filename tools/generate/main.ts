@@ -3,6 +3,7 @@ import path from "node:path";
 import { format, resolveConfig } from "prettier";
 import { definitions } from "../../provider/contract/kinds";
 import { componentClass, componentTypes, sharedTypes } from "./component";
+import { providerModule } from "./provider";
 import { reference } from "./reference";
 import { resourceModule } from "./resource";
 
@@ -19,6 +20,7 @@ const HEAD = "// Written by `npm run generate` from provider/contract. Edit the 
 function generated(): Map<string, string> {
   const code = {
     ...Object.fromEntries(definitions.map((definition) => [definition.name, resourceModule(definition)])),
+    provider: providerModule(),
     shared: sharedTypes(),
     trailTypes: componentTypes(),
     bemiAuditTrail: componentClass(),

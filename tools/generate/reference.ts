@@ -3,7 +3,9 @@ import type { Definition } from "../../provider/contract/definition";
 import { definitions } from "../../provider/contract/kinds";
 import { coreOf, docOf, fieldsOf } from "../../provider/contract/schema";
 import { trailDefinition } from "../../provider/contract/trail";
+import { providerInputs } from "../../provider/contract/provider";
 import { argumentsOf, componentArguments, groupArguments, objectOf, type Argument } from "./arguments";
+import { PROVIDER_TEXT } from "./provider";
 import { outputFields } from "./resource";
 import { meaning, paragraphs } from "./text";
 import { choices, plainType } from "./types";
@@ -18,7 +20,8 @@ export function reference(): string {
 Every argument and output. The keys of the stack's configuration are the arguments of \`${type}\`.
 
 ${section(type, description, inputRows(componentArguments(inputs), componentArguments), valueRows(Object.entries(fieldsOf(outputs))))}
-${definitions.map(resourceSection).join("\n")}`;
+${definitions.map(resourceSection).join("\n")}
+${section("Provider", PROVIDER_TEXT, inputRows(groupArguments(providerInputs), groupArguments), [])}`;
 }
 
 function resourceSection(definition: Definition): string {
@@ -39,10 +42,14 @@ ${paragraphs(description).join("\n\n")}
 | argument | type | default | meaning |
 | --- | --- | --- | --- |
 ${inputs.join("\n")}
+${outputs.length === 0 ? "" : outputTable(outputs)}`;
+}
 
+function outputTable(rows: readonly string[]): string {
+  return `
 | output | type | meaning |
 | --- | --- | --- |
-${outputs.join("\n")}
+${rows.join("\n")}
 `;
 }
 

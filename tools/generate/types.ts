@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { coreOf, defaultOf, docOf, fieldsOf, isOptional } from "../../provider/contract/schema";
+import { givenSelections } from "../../provider/contract/fields/selection";
 import type { Argument } from "./arguments";
 import { docComment, meaning } from "./text";
 
@@ -32,6 +33,52 @@ function typeOf(field: z.ZodType, item: (type: string) => string): string {
   throw new Error(
     `There is no TypeScript type for a ${core.type} in the contract; an object needs a typeName.`,
   );
+}
+
+/** Name of the type that says which arguments of a selection exclude each other, where there must be one of them. */
+export const ONE_SELECTION = "OneSelection";
+/** The same where there may be none. */
+export const AT_MOST_ONE_SELECTION = "AtMostOneSelection";
+
+/** The type of a set of arguments by its name: an interface, or one that also says what excludes each other. */
+export function argumentsType(
+  name: string,
+  text: string,
+  list: readonly Argument[],
+  exclusion = ONE_SELECTION,
+): string {
+  const fields = Object.fromEntries(list.map((argument) => [argument.name, argument]));
+  if (givenSelections(fields).length === 0) return argumentsInterface(name, text, list);
+  const all = name.replace(/Args$/, "Fields");
+  const parts = argumentsInterface(
+    all,
+    `Arguments, of which some exclude each other: see {@link ${name}}.`,
+    list,
+  );
+  return `${docComment(text)}\nexport type ${name} = ${all} & ${exclusion};\n\n${parts}`;
+}
+
+/** Which of the arguments that exclude each other a program can give. */
+export function selectionChoice(
+  name: string,
+  text: string,
+  list: readonly Argument[],
+  mayBeNone: boolean,
+): string {
+  const choices = list.map(({ name: chosen, field }, index) => {
+    const others = list.filter((other) => other.name !== chosen).map((other) => `${other.name}?: undefined`);
+    const optional = mayBeNone && index === 0 ? "?" : "";
+    return `{ ${[`${chosen}${optional}: ${argumentType(field)}`, ...others].join("; ")} }`;
+  });
+  return `${docComment(text)}\nexport type ${name} = ${choices.map((choice) => `| ${choice}`).join("\n")};`;
+}
+
+/** The import of what a text uses of the types that several modules share; empty where it uses none. */
+export function sharedImport(text: string): string {
+  const used = [ONE_SELECTION, AT_MOST_ONE_SELECTION].filter((name) =>
+    new RegExp(`\\b${name}\\b`).test(text),
+  );
+  return used.length === 0 ? "" : `import type { ${used.join(", ")} } from "./shared";`;
 }
 
 /** `interface NAME { ... }` of arguments, each with its doc comment. */

@@ -47,9 +47,8 @@ const PACKAGE = {
   ...POSTGRES,
   // Its index: the kinds that the floors serve.
   "provider/postgres": [CONTRACT, ...Object.keys(POSTGRES)],
-  "provider/plugin": [CONTRACT, "provider/neon", "provider/postgres"],
-  // The entry of the plugin process, which puts the rooms together.
-  provider: [CONTRACT, "provider/neon", "provider/plugin", "provider/postgres"],
+  // The plugin process, which puts the rooms together. It makes the component for programs in other languages.
+  "provider/plugin": [CONTRACT, "components", "provider/neon", "provider/postgres"],
   components: [CONTRACT],
   // The contract: the keys of the stack's configuration are the component's arguments.
   program: [CONTRACT, "components"],

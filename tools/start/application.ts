@@ -1,5 +1,6 @@
 import type { Row, Write } from "./changes";
 import { withClient } from "./client";
+import { verifying } from "./nextDay";
 import { Recorder, type Table } from "./recorder";
 
 const CUSTOMERS: Table = ["public", "customers"];
@@ -29,12 +30,8 @@ export async function runApplication(options: {
   readonly lastWord: string;
 }): Promise<readonly Write[]> {
   const { uri, sslRootCert, lastWord } = options;
-  // The URI from Neon only asks for encryption. A careful application also verifies the server.
-  const url = new URL(uri);
-  for (const parameter of ["sslmode", "sslrootcert", "channel_binding"]) url.searchParams.delete(parameter);
-  url.searchParams.set("sslmode", "verify-full");
-  url.searchParams.set("sslrootcert", sslRootCert);
-  return await withClient({ connectionString: url.href, application_name: "shop" }, async (client) => {
+  const connectionString = verifying({ ownerUri: uri, sslRootCert });
+  return await withClient({ connectionString, application_name: "shop" }, async (client) => {
     const app = new Recorder(client);
     await order(app);
     await warehouse(app);

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import { UserError } from "../../provider/contract/errors";
 import { trailOutputs } from "../../provider/contract/trail";
 import { createNeonApi } from "../../provider/neon";
@@ -13,6 +12,7 @@ import { withClient } from "./client";
 import { startConsumer } from "./consumer";
 import { playground, REAL_PROJECT } from "./instructions";
 import { hasAddress } from "./loopback";
+import { assertMended, changeDatabase, NEXT_DAY, undoMigration } from "./nextDay";
 import type { StartOptions } from "./options";
 import { changesTable, counts, dialog, differences, notes, operation, readiness } from "./report";
 import { DemoStack } from "./stack";
@@ -24,27 +24,8 @@ const APPLICATION_ADDRESS = "127.0.0.1";
 const BEMI_ADDRESS = "127.0.0.7";
 const CATCH_UP_MS = 20_000;
 
-const outputs = z.object({
-  connection: z.object({
-    host: z.string(),
-    port: z.number(),
-    database: z.string(),
-    username: z.string(),
-    password: z.string(),
-    environment: z.string(),
-  }),
-  status: z.object({
-    ready: z.boolean(),
-    walLevel: z.string(),
-    serverVersion: z.string(),
-    publishedTables: z.string(),
-    fullIdentity: z.string(),
-    slotState: trailOutputs.shape.status.shape.slotState,
-    newTables: trailOutputs.shape.status.shape.newTables,
-    degraded: z.array(z.string()),
-  }),
-});
-type Outputs = z.infer<typeof outputs>;
+const outputs = trailOutputs.pick({ connection: true, status: true });
+type Connection = ReturnType<typeof outputs.parse>["connection"];
 
 /** Runs all steps of `npm start`. Throws if a step fails, a change is not captured in full, or a difference remains. */
 export async function runDemo(
@@ -61,7 +42,7 @@ export async function runDemo(
   const sandbox = await steps.run(
     "Sandbox",
     (progress) => openSandbox(options.postgres, cleanup, progress),
-    () => `Sandbox: PostgreSQL ${options.postgres} with a sample shop, behind a Neon API emulator`,
+    () => `Sandbox: PostgreSQL ${options.postgres} with a sample shop and a Neon API emulator`,
   );
   const before = await steps.run(
     "Catalogs and IP Allow list",
@@ -110,8 +91,7 @@ export async function runDemo(
   const changes = await steps.run(
     "Bemi",
     () => capture(sandbox, connection, bemiAddress),
-    (list) =>
-      `Bemi streamed from ${bemiAddress}, the shop wrote: all ${list.length} changes arrived, every row before complete`,
+    (list) => `Bemi at ${bemiAddress}: all ${list.length} changes arrived, every row before complete`,
   );
   steps.print(`\n${changesTable(changes)}\n`);
   steps.print(`For Bemi's dialog "Connect PostgreSQL Database":\n${dialog(connection)}\n`);
@@ -122,6 +102,7 @@ export async function runDemo(
     await untilInterrupted(interrupted);
     return;
   }
+  await mendChanges(sandbox, stack, steps);
   const taken = await steps.run(
     "pulumi destroy",
     (progress) => stack.destroy(progress),
@@ -131,6 +112,7 @@ export async function runDemo(
   const after = await steps.run(
     "Comparison",
     async () => {
+      await undoMigration(sandbox);
       const found = await facts(sandbox);
       const different = compareFacts(before, found);
       if (different.length > 0)
@@ -139,12 +121,38 @@ export async function runDemo(
         );
       return found;
     },
-    (found) => `Comparison: the database and the IP Allow list are as before, all ${found.length} facts`,
+    () => "Comparison: the database and the IP Allow list are as before",
   );
   steps.print(
-    `  ${counts(countFacts(after))}\n  What stays: wal_level = logical. Neon cannot turn logical replication off again.\n`,
+    `  ${counts(countFacts(after))}\n  What stays: wal_level = logical. Neon cannot turn it off again.\n`,
   );
   steps.print(REAL_PROJECT);
+}
+
+/** Changes the database behind the back of the stack: the next preview shows it, and the next up mends it. */
+async function mendChanges(sandbox: SandboxInfo, stack: DemoStack, steps: Steps): Promise<void> {
+  await steps.run(
+    "The next day",
+    () => changeDatabase(sandbox),
+    () => "The next day: a migration, and a mistake",
+  );
+  steps.print(...NEXT_DAY.map((statement) => `    ${statement}`));
+  const found = await steps.run(
+    "pulumi preview",
+    (progress) => stack.preview(progress),
+    (outcome) => `pulumi preview: ${outcome.steps.length} to update`,
+  );
+  steps.print(operation(found));
+  const mended = await steps.run(
+    "pulumi up",
+    async (progress) => {
+      const outcome = await stack.up(progress);
+      await assertMended(sandbox);
+      return outcome;
+    },
+    (outcome) => `pulumi up: ${outcome.steps.length} updated, both tables are tracked`,
+  );
+  steps.print(...notes(mended, found));
 }
 
 async function openSandbox(
@@ -152,7 +160,7 @@ async function openSandbox(
   cleanup: Cleanup,
   progress: Progress,
 ): Promise<SandboxInfo> {
-  const starting = startSandbox({ postgres, progress });
+  const starting = startSandbox({ postgres, profile: "neon", progress });
   cleanup.add(async () => {
     await (await starting.catch(() => undefined))?.stop();
   });
@@ -197,7 +205,7 @@ async function facts(sandbox: SandboxInfo): Promise<Fact[]> {
 
 async function capture(
   sandbox: SandboxInfo,
-  connection: Outputs["connection"],
+  connection: Connection,
   localAddress: string,
 ): Promise<readonly Change[]> {
   const { sslRootCert, ownerUri } = sandbox;

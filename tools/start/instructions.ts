@@ -25,8 +25,8 @@ export const REAL_PROJECT = `The same with a Neon project of your own, from this
   export NEON_API_KEY=...            # Neon console: Account settings, API keys
   npm run pulumi -- login --local    # or your own backend
   npm run pulumi -- stack init production
-  npm run pulumi -- config set neon-bemi:projectId cool-darkness-123456
-  npm run pulumi -- config set neon-bemi:database neondb
+  npm run pulumi -- config set projectId cool-darkness-123456
+  npm run pulumi -- config set database neondb
   npm run pulumi -- preview          # then: up`;
 
 /** The value as one word of a POSIX shell. */

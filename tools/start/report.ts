@@ -1,13 +1,14 @@
 import Table from "cli-table3";
-import type { BemiStatus } from "../../components";
+import type { z } from "zod";
+import type { trailOutputs } from "../../provider/contract/trail";
 import type { Change, Row } from "./changes";
 import type { Difference } from "./catalogs";
 import type { Outcome } from "./stack";
 
-/** Widths of the columns without borders and padding. Together they make a table of 110 characters. */
-const WIDTHS = { time: 8, operation: 9, table: 22, key: 11, before: 21, after: 20 } as const;
-/** Longest line of every text, in characters. */
-const LINE = 110;
+/** Widths of the columns without borders and padding. Together they make a table of 80 characters. */
+const WIDTHS = { operation: 6, table: 20, key: 9, before: 14, after: 15 } as const;
+/** Longest line of every text, in characters: that of a terminal as it opens. */
+const LINE = 80;
 /** Most lines of a cell. The columns that do not fit are counted. */
 const MOST_LINES = 3;
 
@@ -17,13 +18,12 @@ const MOST_LINES = 3;
  */
 export function changesTable(changes: readonly Change[]): string {
   const table = new Table({
-    head: ["Time", "Operation", "Table", "Primary Key", "Before", "After"],
+    head: ["Change", "Table", "Key", "Before", "After"],
     colWidths: Object.values(WIDTHS).map((width) => width + 2),
     style: { head: [], border: [], compact: true },
   });
-  for (const { time, operation, table: name, key, before, after } of changes) {
+  for (const { operation, table: name, key, before, after } of changes) {
     table.push([
-      time.toISOString().slice(11, 19),
       operation,
       tableName(name),
       fit(primaryKey(key, after ?? before), WIDTHS.key),
@@ -81,11 +81,22 @@ function fit(line: string, width: number): string {
   return `${line.slice(0, width - 1 - length.length)}…${length}`;
 }
 
-/** The changes of an operation, with a resource on each line, and its notes. */
+/** How an operation is marked, as Pulumi marks it. */
+const MARKS: Readonly<Partial<Record<Outcome["steps"][number]["operation"], string>>> = {
+  create: "+",
+  update: "~",
+  delete: "-",
+  replace: "±",
+};
+
+/** The changes of an operation, with a resource on each line, what has drifted, and its notes. */
 export function operation(outcome: Outcome): string {
   const { steps } = outcome;
   const width = Math.max(0, ...steps.map(({ type }) => type.length));
-  const lines = steps.map(({ type, name }) => `    + ${type.padEnd(width)}  ${name}`);
+  const lines = steps.flatMap(({ operation: done, type, name, drift }) => [
+    `    ${MARKS[done] ?? "~"} ${type.padEnd(width)}  ${name}`,
+    ...drift.map((text) => `        - ${wrap(text.split(/\s+/), " ", LINE - 10).join("\n          ")}`),
+  ]);
   return [...lines, ...notes(outcome)].join("\n");
 }
 
@@ -101,7 +112,7 @@ export function counts(facts: ReadonlyMap<string, number>): string {
   return wrap(
     [...facts].map(([kind, count]) => `${kind} ${count}`),
     " · ",
-    106,
+    LINE - 2,
   ).join("\n  ");
 }
 
@@ -129,18 +140,18 @@ export function dialog(connection: {
     ["Port", String(connection.port)],
     ["Database Name", connection.database],
     ["Username", connection.username],
-    ["Password", `${"•".repeat(8)} (in full: pulumi stack output connection --show-secrets)`],
+    ["Password", `${"•".repeat(8)} (pulumi stack output connection --show-secrets)`],
     ["Environment", connection.environment],
   ]);
 }
 
 /** The stack's output `status`, in words. */
-export function readiness(status: BemiStatus): string {
+export function readiness(status: z.output<typeof trailOutputs.shape.status>): string {
   return fields([
     ["Ready", status.ready ? "yes" : "no"],
     ["PostgreSQL", `${status.serverVersion}, wal_level ${status.walLevel}`],
-    ["Published", status.publishedTables],
-    ["Full row before", status.fullIdentity],
+    ["Published", `${status.published} of ${status.selected} tables`],
+    ["Full row before", `${status.full} of ${status.selected} tables`],
     ["New tables", status.newTables],
     ["Slot", status.slotState],
     ...status.degraded.map((line): [string, string] => ["Limit", line]),

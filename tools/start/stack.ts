@@ -9,7 +9,9 @@ import {
   type DiagnosticEvent,
   type EngineEvent,
   type OpType,
+  type StepEventMetadata,
 } from "@pulumi/pulumi/automation";
+import { isDrift } from "../../provider/contract/drift";
 import { UserError } from "../../provider/contract/errors";
 import type { Progress } from "./steps";
 
@@ -34,12 +36,14 @@ interface DemoStackOptions {
   readonly interrupted: AbortSignal;
 }
 
-/** One resource of an operation, e.g. `create Publication audit-trail-publication`. */
+/** One resource of an operation, e.g. `create Publication trail-publication`. */
 interface ResourceStep {
   readonly operation: OpType;
   /** Type without package and module, e.g. `Publication`. */
   readonly type: string;
   readonly name: string;
+  /** What has drifted, by its name, e.g. `notPublished: public.orders`. */
+  readonly drift: readonly string[];
 }
 
 /** The changes that an operation made, and the messages that it printed for the user. */
@@ -154,7 +158,8 @@ export class DemoStack {
         const { op, type, urn } = resourcePreEvent.metadata;
         if (!CHANGES.has(op) || type === "pulumi:pulumi:Stack" || type.startsWith("pulumi:providers:"))
           return;
-        const step = { operation: op, type: lastPart(type), name: lastPart(urn) };
+        const drift = driftOf(resourcePreEvent.metadata);
+        const step = { operation: op, type: lastPart(type), name: lastPart(urn), drift };
         steps.push(step);
         progress(`${step.operation} ${step.type} (${steps.length})`);
       }
@@ -164,7 +169,9 @@ export class DemoStack {
           break;
         case "info":
         case "warning":
-          notes.add(diagnosis(diagnosticEvent));
+          // Progress of a resource that is at work is out of date at once, so it is no note.
+          if (diagnosticEvent.ephemeral === true) progress(diagnosis(diagnosticEvent));
+          else notes.add(diagnosis(diagnosticEvent));
           break;
         default:
           // Debug messages arrive here too, though the type does not declare them. They contain secret outputs in plain
@@ -189,6 +196,14 @@ export class DemoStack {
     }
     return { steps, notes: [...notes] };
   }
+}
+
+function driftOf({ detailedDiff, old }: StepEventMetadata): string[] {
+  const outputs = new Map<string, unknown>(Object.entries(old?.outputs ?? {}));
+  // The engine sends null for a step without differences, though the type does not declare it.
+  return Object.keys(detailedDiff ?? {})
+    .filter(isDrift)
+    .map((name) => `${name}: ${String(outputs.get(name))}`);
 }
 
 function lastPart(colonSeparated: string): string {

@@ -4,7 +4,7 @@ import type { Ora } from "ora";
 export type Progress = (line: string) => void;
 
 /** The column in which the elapsed time of a step ends. */
-const WIDTH = 110;
+const WIDTH = 80;
 /** Shortest time between two progress lines without a terminal, so that logs stay short. */
 const QUIET_MS = 10_000;
 

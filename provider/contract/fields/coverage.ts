@@ -6,8 +6,8 @@ import { recordedTarget } from "./target";
  * and a fingerprint, never a list of all tables, because the state must not grow with their number.
  */
 export const coverageOutputs = {
-  wanted: z.number().meta({ description: "Number of selected tables." }),
-  done: z.number().meta({ description: "How many of the selected tables are as they should be." }),
+  wanted: z.int().meta({ description: "Number of selected tables." }),
+  done: z.int().meta({ description: "How many of the selected tables are as they should be." }),
   fingerprint: z
     .string()
     .meta({ description: "Changes whenever the set of selected tables or the condition of one changes." }),

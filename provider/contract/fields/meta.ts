@@ -13,6 +13,8 @@ declare module "zod" {
     filledInBy?: "resource" | "component";
     /** The value decides which resources are declared, so the program must know it: it cannot be a Pulumi `Input`. */
     plain?: true;
+    /** Only a change of the value matters: a preview can look at the rest while it is not known yet. */
+    triggerOnly?: true;
     /** Pulumi keeps the output secret: encrypted in the state, hidden on the terminal. */
     secret?: true;
     /** Name of the exported TypeScript type of the values; without it the type is written where it is used. */

@@ -25,7 +25,7 @@ export const roleOutputs = z.object({
   host: z
     .string()
     .meta({ description: "Direct (never `-pooler`) host of the branch's read-write endpoint." }),
-  port: z.number().meta({ description: "Port of that host." }),
+  port: z.int().meta({ description: "Port of that host." }),
   username: z.string().meta({ description: "Name of the role." }),
   password: z.string().meta({ description: "Password of the role.", secret: true }),
   created: z.boolean().meta({

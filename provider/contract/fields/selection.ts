@@ -1,7 +1,16 @@
 import { z } from "zod";
 import { filledList, filledText, flag, list, text } from "./values";
 
-const tableName = text().min(3, 'must be a table name such as "public.orders"');
+/** One part of `schema.table`: in double quotes (`""` for a quote), or anything without a dot and a quote. */
+const PART = String.raw`"((?:[^"]|"")+)"|([^".]+)`;
+
+/** `schema.table`; each part is in the first of its two groups if it is quoted, and otherwise in the second. */
+export const TABLE_NAME = new RegExp(`^(?:${PART})\\.(?:${PART})$`, "u");
+
+const tableName = text().regex(
+  TABLE_NAME,
+  'must be a table name with its schema, such as "public.orders"; a part with a dot or a quote in it goes in double quotes',
+);
 
 /** Which tables are tracked. Exactly one of the first three is given; see {@link oneSelection}. */
 export const selection = {
@@ -46,4 +55,24 @@ export function oneSelection(value: object): boolean {
   return givenSelections(value).length === 1;
 }
 
-export const ONE_SELECTION = { error: "give exactly one of schemas, tables and allTables" };
+/** For `refine` of the component's inputs: without any, it tracks the default schemas. */
+export function atMostOneSelection(value: object): boolean {
+  return givenSelections(value).length <= 1;
+}
+
+/** What is said where a check of the selection fails; see {@link oneSelection} and {@link atMostOneSelection}. */
+export const ONE_SELECTION = {
+  error: ({ input }: { readonly input?: unknown }): string => {
+    const given = isObject(input) ? givenSelections(input) : [];
+    return given.length < 2
+      ? "give exactly one of schemas, tables and allTables"
+      : `${given.join(" and ")} exclude each other: give one of them`;
+  },
+  // Also where other fields are wrong, so that all mistakes are reported at once.
+  when: ({ value }: { readonly value: unknown }): boolean => isObject(value),
+  params: { together: [...CHOICES] },
+};
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

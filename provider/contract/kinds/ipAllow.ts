@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { define } from "../definition";
+import { ipEntry } from "../fields/ipEntries";
 import { projectTarget } from "../fields/target";
-import { filledList, flag, text } from "../fields/values";
+import { filledList, flag } from "../fields/values";
 
 export const ipAllowInputs = z.strictObject({
   ...projectTarget,
-  ips: filledList(text()).meta({
+  ips: filledList(ipEntry()).meta({
     description: "Addresses to allow, each as IPv4 or IPv6 address, CIDR block, or range `first-last`.",
   }),
   restrictOpenProject: flag().default(false).meta({

@@ -3,6 +3,7 @@ import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
 import { managedBy, publicationName } from "../fields/names";
 import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
+import { ownershipId } from "../fields/states";
 import { databaseTarget } from "../fields/target";
 import { flag } from "../fields/values";
 
@@ -26,6 +27,7 @@ export const publicationOutputs = z.object({
   created: z.boolean().meta({
     description: "Whether this resource made the publication; an adopted one survives a destroy.",
   }),
+  ownershipId,
 });
 
 export const publicationDefinition = define({

@@ -13,8 +13,8 @@ export const readAccessInputs = z
   .refine(oneSelection, ONE_SELECTION);
 
 export const readAccessOutputs = z.object({
-  readable: z.number().meta({ description: "How many of the selected tables the role can read." }),
-  wanted: z.number().meta({ description: "Number of selected tables." }),
+  readable: z.int().meta({ description: "How many of the selected tables the role can read." }),
+  wanted: z.int().meta({ description: "Number of selected tables." }),
   ...recordedTarget,
 });
 

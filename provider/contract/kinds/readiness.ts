@@ -17,6 +17,7 @@ export const readinessInputs = z
     after: list(text()).default([]).meta({
       description:
         "Fingerprints of the resources to verify: a change of one makes the next `up` verify again.",
+      triggerOnly: true,
     }),
   })
   .refine(oneSelection, ONE_SELECTION);
@@ -26,11 +27,10 @@ export const verified = {
   ready: z.boolean().meta({ description: "Whether every change can be streamed with the row before it." }),
   walLevel: z.string().meta({ description: "`wal_level` of the server." }),
   serverVersion: z.string().meta({ description: "Version of PostgreSQL, e.g. `17.5`." }),
-  publishedTables: z
-    .string()
-    .meta({ description: 'How many of the selected tables are published, e.g. `"14 of 14"`.' }),
-  fullIdentity: z.string().meta({
-    description: 'How many of the selected tables have the replica identity FULL, e.g. `"14 of 14"`.',
+  selected: z.number().meta({ description: "Number of selected tables." }),
+  published: z.number().meta({ description: "How many of the selected tables are published." }),
+  full: z.number().meta({
+    description: "How many of the selected tables have the replica identity FULL.",
   }),
   slotState,
   newTables,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
 import { managedBy, publicationName } from "../fields/names";
-import { newTables } from "../fields/states";
+import { newTables, ownershipId } from "../fields/states";
 import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
 import { databaseTarget } from "../fields/target";
 
@@ -17,7 +17,7 @@ export const replicaIdentityInputs = z
   })
   .refine(oneSelection, ONE_SELECTION);
 
-export const replicaIdentityOutputs = z.object({ ...coverageOutputs, newTables });
+export const replicaIdentityOutputs = z.object({ ...coverageOutputs, newTables, ownershipId });
 
 export const replicaIdentityDefinition = define({
   type: "ReplicaIdentity",

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { define } from "../definition";
 import { managedBy, roleName } from "../fields/names";
 import { roleFields, roleOutputs } from "../fields/role";
+import { ownershipId } from "../fields/states";
 import { databaseTarget } from "../fields/target";
 
 export const replicationRoleInputs = z.strictObject({
@@ -11,7 +12,7 @@ export const replicationRoleInputs = z.strictObject({
   managedBy,
 });
 
-export const replicationRoleOutputs = roleOutputs;
+export const replicationRoleOutputs = roleOutputs.extend({ ownershipId });
 
 export const replicationRoleDefinition = define({
   type: "ReplicationRole",

@@ -32,6 +32,8 @@ interface NeonApiOptions {
   readonly apiKey: string;
   /** Prints one line in the terminal about a long wait. */
   readonly log: (message: string) => void;
+  /** Shows progress, until the next line of progress. Default: it is not shown. */
+  readonly status?: (message: string) => void;
   /** Called before every mutation and every wait. Throws when the engine is gone. Default: never throws. */
   readonly checkpoint?: () => void;
   /** Default: the clock of this machine. */
@@ -45,7 +47,7 @@ interface NeonApiOptions {
  * @throws UserError when `baseUrl` would send the API key without encryption
  */
 export function createNeonApi(options: NeonApiOptions): NeonApi {
-  const { clock = systemClock, checkpoint = () => undefined } = options;
+  const { clock = systemClock, status = () => undefined, checkpoint = () => undefined } = options;
   const transport = new Transport({ ...options, clock, checkpoint });
   const known = new Map<string, Promise<NeonProject>>();
   const uris = new Map<string, Promise<string>>();
@@ -70,6 +72,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
     waitForOperations(projectId, operations, {
       clock,
       checkpoint,
+      status,
       read: async (id) =>
         (await get(schemas.oneOperation, ["projects", projectId, "operations", id])).operation,
     });

@@ -85,7 +85,7 @@ function describe(request: NeonRequest, baseUrl: string, failure: NeonFailure): 
 function advice(request: NeonRequest, { status = 0, retryAfter }: NeonFailure): string {
   const projectId = request.path[1];
   if (status === 401)
-    return "The API key is missing, invalid or revoked: it is read from the environment variable NEON_API_KEY, otherwise from the config neon:apiKey.";
+    return "The API key is missing, invalid or revoked: it is read from the configuration neon-bemi:apiKey, otherwise from the environment variable NEON_API_KEY.";
   if (status === 404) return notFound(request, projectId);
   if (status === 412)
     return `Project ${projectId} does not store passwords (store_passwords is off), so Neon cannot hand one out: use a project that stores them.`;

@@ -25,14 +25,18 @@ export async function waitForOperations(
     readonly read: (operationId: string) => Promise<Operation>;
     readonly clock: Clock;
     readonly checkpoint: () => void;
+    readonly status: (message: string) => void;
   },
 ): Promise<void> {
-  const deadline = how.clock.now() + OPERATION_DEADLINE;
+  const begun = how.clock.now();
+  const deadline = begun + OPERATION_DEADLINE;
   for (const first of operations) {
     let operation = first;
     for (let attempt = 0; !succeeded(projectId, operation); attempt++) {
       if (how.clock.now() >= deadline) throw tooLate(projectId, operation);
       how.checkpoint();
+      const seconds = Math.round((how.clock.now() - begun) / 1_000);
+      how.status(`Waiting for Neon's operation ${operation.action} of project ${projectId} (${seconds} s)`);
       await how.clock.sleep(backoff(attempt));
       operation = await latest(operation, how.read);
     }

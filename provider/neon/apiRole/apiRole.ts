@@ -1,13 +1,13 @@
 import { isGone, UnfinishedError, type UserError } from "../../contract/errors";
-import { apiRoleInputs, type ApiRoleInputs } from "../../contract/inputs";
-import type { Kind, Run } from "../../contract/kind";
-import type { ApiRoleOutputs } from "../../contract/outputs";
+import { parseImportId } from "../../contract/importId";
+import { type ApiRoleInputs, type ApiRoleOutputs, apiRoleDefinition } from "../../contract/kinds/apiRole";
+import type { Kind, Planned, Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import { recorded, type ResolvedTarget, type Target } from "../../contract/target";
 import { secret } from "../../contract/secrets";
 import { NeonError, OperationError } from "../api/errors";
 import { directAddress } from "../target/connection";
-import { planCreate, planDelete, planUpdate, type ApiRoleStep } from "./plan";
+import { applySteps, describeSteps, planCreate, planDelete, planUpdate, type ApiRoleStep } from "./plan";
 
 /**
  * A role made through Neon's API. Neon makes every such role a member of `neon_superuser` with CREATEROLE, CREATEDB,
@@ -15,13 +15,10 @@ import { planCreate, planDelete, planUpdate, type ApiRoleStep } from "./plan";
  * none of these rights except REPLICATION.
  */
 export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
-  name: "apiRole",
-  inputs: apiRoleInputs,
-  replaceOn: ["projectId", "branch", "name"],
+  definition: apiRoleDefinition,
   id: ({ projectId, branch, name }) => [projectId, branch, name].filter(Boolean).join("/"),
 
-  notice: ({ name }) =>
-    `Role ${name} is made through Neon's API, where every role can write all tables and bypass row security; making it drops the connections of the branch once`,
+  plan,
 
   create: async (inputs, run) => {
     const target = await run.resolve(targetOf(inputs));
@@ -81,7 +78,50 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
       run.log(`Role ${state.name} is gone with its branch or project`);
     }
   },
+
+  find: async (id, run) => {
+    const inputs = parseImportId(id, apiRoleDefinition.type);
+    const { projectId, branch, database, name } = inputs;
+    const { branchId } = await run.resolve({ projectId, branch, database });
+    const role = await run.neon.role(projectId, branchId, name);
+    return role && { inputs: { ...inputs, adopt: true }, outputs: { created: false } };
+  },
 };
+
+/** The steps over Neon's API and the roles of the server, without taking any. */
+async function plan(
+  inputs: ApiRoleInputs,
+  run: Run,
+  state?: ApiRoleInputs & Partial<ApiRoleOutputs>,
+): Promise<Planned<ApiRoleOutputs>> {
+  const target = await run.resolve(targetOf(inputs), state);
+  const existing = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
+  return run.sql(
+    targetOf(inputs),
+    async (session) => {
+      const catalog = await run.forecast(session);
+      // Neon also knows the roles that are made in SQL, and this preview may have planned one.
+      const made = catalog.roles.find(({ name }) => name === inputs.name);
+      const found = existing ?? (made && { name: made.name, hasPassword: made.canLogin });
+      const steps =
+        state === undefined ? planCreate(inputs, found, target.branchName) : planUpdate(state, inputs);
+      run.expect(session, applySteps(catalog, steps));
+      const { password } = state ?? {};
+      const keepsPassword = steps.length === 0 && password !== undefined;
+      return {
+        outputs: {
+          ...recorded(target),
+          ...directAddress(target.host),
+          username: inputs.name,
+          created: state?.created ?? found === undefined,
+          ...(keepsPassword ? { password: secret(password) } : {}),
+        },
+        changes: describeSteps(steps, target.branchName, state !== undefined),
+      };
+    },
+    state,
+  );
+}
 
 /** What the steps find out and change. */
 interface Login {
@@ -123,7 +163,7 @@ async function perform(
 }
 
 /** All kinds resolve the same target for one database, so that it is looked up once. */
-function targetOf({ projectId, branch, database }: ApiRoleInputs): Target {
+function targetOf({ projectId, branch, database }: ApiRoleInputs): Target & { readonly database: string } {
   return { projectId, branch, database };
 }
 

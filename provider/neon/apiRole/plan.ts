@@ -1,7 +1,7 @@
+import type { Catalog, RoleFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
-import type { ApiRoleInputs } from "../../contract/inputs";
+import type { ApiRoleInputs, ApiRoleOutputs } from "../../contract/kinds/apiRole";
 import type { NeonRole } from "../../contract/neonApi";
-import type { ApiRoleOutputs } from "../../contract/outputs";
 
 /** What is done with an API role. A password is never part of a step. */
 export type ApiRoleStep =
@@ -50,4 +50,55 @@ export function planUpdate(state: State, { name, passwordVersion }: ApiRoleInput
 /** A role that this resource did not create stays. */
 export function planDelete({ name, created }: State): ApiRoleStep[] {
   return created === true ? [{ step: "delete role", role: name }] : [];
+}
+
+/**
+ * What the steps of a create or an update do, for a preview.
+ *
+ * @param inState whether the state has the role: then its password is only read again
+ */
+export function describeSteps(steps: readonly ApiRoleStep[], branchName: string, inState: boolean): string[] {
+  return steps.flatMap(({ step, role }) => {
+    if (step === "create role")
+      return [
+        `Role ${role} is made through Neon's API, where every role can write all tables and bypass row security; making it drops the connections of branch ${branchName} once.`,
+      ];
+    if (step === "reset password")
+      return [
+        `Role ${role} gets a new password, which drops the connections of branch ${branchName} once; the consumer must be given the new one.`,
+      ];
+    return step === "reveal password" && !inState
+      ? [`Role ${role} exists already and is used as it is, with its password; it stays on destroy.`]
+      : [];
+  });
+}
+
+/** The catalog as it will be after the steps. */
+export function applySteps(catalog: Catalog, steps: readonly ApiRoleStep[]): Catalog {
+  return steps.reduce(
+    (before, { step, role }) =>
+      step === "create role" ? { ...before, roles: [...before.roles, madeByNeon(role)] } : before,
+    catalog,
+  );
+}
+
+/** A role as Neon makes it. It has no oid yet. */
+function madeByNeon(name: string): RoleFacts {
+  return {
+    oid: 0,
+    name,
+    canLogin: true,
+    replication: true,
+    superuser: false,
+    createRole: true,
+    createDb: true,
+    bypassRls: true,
+    inherit: true,
+    connectionLimit: -1,
+    validUntil: null,
+    settings: [],
+    comment: null,
+    memberOf: ["neon_superuser"],
+    mayConnect: true,
+  };
 }

@@ -1,11 +1,13 @@
 import { isGone, UnfinishedError, UserError } from "../../contract/errors";
-import { ipAllowInputs, type IpAllowInputs } from "../../contract/inputs";
+import { parseProjectId } from "../../contract/importId";
+import { type IpAllowInputs, type IpAllowOutputs, ipAllowDefinition } from "../../contract/kinds/ipAllow";
 import type { Drift, Kind, Run } from "../../contract/kind";
-import type { IpAllowOutputs } from "../../contract/outputs";
 import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "../../contract/neonApi";
 import { systemClock, type Clock } from "../../contract/clock";
 import { NeonError } from "../api/errors";
-import { coveredBy, missing, parseEntries, parseEntry, sameText, textsOnList } from "./list";
+import { firstFew } from "../../contract/wording";
+import { describeChanges, describeEffects } from "./describe";
+import { isEntry, missing, parseEntries, sameText, textsOnList } from "./list";
 import {
   afterSteps,
   changeByOthers,
@@ -35,26 +37,25 @@ export const ipAllow = ipAllowKind(systemClock);
 /** {@link ipAllow} on a clock that tests choose. */
 export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
   return {
-    name: "ipAllow",
-    inputs: ipAllowInputs.extend({
-      ips: ipAllowInputs.shape.ips.superRefine((ips, context) => {
-        for (const text of ips) {
-          const parsed = parseEntry(text);
-          if (typeof parsed === "string") context.addIssue(`"${text}" ${parsed}`);
-        }
-      }),
-    }),
-    replaceOn: ["projectId"],
+    definition: ipAllowDefinition,
     id: ({ projectId }) => projectId,
 
-    notice: ({ projectId, ips, restrictOpenProject }) =>
-      restrictOpenProject
-        ? `If the IP Allow list of project ${projectId} is empty, from then on only ${ips.join(", ")} may connect: not this machine either, unless its address is among them`
-        : undefined,
+    plan: async (inputs, run, state) => {
+      const { allowedIps } = await run.neon.knownProject(inputs.projectId);
+      const { plan, outputs } = planUpdate(inputs, outputsIn(state), allowedIps);
+      const steps = plan(allowedIps, NO_CHANGE);
+      return {
+        outputs: outputs(),
+        changes: [
+          ...describeChanges(inputs, allowedIps, steps),
+          ...(steps.length === 0 ? [] : describeEffects(inputs, allowedIps)),
+        ],
+      };
+    },
 
     create: async (inputs, run) => {
       const project = await run.neon.project(inputs.projectId);
-      return apply(inputs, { added: [], wasOpen: false }, project, run, clock);
+      return apply(inputs, outputsIn(undefined), project, run, clock);
     },
 
     read: async (state, run) => {
@@ -65,14 +66,11 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
         if (isGone(error)) return undefined;
         throw error;
       }
-      const outputs = { added: state.added ?? [], wasOpen: state.wasOpen ?? false };
-      return { outputs, drift: driftOf(project.allowedIps.ips, state.ips) };
+      return { outputs: outputsIn(state), drift: driftOf(project.allowedIps.ips, state.ips) };
     },
 
-    update: async (state, inputs, run) => {
-      const before = { added: state.added ?? [], wasOpen: state.wasOpen ?? false };
-      return apply(inputs, before, await run.neon.project(inputs.projectId), run, clock);
-    },
+    update: async (state, inputs, run) =>
+      apply(inputs, outputsIn(state), await run.neon.project(inputs.projectId), run, clock),
 
     delete: async (state, run) => {
       try {
@@ -84,7 +82,21 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
         );
       }
     },
+
+    // The entries count as others' own: a destroy leaves them on the list.
+    find: async (id, run) => {
+      const projectId = parseProjectId(id, ipAllowDefinition.type);
+      const { allowedIps } = await run.neon.knownProject(projectId);
+      const ips = allowedIps.ips.filter(isEntry);
+      return ips.length === 0
+        ? undefined
+        : { inputs: { projectId, ips }, outputs: { added: [], wasOpen: false } };
+    },
   };
+}
+
+function outputsIn(state: Partial<IpAllowOutputs> | undefined): IpAllowOutputs {
+  return { added: state?.added ?? [], wasOpen: state?.wasOpen ?? false };
 }
 
 /** Puts the entries of the inputs on the list, and removes entries that the inputs no longer name. */
@@ -95,32 +107,46 @@ async function apply(
   run: Run,
   clock: Clock,
 ): Promise<IpAllowOutputs> {
-  const stale = staleEntries(inputs, before.added);
-  const kept = before.added.filter((entry) => !stale.includes(entry));
-  // Every entry that was lacking and that this run adds is recorded as added, in whichever round that happens.
-  const added = new Set(kept);
-  const wasOpen = before.wasOpen || project.allowedIps.ips.length === 0;
-
-  const staleTexts = textsOnList(project.allowedIps.ips, stale);
-  const plan: Plan = (list, other) => {
-    const steps = planEntries(list, inputs, staleTexts, other);
-    for (const entry of addedBy(steps)) {
-      if (![...added].some((own) => sameText(own, entry))) added.add(entry);
-    }
-    return steps;
-  };
-
-  const outputs = (): IpAllowOutputs => ({ added: [...added], wasOpen });
-  logEffects(project.allowedIps, inputs, run);
+  const { plan, kept, outputs } = planUpdate(inputs, before, project.allowedIps);
+  for (const line of describeEffects(inputs, project.allowedIps)) run.log(line);
   try {
     await converge(plan, project, run, clock);
   } catch (error) {
     // Entries have no mark of ownership. If they may be on the list by now, only the state can say whose they are.
     const refused = error instanceof NeonError && error.method === "PATCH" && !error.outcomeUnknown;
-    if (!(error instanceof UserError) || refused || added.size === kept.length) throw error;
+    if (!(error instanceof UserError) || refused || outputs().added.length === kept.length) throw error;
     throw new UnfinishedError(error.message, outputs());
   }
   return outputs();
+}
+
+/** How the list comes to what the inputs ask for, and what is recorded of it. */
+interface Update {
+  readonly plan: Plan;
+  /** The entries that this resource has added before and that the inputs still name. */
+  readonly kept: readonly string[];
+  /** After the plans made so far. */
+  readonly outputs: () => IpAllowOutputs;
+}
+
+/** @param before what the state records */
+function planUpdate(inputs: IpAllowInputs, before: IpAllowOutputs, { ips }: NeonAllowedIps): Update {
+  const stale = staleEntries(inputs, before.added);
+  const kept = before.added.filter((entry) => !stale.includes(entry));
+  // Every entry that was lacking and that this run adds is recorded as added, in whichever round that happens.
+  const added = new Set(kept);
+  const staleTexts = textsOnList(ips, stale);
+  return {
+    kept,
+    plan: (list, other) => {
+      const steps = planEntries(list, inputs, staleTexts, other);
+      for (const entry of addedBy(steps)) {
+        if (![...added].some((own) => sameText(own, entry))) added.add(entry);
+      }
+      return steps;
+    },
+    outputs: () => ({ added: [...added], wasOpen: before.wasOpen || ips.length === 0 }),
+  };
 }
 
 /** Removes the entries that this resource added. */
@@ -179,26 +205,7 @@ async function converge(plan: Plan, project: NeonProject, run: Run, clock: Clock
   }
 }
 
-/** Logs who can connect from now on, and which entries a wider entry of the list already covers. */
-function logEffects({ ips, protectedBranchesOnly }: NeonAllowedIps, inputs: IpAllowInputs, run: Run): void {
-  const entries = parseEntries(inputs.ips);
-  if (ips.length === 0 && inputs.restrictOpenProject) {
-    const scope = protectedBranchesOnly ? " to its protected branches" : "";
-    run.log(
-      `From now on only ${entries.map(({ text }) => text).join(", ")} may connect to project ${inputs.projectId}${scope}: not this machine either, unless its address is among them`,
-    );
-  }
-  for (const entry of missing(ips, entries)) {
-    const wider = coveredBy(ips, entry);
-    if (wider !== undefined) {
-      run.log(
-        `${entry.text} lies within ${wider.text}, which is on the IP Allow list already; it is added too, so that it stays if the wider entry is removed`,
-      );
-    }
-  }
-}
-
 function driftOf(list: readonly string[], ips: readonly string[]): Drift {
   const lacking = missing(list, parseEntries(ips)).map(({ text }) => text);
-  return lacking.length === 0 ? {} : { "not on the IP Allow list": lacking };
+  return lacking.length === 0 ? {} : { missingEntries: firstFew(lacking) };
 }

@@ -1,8 +1,8 @@
 import { UserError } from "../../contract/errors";
-import type { IpAllowInputs } from "../../contract/inputs";
+import { isEverything } from "../../contract/fields/ipEntries";
+import type { IpAllowInputs, IpAllowOutputs } from "../../contract/kinds/ipAllow";
 import type { NeonAllowedIps, NeonSettingsPatch } from "../../contract/neonApi";
-import type { IpAllowOutputs } from "../../contract/outputs";
-import { isEverything, missing, parseEntries, remove, sameText } from "./list";
+import { missing, parseEntries, remove, sameText } from "./list";
 
 /**
  * A change of the IP Allow list. Every PATCH replaces the whole list, so all steps of a plan go into one PATCH (see

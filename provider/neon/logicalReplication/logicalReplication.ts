@@ -1,14 +1,21 @@
+import type { Catalog } from "../../contract/catalog";
 import { isGone, UserError } from "../../contract/errors";
-import { logicalReplicationInputs, type LogicalReplicationInputs } from "../../contract/inputs";
-import type { Kind, Run } from "../../contract/kind";
-import type { LogicalReplicationOutputs } from "../../contract/outputs";
+import { parseProjectId } from "../../contract/importId";
+import {
+  type LogicalReplicationInputs,
+  type LogicalReplicationOutputs,
+  logicalReplicationDefinition,
+} from "../../contract/kinds/logicalReplication";
+import type { Kind, Planned, Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
 import { recorded, type RecordedTarget, type Target } from "../../contract/target";
 import { systemClock, type Clock } from "../../contract/clock";
 import { backoff } from "../api/backoff";
 import {
+  describeSteps,
   enablingPatch,
+  turnsOn,
   planLogicalReplication,
   type DatabaseTarget,
   type LogicalReplicationStep,
@@ -18,7 +25,15 @@ import {
 export const logicalReplication = logicalReplicationKind(systemClock);
 
 /** Inspects the database before anything is changed. Throws a UserError to stop there. */
-type Inspect = (session: Session, inputs: LogicalReplicationInputs) => Promise<void>;
+type Inspect = (session: Session, inputs: LogicalReplicationInputs, look: Look) => Promise<void>;
+
+/** What an inspection looks at. */
+interface Look {
+  /** The database as it is, or in a preview as it will be. It is read only if the inspection needs it. */
+  readonly catalog: () => Promise<Catalog>;
+  /** Whether the trail is in the state, so that its objects may exist. */
+  readonly exists: boolean;
+}
 
 /**
  * The project's logical replication setting. One PATCH of that one setting turns it on, and restarts all computes of
@@ -31,16 +46,10 @@ export function logicalReplicationKind(
   inspect: Inspect = () => Promise.resolve(),
 ): Kind<LogicalReplicationInputs, LogicalReplicationOutputs> {
   return {
-    name: "logicalReplication",
-    inputs: logicalReplicationInputs,
-    // Branch and database only say where the setting is verified.
-    replaceOn: ["projectId"],
+    definition: logicalReplicationDefinition,
     id: ({ projectId }) => projectId,
 
-    notice: ({ projectId, mode }) =>
-      mode === "enable"
-        ? `If logical replication is off in project ${projectId}, this turns it on: all computes of the project restart, so that every connection drops once, and it cannot be undone`
-        : undefined,
+    plan: (inputs, run, state) => plan(inputs, state, { run, clock, inspect }),
 
     create: (inputs, run) => ensure(inputs, undefined, { run, clock, inspect }),
 
@@ -51,7 +60,7 @@ export function logicalReplicationKind(
         const outputs = { ...where, walLevel: "logical", enabledHere: state.enabledHere ?? false } as const;
         return project.logicalReplication
           ? { outputs }
-          : { outputs, drift: { "logical replication": "off" } };
+          : { outputs, drift: { logicalReplicationOff: `project ${state.projectId}` } };
       } catch (error) {
         if (isGone(error)) return undefined;
         throw error;
@@ -65,6 +74,12 @@ export function logicalReplicationKind(
         `Logical replication of project ${projectId} stays on: Neon cannot turn it off again, and others may use it`,
       );
       return Promise.resolve();
+    },
+
+    find: async (id, run) => {
+      const projectId = parseProjectId(id, logicalReplicationDefinition.type);
+      const { logicalReplication: on } = await run.neon.knownProject(projectId);
+      return on ? { inputs: { projectId }, outputs: { walLevel: "logical", enabledHere: false } } : undefined;
     },
   };
 }
@@ -85,6 +100,41 @@ interface Means {
   readonly inspect: Inspect;
 }
 
+/** Asks Neon and the database what the work would be. */
+async function plan(
+  inputs: LogicalReplicationInputs,
+  state: Partial<LogicalReplicationOutputs> | undefined,
+  { run, inspect }: Means,
+): Promise<Planned<LogicalReplicationOutputs>> {
+  const project = await run.neon.knownProject(inputs.projectId);
+  const target = hasDatabase(inputs) ? targetOf(inputs) : undefined;
+  const server =
+    target &&
+    (await run.sql(
+      target,
+      async (session) => {
+        const catalog = await run.forecast(session);
+        await inspect(session, inputs, {
+          catalog: () => Promise.resolve(catalog),
+          exists: state !== undefined,
+        });
+        const { walLevel } = catalog.server;
+        run.expect(session, { ...catalog, server: { ...catalog.server, walLevel: "logical" } });
+        return { target, where: recorded(session.target), walLevel };
+      },
+      state,
+    ));
+  const steps = planLogicalReplication(inputs, { project, server });
+  return {
+    outputs: {
+      ...server?.where,
+      walLevel: "logical",
+      enabledHere: turnsOn(steps) || (state?.enabledHere ?? false),
+    },
+    changes: describeSteps(steps, project.id),
+  };
+}
+
 /** Makes sure that logical replication is on and that the server confirms it. */
 async function ensure(
   inputs: LogicalReplicationInputs,
@@ -95,10 +145,12 @@ async function ensure(
   const database: Database = { run, clock, recordedTarget: state };
   // The server is asked before any change, so that a wrong name or an unreachable host costs no restart.
   const server = hasDatabase(inputs)
-    ? await ask(database, targetOf(inputs), (session) => inspect(session, inputs))
+    ? await ask(database, targetOf(inputs), (session) =>
+        inspect(session, inputs, { catalog: () => session.catalog(), exists: state !== undefined }),
+      )
     : undefined;
   const steps = planLogicalReplication(inputs, { project, server });
-  const enables = steps.some(({ step }) => step === "enable logical replication");
+  const enables = turnsOn(steps);
   if (!enables && steps.length > 0) {
     run.log(
       `Logical replication of project ${project.id} is on, but the compute still runs without it; waiting`,
@@ -203,6 +255,7 @@ async function confirmed(
         `Logical replication of project ${target.projectId} is on, but database ${target.database} does not confirm it within ${seconds} s (${seen}). Restart the branch's compute in Neon's console, then run this again.`,
       );
     }
+    run.status(`Waiting for database ${target.database} to confirm logical replication (${seen})`);
     await clock.sleep(backoff(attempt));
   }
 }

@@ -1,5 +1,5 @@
 import { UserError } from "../../contract/errors";
-import type { LogicalReplicationInputs } from "../../contract/inputs";
+import type { LogicalReplicationInputs } from "../../contract/kinds/logicalReplication";
 import type { NeonProject, NeonSettingsPatch } from "../../contract/neonApi";
 import type { Target } from "../../contract/target";
 
@@ -77,6 +77,29 @@ function wait(
   otherwise: readonly LogicalReplicationStep[] = [],
 ): LogicalReplicationStep {
   return { step: "wait for wal_level", target, seconds, otherwise };
+}
+
+/** Whether the steps turn the setting on. */
+export function turnsOn(steps: readonly LogicalReplicationStep[]): boolean {
+  return steps.some(({ step }) => step === "enable logical replication");
+}
+
+/** What the steps do, for a preview. */
+export function describeSteps(steps: readonly LogicalReplicationStep[], projectId: string): string[] {
+  if (turnsOn(steps))
+    return [
+      `Logical replication of project ${projectId} is off: turning it on restarts all computes of the project, so that every connection drops once, and cannot be undone.`,
+    ];
+  return steps.flatMap((step) => {
+    if (step.step !== "wait for wal_level") return [];
+    const restarts = step.otherwise.some(({ step: next }) => next === "restart compute");
+    const then = restarts
+      ? ", and then restarts the compute, so that its connections drop once"
+      : ", and fails if it still does";
+    return [
+      `Logical replication of project ${projectId} is on, but the compute still runs without it: the up waits ${step.seconds} s for the compute${then}.`,
+    ];
+  });
 }
 
 /** The PATCH that turns the setting on; `undefined` if it is on. */

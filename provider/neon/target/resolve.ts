@@ -1,6 +1,7 @@
 import { isGone, UserError } from "../../contract/errors";
 import type { RecordedTarget, ResolvedTarget, Target } from "../../contract/target";
 import type { NeonApi, NeonBranch, NeonEndpoint } from "../../contract/neonApi";
+import { closest, firstFew } from "../../contract/wording";
 import { connectTo, directAddress } from "./connection";
 
 /** How many existing names an error lists. */
@@ -192,6 +193,14 @@ function candidates(title: string, names: readonly string[], asked: string): str
     return other.includes(low) || low.includes(other) ? 1 : 2;
   };
   const sorted = [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-  const rest = sorted.length - LISTED;
-  return `${title}: ${sorted.slice(0, LISTED).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}.`;
+  const near = closest(asked, names);
+  // Where several names are near, as of numbered branches, none of them is a good guess.
+  const only =
+    near !== undefined &&
+    closest(
+      asked,
+      names.filter((name) => name !== near),
+    ) === undefined;
+  const hint = only ? ` Did you mean "${near}"?` : "";
+  return `${title}: ${firstFew(sorted, LISTED)}.${hint}`;
 }

@@ -1,5 +1,5 @@
 import type { Catalog } from "../../contract/catalog";
-import type { ReadAccessInputs } from "../../contract/inputs";
+import type { ReadAccessInputs } from "../../contract/kinds/readAccess";
 import type { TableName } from "../catalog/tableNames";
 import { tablesByOid } from "../catalog/tableIndex";
 import { select, type Selection } from "../selection/selection";
@@ -107,12 +107,21 @@ export function planRevokes(
 
 /** The part of what is missing that our role may grant. The rest is no drift: the next up could not grant it either. */
 export function grantable(missing: Missing, catalog: Catalog): Missing {
+  return partOf(missing, catalog, true);
+}
+
+/** The part of what is missing that our role may not grant. */
+export function refusedTo(missing: Missing, catalog: Catalog): Missing {
+  return partOf(missing, catalog, false);
+}
+
+function partOf(missing: Missing, catalog: Catalog, grantable: boolean): Missing {
   const byOid = tablesByOid(catalog);
   return {
     readable: missing.readable,
-    tables: missing.tables.filter((oid) => byOid.get(oid)?.mayAlter === true),
-    schemas: missing.schemas.filter(mayAct),
-    defaults: missing.defaults.filter(mayAct),
+    tables: missing.tables.filter((oid) => (byOid.get(oid)?.mayAlter === true) === grantable),
+    schemas: missing.schemas.filter((right) => right.mayAct === grantable),
+    defaults: missing.defaults.filter((right) => right.mayAct === grantable),
   };
 }
 

@@ -86,6 +86,16 @@ export function without(held: Held, kept: Held): Held {
   };
 }
 
+/** The selection that comes nearest to what a role may read; `undefined` where it may read nothing. */
+export function selectionHeld({ tables, defaults }: Held, catalog: Catalog): Selection | undefined {
+  if (defaults.some(({ schema, objects }) => schema === null && objects === "TABLES"))
+    return { allTables: true };
+  const held = new Set(tables.map(({ oid }) => oid));
+  const used = catalog.tables.filter(({ oid }) => held.has(oid)).map(({ schema }) => schema);
+  const schemas = [...new Set([...defaults.flatMap(({ schema }) => schema ?? []), ...used])].sort();
+  return schemas.length === 0 ? undefined : { schemas };
+}
+
 /** Identifies a default privilege: as text, for sets and for the record in the database. */
 export function defaultKey({ owner, schema, objects }: DefaultPrivilege): string {
   return JSON.stringify([owner, schema, objects]);

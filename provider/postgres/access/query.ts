@@ -1,13 +1,24 @@
 import type { Session } from "../../contract/session";
-import type { Held, Missing, Scope } from "./privileges";
+import type { DefaultPrivilege, Held, Missing, Scope } from "./privileges";
 
-/** What the role cannot read of a scope. One statement, whatever the number of tables. */
-export async function readMissing(session: Session, role: string, scope: Scope): Promise<Missing> {
+/**
+ * What the role cannot read of a scope. One statement, whatever the number of tables.
+ *
+ * @param role a role that does not exist can read what PUBLIC can
+ * @param going default privileges of the role that count as revoked already
+ */
+export async function readMissing(
+  session: Session,
+  role: string,
+  scope: Scope,
+  going: readonly DefaultPrivilege[] = [],
+): Promise<Missing> {
   const [row] = await session.read<{ missing: Missing }>(MISSING, [
     role,
     scope.tables,
     scope.schemas,
     scope.defaults,
+    JSON.stringify(going),
   ]);
   if (row === undefined) throw new Error("the query for missing privileges returned no row");
   return row.missing;
@@ -27,8 +38,14 @@ const DEFAULT_ENTRIES = `
    WHERE (d.defaclobjtype = 'r' AND a.privilege_type = 'SELECT')
       OR (d.defaclobjtype = 'n' AND a.privilege_type = 'USAGE')`;
 
+/** The oid 0 means PUBLIC. */
 const MISSING = `
-WITH reader AS MATERIALIZED (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = $1),
+WITH reader AS MATERIALIZED (
+  SELECT coalesce((SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = $1), 0::oid) AS oid),
+going AS MATERIALIZED (
+  SELECT r.oid AS owner, coalesce(n.oid, 0) AS schema, g.objects
+    FROM jsonb_to_recordset($5::jsonb) g (owner text, schema text, objects text)
+    JOIN pg_catalog.pg_roles r ON r.rolname = g.owner LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = g.schema),
 tab AS MATERIALIZED (
   SELECT c.oid, c.relnamespace, c.relowner,
          pg_catalog.has_table_privilege(reader.oid, c.oid, 'SELECT') AS readable
@@ -37,7 +54,9 @@ sch AS MATERIALIZED (
   SELECT n.oid, n.nspname, n.nspowner, pg_catalog.has_schema_privilege(reader.oid, n.oid, 'USAGE') AS usable
     FROM pg_catalog.pg_namespace n CROSS JOIN reader
    WHERE n.nspname = ANY ($3::text[]) OR n.oid IN (SELECT relnamespace FROM tab)),
-entry AS MATERIALIZED (${DEFAULT_ENTRIES}),
+entry AS MATERIALIZED (
+  SELECT e.* FROM (${DEFAULT_ENTRIES}) e CROSS JOIN reader
+   WHERE e.grantee <> reader.oid OR (e.owner, e.schema, e.objects) NOT IN (SELECT owner, schema, objects FROM going)),
 creator AS (
   SELECT DISTINCT tab.relowner AS owner, CASE WHEN $4 = 'everywhere' THEN 0 ELSE tab.relnamespace END AS schema
     FROM tab WHERE $4 <> 'nowhere'

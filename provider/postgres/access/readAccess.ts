@@ -1,21 +1,24 @@
 import { UserError } from "../../contract/errors";
-import { readAccessInputs, type ReadAccessInputs } from "../../contract/inputs";
-import type { Kind, Run } from "../../contract/kind";
-import type { ReadAccessOutputs } from "../../contract/outputs";
+import { parseImportId } from "../../contract/importId";
+import {
+  type ReadAccessInputs,
+  type ReadAccessOutputs,
+  readAccessDefinition,
+} from "../../contract/kinds/readAccess";
+import type { Kind, Planned, Run } from "../../contract/kind";
 import { recorded } from "../../contract/target";
-import type { Catalog } from "../../contract/catalog";
+import type { Catalog, RoleFacts } from "../../contract/catalog";
 import { preflight, selectionFindings } from "../selection/findings";
 import { unlessGone } from "../session/gone";
-import { quoteTableName } from "../catalog/tableNames";
 import { applySteps } from "./apply";
-import { grantable, namesOf, planGrants, planRevokes, scopeIn } from "./plan";
-import type { Held, Missing, Scope } from "./privileges";
+import { describeMissing, describeSteps } from "./describe";
+import { grantable, planGrants, planRevokes, refusedTo, scopeIn, type AccessStep } from "./plan";
+import { selectionHeld, type Held, type Missing, type Scope } from "./privileges";
 import { readHeld, readMissing } from "./query";
-import { heldBefore } from "./record";
+import { heldBefore, recordComment, withRecord, type HeldBefore } from "./record";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { firstFew } from "../../contract/wording";
 
 type State = ReadAccessInputs & Partial<ReadAccessOutputs>;
 
@@ -27,10 +30,10 @@ const NOTHING: Held = { tables: [], schemas: [], defaults: [] };
  * Streaming needs no privilege; snapshots and data browsers do.
  */
 export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
-  name: "readAccess",
-  inputs: readAccessInputs,
-  replaceOn: ["projectId", "branch", "database", "role"],
+  definition: readAccessDefinition,
   id: ({ database, role }) => `${database}/${role}/read-access`,
+
+  plan: (inputs, run, state) => run.sql(inputs, (session) => preview(session, inputs, run, state), state),
 
   create: (inputs, run) => run.sql(inputs, (session) => grant(session, inputs, run, false)),
 
@@ -55,10 +58,10 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
           if (!hasRole(catalog, state.role)) return undefined;
           const scope = scopeIn(catalog, state);
           const missing = await readMissing(session, state.role, scope);
-          const lacking = describe(grantable(missing, catalog), catalog);
+          const lacking = describeMissing(grantable(missing, catalog), catalog);
           return {
             outputs: outputsOf(session, missing, scope),
-            ...(lacking.length === 0 ? {} : { drift: { missing: lacking } }),
+            ...(lacking.length === 0 ? {} : { drift: { missingPrivileges: lacking.join("; ") } }),
           };
         },
         state,
@@ -70,7 +73,63 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
       run.sql(state, (session) => again(() => revokeGranted(session, state, run)), state),
     );
   },
+
+  find: async (id, run) => {
+    const { name: role, ...target } = parseImportId(id, readAccessDefinition.type, "ROLE");
+    return run.sql(target, async (session) => {
+      const catalog = await session.catalog();
+      if (!hasRole(catalog, role)) return undefined;
+      const selection = selectionHeld(await readHeld(session, role), catalog);
+      return selection && { inputs: { ...target, role, ...selection }, outputs: {} };
+    });
+  },
 };
+
+/** What a create or an update would do. */
+async function preview(
+  session: Session,
+  inputs: ReadAccessInputs,
+  run: Run,
+  state?: State,
+): Promise<Planned<ReadAccessOutputs>> {
+  const catalog = await run.forecast(session);
+  const { role } = inputs;
+  preflight(selectionFindings(select(catalog, inputs)));
+  const facts = catalog.roles.find(({ name }) => name === role);
+  if (facts === undefined) throw noRole(role);
+  const revokes =
+    state === undefined ? [] : planRevokes(catalog, state, await heldIn(session, catalog, role), inputs);
+  const scope = scopeIn(catalog, inputs);
+  const going = revokes.flatMap((step) => (step.step === "revoke default privileges" ? step.privileges : []));
+  const missing = await readMissing(session, readerFor(facts), scope, going);
+  const before = heldBefore(session, catalog, role, state !== undefined);
+  const grants = planGrants(catalog, inputs, { missing, before });
+  const steps = [...revokes, ...grants];
+  run.expect(session, expected(session, catalog, steps));
+  const refused = describeMissing(refusedTo(missing, catalog), catalog);
+  return {
+    outputs: {
+      ...recorded(session.target),
+      wanted: scope.tables.length,
+      ...(steps.length === 0 ? { readable: missing.readable } : {}),
+    },
+    changes: [...describeSteps(steps), ...refused.map((line) => notGranted(role, line, catalog))],
+  };
+}
+
+/** Whose privileges the role will have at first. A role that is only planned has those of its group, or of PUBLIC. */
+function readerFor({ oid, name, memberOf }: RoleFacts): string {
+  return oid === 0 ? (memberOf[0] ?? name) : name;
+}
+
+/** The catalog after the steps. It shows no privileges, so only the record counts. */
+function expected(session: Session, catalog: Catalog, steps: readonly AccessStep[]): Catalog {
+  return steps.reduce((before, { step, role }) => {
+    if (step === "drop record") return withRecord(before, role, undefined);
+    if (step !== "record privileges") return before;
+    return withRecord(before, role, recordComment(session, before, role, NOTHING));
+  }, catalog);
+}
 
 async function grant(
   session: Session,
@@ -83,8 +142,7 @@ async function grant(
   const catalog = await session.catalog();
   const scope = scopeIn(catalog, inputs);
   const missing = await readMissing(session, inputs.role, scope);
-  for (const line of describe(missing, catalog))
-    run.log(`Role ${inputs.role} does not get ${line}: ${catalog.server.currentRole} may not grant it.`);
+  for (const line of describeMissing(missing, catalog)) run.log(notGranted(inputs.role, line, catalog));
   return outputsOf(session, missing, scope);
 }
 
@@ -96,8 +154,7 @@ async function grantMissing(
 ): Promise<void> {
   const catalog = await session.catalog();
   const { role } = inputs;
-  if (!hasRole(catalog, role))
-    throw new UserError(`There is no role "${role}" that could be given access. Create the role first.`);
+  if (!hasRole(catalog, role)) throw noRole(role);
   const missing = await readMissing(session, role, scopeIn(catalog, inputs));
   const before = heldBefore(session, catalog, role, created);
   await applySteps(session, catalog, planGrants(catalog, inputs, { missing, before }), run);
@@ -111,23 +168,18 @@ async function revokeGranted(
   kept?: ReadAccessInputs,
 ): Promise<void> {
   const catalog = await session.catalog();
-  const { role } = state;
-  const held = hasRole(catalog, role) ? await readHeld(session, role) : NOTHING;
-  const before = heldBefore(session, catalog, role, true);
-  await applySteps(session, catalog, planRevokes(catalog, state, { held, before }, kept), run);
+  const granted = await heldIn(session, catalog, state.role);
+  await applySteps(session, catalog, planRevokes(catalog, state, granted, kept), run);
 }
 
-function describe(missing: Missing, catalog: Catalog): string[] {
-  const lines: string[] = [];
-  const tables = namesOf(missing.tables, catalog).map(quoteTableName);
-  if (missing.schemas.length > 0)
-    lines.push(`USAGE on schema ${firstFew(missing.schemas.map(({ schema }) => schema))}`);
-  if (tables.length > 0) lines.push(`SELECT on ${firstFew(tables)}`);
-  if (missing.defaults.length > 0) {
-    const owners = [...new Set(missing.defaults.map(({ owner }) => owner))];
-    lines.push(`access to what ${firstFew(owners)} will create`);
-  }
-  return lines;
+/** What was granted to the role, and what of it is not of this module. */
+async function heldIn(
+  session: Session,
+  catalog: Catalog,
+  role: string,
+): Promise<{ readonly held: Held; readonly before: HeldBefore }> {
+  const held = hasRole(catalog, role) ? await readHeld(session, role) : NOTHING;
+  return { held, before: heldBefore(session, catalog, role, true) };
 }
 
 /** Repeats work that failed because a table or schema was dropped or changed after the catalog was read. */
@@ -145,6 +197,14 @@ async function again(work: () => Promise<void>): Promise<void> {
 
 function outputsOf(session: Session, missing: Missing, scope: Scope): ReadAccessOutputs {
   return { ...recorded(session.target), readable: missing.readable, wanted: scope.tables.length };
+}
+
+function noRole(role: string): UserError {
+  return new UserError(`There is no role "${role}" that could be given access. Create the role first.`);
+}
+
+function notGranted(role: string, privileges: string, { server }: Catalog): string {
+  return `Role ${role} does not get ${privileges}: ${server.currentRole} may not grant it.`;
 }
 
 function hasRole(catalog: Catalog, role: string): boolean {

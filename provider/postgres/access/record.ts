@@ -100,6 +100,15 @@ export function recordComment(
   });
 }
 
+/** The catalog once the record has been written, or ended by `undefined`. The schema has no oid yet. */
+export function withRecord(catalog: Catalog, role: string, comment: string | undefined): Catalog {
+  const name = recordSchema(role);
+  const others = catalog.schemas.filter((schema) => schema.name !== name);
+  if (comment === undefined) return { ...catalog, schemas: others };
+  const owner = catalog.server.currentRole;
+  return { ...catalog, schemas: [...others, { oid: 0, name, owner, comment }] };
+}
+
 /** The statement that ends the record. */
 export function dropRecordStatement(role: string): string {
   return `DROP SCHEMA ${quoteIdentifier(recordSchema(role))}`;

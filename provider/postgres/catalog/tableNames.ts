@@ -1,4 +1,6 @@
 import { UserError } from "../../contract/errors";
+import { TABLE_NAME } from "../../contract/fields/selection";
+import { firstFew } from "../../contract/wording";
 import { quoteIdentifier } from "../sql/quote";
 
 /** A relation's name, literal: not quoted, not folded. */
@@ -6,10 +8,6 @@ export interface TableName {
   readonly schema: string;
   readonly name: string;
 }
-
-/** One part of `schema.table`: in double quotes (`""` for a quote), or anything without a dot and a quote. */
-const PART = String.raw`"((?:[^"]|"")+)"|([^".]+)`;
-const TABLE_NAME = new RegExp(`^(?:${PART})\\.(?:${PART})$`, "u");
 
 /**
  * Reads `schema.table`. Names are literal and case-sensitive: `public.Orders` is the table `"Orders"`. A part that has
@@ -54,4 +52,10 @@ export function compareNames(a: TableName, b: TableName): number {
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** `2 tables get ...: public.a, public.b`: what happens to tables, with the first few names. */
+export function tablesSentence(tables: readonly TableName[], one: string, many: string): string {
+  const subject = tables.length === 1 ? `1 table ${one}` : `${tables.length} tables ${many}`;
+  return `${subject}: ${firstFew(tables.map(formatTableName))}`;
 }

@@ -1,6 +1,6 @@
 import type { Catalog, TableFacts } from "../../contract/catalog";
-import type { ReplicaIdentityInputs } from "../../contract/inputs";
-import { ownership, type Mark } from "../ownership/mark";
+import type { ReplicaIdentityInputs } from "../../contract/kinds/replicaIdentity";
+import { encodeMark, ownership, type Mark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { hasTracking, ownTriggers, reliesOnTracking } from "../tracking/state";
 import { hasRecord } from "./record";
@@ -10,7 +10,10 @@ import { tablesToRestore, trackedTables } from "./trackedTables";
 export type PreparationStep =
   /** With its mark, and the record of previous identities in it. */
   | { readonly step: "create schema"; readonly schema: string }
-  /** Takes over the schema that came along with a copied branch: its mark names another branch. */
+  /**
+   * Takes over the schema that came along with a copied branch, whose mark names another branch; or renews the mark
+   * after a rename of stack, project or component.
+   */
   | { readonly step: "comment on schema"; readonly schema: string; readonly comment: string | null }
   /** The record, in a schema that exists. */
   | { readonly step: "create record of identities"; readonly schema: string }
@@ -98,7 +101,8 @@ function planRecord(catalog: Catalog, publication: string, mark: Mark): Preparat
   if (existing === undefined) return [{ step: "create schema", schema }];
   const { comment } = existing;
   const steps: PreparationStep[] = [];
-  if (ownership(comment, mark) === "copy of another branch")
+  const owner = ownership(comment, mark);
+  if (owner === "copy of another branch" || (owner === "ours" && comment !== encodeMark(mark)))
     steps.push({ step: "comment on schema", schema, comment });
   if (!hasRecord(catalog, publication)) steps.push({ step: "create record of identities", schema });
   return steps;

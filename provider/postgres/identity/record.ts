@@ -1,7 +1,7 @@
 import { UserError } from "../../contract/errors";
 import type { Run } from "../../contract/kind";
 import { runTogether } from "../sql/block";
-import type { Catalog } from "../../contract/catalog";
+import type { Catalog, TableFacts } from "../../contract/catalog";
 import { describeOwnership, encodeMark, ownership, type Mark } from "../ownership/mark";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
@@ -21,7 +21,7 @@ export function refuseForeignSchema(catalog: Catalog, publication: string, mark:
   const owner = ownership(existing.comment, mark);
   if (owner !== "other resource" && owner !== "none") return;
   throw new UserError(
-    `The schema "${schema}" exists already and ${describeOwnership(owner, existing.comment)}. The module keeps its record of replica identities there: give the publication another name, or remove the schema.`,
+    `The schema "${schema}" exists already and ${describeOwnership(owner, existing.comment, mark)}. The module keeps its record of replica identities there: give the publication another name, or remove the schema.`,
   );
 }
 
@@ -73,6 +73,50 @@ export async function readRecord(
   );
   return row?.relids ?? [];
 }
+
+/** The identity that a table had before this module changed it. */
+export type PreviousIdentity = Pick<TableFacts, "identity" | "identityIndex">;
+
+/** The letters of `pg_class.relreplident`. */
+const IDENTITIES: Readonly<Record<string, PreviousIdentity["identity"]>> = {
+  d: "default",
+  n: "nothing",
+  f: "full",
+  i: "index",
+};
+
+/**
+ * The previous identities in the record by oid, without those of the tables given; none where there is no record (any
+ * more): a destroy may have been killed while the server went on with its last statement.
+ */
+export async function readPrevious(
+  session: Session,
+  catalog: Catalog,
+  publication: string,
+  without: readonly number[],
+): Promise<ReadonlyMap<number, PreviousIdentity>> {
+  if (!hasRecord(catalog, publication)) return new Map();
+  try {
+    const rows = await session.read<{ relid: string; previous: string; index: string | null }>(
+      `SELECT r.${RECORD.relid}::text AS relid, r.${RECORD.previous} AS previous, r.${RECORD.index} AS index
+         FROM ${recordSql(ownNames(publication).schema)} r LEFT JOIN unnest($1::oid[]) AS w (oid) ON w.oid = r.${RECORD.relid}
+        WHERE w.oid IS NULL`,
+      [without],
+    );
+    return new Map(
+      rows.map(({ relid, previous, index }) => [
+        Number(relid),
+        { identity: IDENTITIES[previous] ?? "default", identityIndex: index },
+      ]),
+    );
+  } catch (error) {
+    if (hasCode(error, ...RECORD_GONE)) return new Map();
+    throw error;
+  }
+}
+
+/** SQLSTATEs of a read of a record that was dropped since the catalog was read. */
+export const RECORD_GONE = ["42P01", "3F000"] as const;
 
 /**
  * Leaves those of the given tables that another trail in this database tracks as well to that trail: they stay FULL,

@@ -1,5 +1,5 @@
 import { UserError } from "../../contract/errors";
-import type { ReplicaIdentityInputs } from "../../contract/inputs";
+import type { ReplicaIdentityInputs, ReplicaIdentityOutputs } from "../../contract/kinds/replicaIdentity";
 import type { Run } from "../../contract/kind";
 import { execute } from "../../contract/plan";
 import type { Session } from "../../contract/session";
@@ -13,12 +13,16 @@ import { dropRecord, dropSchema, hasRecord, readRecord } from "./record";
 import { logChanges, restoreIdentities } from "./restore";
 
 /** Plans what a destroy does about replica identities, and does it: all tables in the record get back what they had. */
-export async function remove(inputs: ReplicaIdentityInputs, run: Run, session: Session): Promise<void> {
-  const { publication } = inputs;
+export async function remove(
+  state: ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>,
+  run: Run,
+  session: Session,
+): Promise<void> {
+  const { publication } = state;
   const catalog = await session.catalog();
   const { schema } = ownNames(publication);
   const existing = catalog.schemas.find(({ name }) => name === schema);
-  if (existing === undefined || !madeByResource(existing.comment, databaseObjectMark(session, inputs))) {
+  if (existing === undefined || !madeByResource(existing.comment, databaseObjectMark(session, state))) {
     run.log(
       `Replica identities stay as they are: the record of what they were, schema ${schema}, is ${existing === undefined ? "gone" : "not ours"}.`,
     );

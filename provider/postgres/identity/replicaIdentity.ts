@@ -1,19 +1,27 @@
 import type { Catalog } from "../../contract/catalog";
-import { replicaIdentityInputs, type ReplicaIdentityInputs } from "../../contract/inputs";
-import type { Drift, Kind } from "../../contract/kind";
-import type { ReplicaIdentityOutputs } from "../../contract/outputs";
+import type { DriftName } from "../../contract/drift";
+import { parseImportId } from "../../contract/importId";
+import {
+  type ReplicaIdentityInputs,
+  type ReplicaIdentityOutputs,
+  replicaIdentityDefinition,
+} from "../../contract/kinds/replicaIdentity";
+import type { Drift, Kind, Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
 import { recorded as recordedTarget } from "../../contract/target";
 import { firstFew } from "../../contract/wording";
 import { nameTables, tablesByOid } from "../catalog/tableIndex";
 import { formatTableName } from "../catalog/tableNames";
-import { databaseObjectMark } from "../ownership/mark";
+import { decodeMark, madeByResource, databaseObjectMark } from "../ownership/mark";
+import { ownNames } from "../ownership/ownNames";
+import { fullSelection, publishedSelection } from "../selection/imported";
 import { unlessGone } from "../session/gone";
 import { hasCode } from "../sql/sqlError";
-import { newTablesMode, tracksNewTables } from "../tracking/state";
+import { idleTriggers, newTablesMode, ownTriggers } from "../tracking/state";
 import { converge } from "./converge";
 import { planReplicaIdentity } from "./plan";
-import { hasRecord, readRecord } from "./record";
+import { preview } from "./preview";
+import { hasRecord, readRecord, RECORD_GONE } from "./record";
 import { remove } from "./remove";
 import { describePending, fingerprint } from "./summary";
 import { brokenByIdentity, trackedTables } from "./trackedTables";
@@ -27,20 +35,24 @@ type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
  * because PostgreSQL refuses UPDATE and DELETE of a published table without a key unless its identity is FULL.
  */
 export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs> = {
-  name: "replicaIdentity",
-  inputs: replicaIdentityInputs,
-  replaceOn: ["publication"],
+  definition: replicaIdentityDefinition,
   id: ({ database, publication }) => `${database}/${publication}/replica-identity`,
 
-  create: (inputs, run) =>
-    run.sql(inputs, async (session) => outputsOf(session, await converge(inputs, run, session), inputs)),
-
-  update: (state, inputs, run) =>
+  plan: (inputs, run, state) =>
     run.sql(
       inputs,
-      async (session) => outputsOf(session, await converge(inputs, run, session), inputs),
+      async (session) => {
+        const { catalog, ownershipId, trackingUnknown, changes } = await preview(inputs, run, session, state);
+        const { newTables, ...outputs } = outputsOf(session, catalog, inputs, ownershipId);
+        return { outputs: { ...outputs, ...(trackingUnknown ? {} : { newTables }) }, changes };
+      },
       state,
     ),
+
+  create: (inputs, run) => run.sql(inputs, (session) => converged(inputs, run, session, undefined)),
+
+  update: (state, inputs, run) =>
+    run.sql(inputs, (session) => converged(inputs, run, session, state.ownershipId), state),
 
   read: (state, run) =>
     unlessGone(() =>
@@ -49,7 +61,7 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
         async (session) => {
           const catalog = await session.catalog();
           return {
-            outputs: outputsOf(session, catalog, state),
+            outputs: outputsOf(session, catalog, state, ownershipIdOf(session, catalog, state)),
             drift: await driftOf(session, catalog, state),
           };
         },
@@ -60,12 +72,45 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
   async delete(state, run) {
     await unlessGone(() => run.sql(state, (session) => remove(state, run, session), state));
   },
+
+  find(id, run) {
+    const { name: publication, ...target } = parseImportId(id, "ReplicaIdentity");
+    return run.sql(target, async (session) => {
+      const catalog = await session.catalog();
+      const { schema } = ownNames(publication);
+      const published = catalog.publications.find(({ name }) => name === publication);
+      if (published === undefined && !catalog.schemas.some(({ name }) => name === schema)) return undefined;
+      const selection =
+        published === undefined ? fullSelection(catalog) : publishedSelection(catalog, published);
+      return { inputs: { ...target, ...selection, publication }, outputs: recordedTarget(session.target) };
+    });
+  },
 };
+
+async function converged(
+  inputs: ReplicaIdentityInputs,
+  run: Run,
+  session: Session,
+  ownershipId: string | undefined,
+): Promise<ReplicaIdentityOutputs> {
+  const { catalog, mark } = await converge(inputs, run, session, ownershipId);
+  return outputsOf(session, catalog, inputs, mark.id);
+}
+
+/** The id in the state, otherwise the one in the schema's mark, if that is this resource's. */
+function ownershipIdOf(session: Session, catalog: Catalog, state: State): string | undefined {
+  const { schema } = ownNames(state.publication);
+  const comment = catalog.schemas.find(({ name }) => name === schema)?.comment;
+  if (state.ownershipId !== undefined || !madeByResource(comment, databaseObjectMark(session, state)))
+    return state.ownershipId;
+  return decodeMark(comment)?.mark.id;
+}
 
 function outputsOf(
   session: Session,
   catalog: Catalog,
   inputs: ReplicaIdentityInputs,
+  ownershipId: string | undefined,
 ): ReplicaIdentityOutputs {
   const tracked = trackedTables(catalog, inputs);
   const pending = tracked.flatMap(({ table, because }) =>
@@ -78,24 +123,24 @@ function outputsOf(
     fingerprint: fingerprint(tracked.map(({ table }) => ({ table, state: table.identity }))),
     pending: describePending(pending),
     newTables: newTablesMode(catalog, inputs.publication, inputs, inputs.trackNewTables),
+    ...(ownershipId === undefined ? {} : { ownershipId }),
   };
 }
 
 /** What the next up will do something about: differences that its plan names, in the user's words. */
 async function driftOf(session: Session, catalog: Catalog, state: State): Promise<Drift> {
   const { publication } = state;
-  const drift: Record<string, string> = {};
+  const drift: Partial<Record<DriftName, string>> = {};
   const tracked = trackedTables(catalog, state);
   const full = tracked.flatMap((entry) => (entry.full ? [entry.table.oid] : []));
   const recorded = await recordedBeside(session, catalog, publication, full);
   if (recorded === undefined || !hasRecord(catalog, publication))
-    drift["record of previous identities"] = "missing";
+    drift.recordMissing = `schema ${ownNames(publication).schema}`;
 
   for (const step of planReplicaIdentity(catalog, state, recorded ?? [], databaseObjectMark(session, state)))
     switch (step.step) {
       case "set replica identity full":
-        if (step.changing.length > 0)
-          drift["replica identity not full"] = firstFew(step.changing.map(formatTableName));
+        if (step.changing.length > 0) drift.identityNotFull = firstFew(step.changing.map(formatTableName));
         break;
       case "restore replica identity": {
         // Tables that left the selection while somebody kept them locked. Writes of selected ones are reported below.
@@ -103,19 +148,22 @@ async function driftOf(session: Session, catalog: Catalog, state: State): Promis
         const left = step.tables.filter(
           (oid) => !selected.has(oid) && tablesByOid(catalog).get(oid)?.identity === "full",
         );
-        if (left.length > 0) drift["replica identity not given back"] = nameTables(catalog, left);
+        if (left.length > 0) drift.identityNotRestored = nameTables(catalog, left);
         break;
       }
       case "drop event triggers":
-        drift["event triggers"] = "still there";
+        drift.eventTriggersLeft = ownTriggers(catalog, publication)
+          .map(({ name }) => name)
+          .join(", ");
         break;
       default:
     }
   const broken = brokenByIdentity(catalog, tracked, publication);
-  if (broken.length > 0)
-    drift["writes refused"] = firstFew(broken.map(({ table }) => formatTableName(table)));
-  if (state.trackNewTables && state.newTables === "event trigger" && !tracksNewTables(catalog, publication))
-    drift["event triggers"] = "missing or disabled";
+  if (broken.length > 0) drift.writesRefused = firstFew(broken.map(({ table }) => formatTableName(table)));
+  if (state.trackNewTables && state.newTables === "event trigger") {
+    const idle = idleTriggers(catalog, publication);
+    if (idle.length > 0) drift.eventTriggersMissing = idle.join(", ");
+  }
   return drift;
 }
 
@@ -132,7 +180,7 @@ async function recordedBeside(
     return await readRecord(session, catalog, publication, full);
   } catch (error) {
     // A destroy was killed, and the server has gone on with its last statement.
-    if (hasCode(error, "42P01", "3F000")) return undefined;
+    if (hasCode(error, ...RECORD_GONE)) return undefined;
     throw error;
   }
 }

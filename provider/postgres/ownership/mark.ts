@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Session } from "../../contract/session";
 import { quoteLiteral } from "../sql/quote";
@@ -6,6 +7,9 @@ import { quoteLiteral } from "../sql/quote";
  * The ownership mark: the COMMENT on every object this module makes in a database, written in the transaction that
  * makes the object. It says which resource made the object, so that an interrupted create can continue with its own
  * work, and nobody else's object is changed or dropped. Every role can read comments, so a mark never holds a secret.
+ *
+ * The id decides whose an object is. The names decide where one side has no id: the state of a create that was
+ * interrupted, and the mark that an older release wrote.
  */
 export interface Mark {
   /** Neon project of the branch that the object was made on. */
@@ -14,8 +18,10 @@ export interface Mark {
   readonly branchId: string;
   /** Name of the database that the declaring resource names. */
   readonly database: string;
-  /** The declaring resource, `<project>/<stack>/<name>`. */
+  /** The declaring resource, `<project>/<stack>/<name>`. For people: stack, project and component may be renamed. */
   readonly managedBy: string;
+  /** Made with the object, and kept in the resource's state as `ownershipId`. In an expected mark: the state's id. */
+  readonly id?: string;
 }
 
 /** A value that a comment carries besides the mark, e.g. what an adopted object was before. */
@@ -34,7 +40,7 @@ export interface DecodedMark<Value> {
 
 /**
  * What a mark says about an object, seen from one resource:
- * - `ours`: this resource made it, on this branch;
+ * - `ours`: this resource made it: the mark has the id of its state, or its names and this branch;
  * - `copy of another branch`: the object came along when the branch was copied or restored;
  * - `other resource`: another resource of this module made it, on this branch;
  * - `none`: the object was not made by this module.
@@ -48,6 +54,7 @@ const MARK = z.object({
   branchId: z.string(),
   database: z.string(),
   managedBy: z.string(),
+  id: z.string().optional(),
 });
 
 /**
@@ -56,20 +63,35 @@ const MARK = z.object({
  */
 export function databaseObjectMark(
   { target: { projectId, branchId, database } }: Pick<Session, "target">,
-  { managedBy }: { readonly managedBy: string },
+  { managedBy, ownershipId }: { readonly managedBy: string; readonly ownershipId?: string },
 ): Mark {
-  return { projectId, branchId, database: database.name, managedBy };
+  return withId({ projectId, branchId, database: database.name, managedBy }, ownershipId);
+}
+
+/**
+ * The mark to write on an object: with the id of the state, otherwise with the id found on an object of this resource,
+ * otherwise with a new one.
+ *
+ * @param comment the object's comment; left out where there is no object yet
+ */
+export function identified(expected: Mark, comment?: string | null): Mark & { readonly id: string } {
+  const found = ownership(comment, expected) === "ours" ? decodeMark(comment)?.mark.id : undefined;
+  return { ...expected, id: expected.id ?? found ?? randomBytes(8).toString("hex") };
+}
+
+function withId(names: Omit<Mark, "id">, id: string | undefined): Mark {
+  return id === undefined ? names : { ...names, id };
 }
 
 /** The text of the COMMENT: the mark and, if given, one value in the place that its appendix names. */
 export function encodeMark(mark: Mark): string;
 export function encodeMark<Value>(mark: Mark, appendix: Appendix<Value>, value: Value): string;
 export function encodeMark<Value>(
-  { projectId, branchId, database, managedBy }: Mark,
+  { projectId, branchId, database, managedBy, id }: Mark,
   appendix?: Appendix<Value>,
   value?: Value,
 ): string {
-  const fields = { projectId, branchId, database, managedBy };
+  const fields = withId({ projectId, branchId, database, managedBy }, id);
   if (appendix === undefined) return PREFIX + JSON.stringify(fields);
   const { place } = appendix;
   return place === "second line"
@@ -107,15 +129,16 @@ export function isMarkSql(comment: string): string {
   return `starts_with(${comment}, ${quoteLiteral(PREFIX)})`;
 }
 
-/** Compares the comment of an object with the mark that this resource would write now. */
+/** Compares the comment of an object with the mark that this resource expects on it. */
 export function ownership(comment: string | null | undefined, expected: Mark): Ownership {
   const found = decodeMark(comment)?.mark;
   if (found === undefined) return "none";
+  const same = sameId(found, expected);
+  // Restoring a branch gives it a new id, while its objects keep the mark with the old one.
+  if (same === true) return "ours";
   if (found.projectId !== expected.projectId || found.branchId !== expected.branchId)
     return "copy of another branch";
-  return found.database === expected.database && found.managedBy === expected.managedBy
-    ? "ours"
-    : "other resource";
+  return same === undefined && sameNames(found, expected) ? "ours" : "other resource";
 }
 
 /**
@@ -124,21 +147,59 @@ export function ownership(comment: string | null | undefined, expected: Mark): O
  */
 export function madeByResource(comment: string | null | undefined, expected: Mark): boolean {
   const found = decodeMark(comment)?.mark;
-  return (
-    found?.projectId === expected.projectId &&
-    found.database === expected.database &&
-    found.managedBy === expected.managedBy
-  );
+  if (found === undefined) return false;
+  return sameId(found, expected) ?? (found.projectId === expected.projectId && sameNames(found, expected));
 }
 
-/** The error text for an object that exists already under the name of one that is to be made. */
-export function existsAlready(what: string, found: Ownership, comment: string | null): string {
+/** `undefined` where one of the marks has no id. */
+function sameId(found: Mark, expected: Mark): boolean | undefined {
+  return found.id === undefined || expected.id === undefined ? undefined : found.id === expected.id;
+}
+
+function sameNames(found: Mark, expected: Mark): boolean {
+  return found.database === expected.database && found.managedBy === expected.managedBy;
+}
+
+/**
+ * Whether `adopt: true` may take the object over: nobody made it with this module, or it came along with a copied
+ * branch. An object of another trail on this branch is in use.
+ */
+export function isAdoptable(found: Ownership): boolean {
+  return found === "none" || found === "copy of another branch";
+}
+
+/**
+ * The error text for an object that exists already under the name of one that is to be made.
+ *
+ * @param what kind and quoted name, as COMMENT ON takes them, e.g. `Publication "bemi"`
+ * @param expected the mark of this resource, to tell a maker of the same name
+ */
+export function existsAlready(
+  what: string,
+  found: Ownership,
+  comment: string | null,
+  expected?: Mark,
+): string {
+  if (found === "other resource")
+    return (
+      `${what} exists already and ${describeOwnership(found, comment, expected)}. It is not adopted from another trail. ` +
+      `Choose another name, or destroy that trail first. If its stack no longer exists, run COMMENT ON ${what} IS NULL; and set adopt: true.`
+    );
   const why = found === "ours" ? "" : ` and ${describeOwnership(found, comment)}`;
   return `${what} exists already${why}. Set adopt: true to take it over, or choose another name.`;
 }
 
+/** The line for an object whose mark has this resource's names, although the resource is in no state. */
+export function takenOver(what: string): string {
+  return `${what} exists and is taken over: an interrupted up left it, or a stack of the same name in another backend made it.`;
+}
+
 /** Why an existing object does not count as made by this resource, as the end of a sentence. */
-export function describeOwnership(found: Exclude<Ownership, "ours">, comment: string | null): string {
+export function describeOwnership(
+  found: Exclude<Ownership, "ours">,
+  comment: string | null,
+  expected?: Mark,
+): string {
   const mark = decodeMark(comment)?.mark;
   switch (found) {
     case "none":
@@ -146,6 +207,8 @@ export function describeOwnership(found: Exclude<Ownership, "ours">, comment: st
     case "copy of another branch":
       return `came with the branch: it was made on branch ${mark?.branchId ?? "?"} by ${mark?.managedBy ?? "?"}`;
     case "other resource":
+      if (expected !== undefined && mark !== undefined && sameNames(mark, expected))
+        return `was made by another stack of the same name, ${mark.managedBy}, perhaps in another backend`;
       return `was made by ${mark?.managedBy ?? "?"} for database ${mark?.database ?? "?"}`;
   }
 }

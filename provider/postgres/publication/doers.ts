@@ -1,5 +1,5 @@
 import type { TableFacts } from "../../contract/catalog";
-import type { PublicationInputs } from "../../contract/inputs";
+import type { PublicationInputs } from "../../contract/kinds/publication";
 import type { Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";

@@ -6,7 +6,7 @@ import { optionsSql } from "./options";
 import { findPublication } from "./plan";
 import type { PublicationForm } from "./wantedForm";
 import { changeMembers, dropPublication } from "./statement";
-import type { PublicationInputs } from "../../contract/inputs";
+import type { PublicationInputs } from "../../contract/kinds/publication";
 import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";

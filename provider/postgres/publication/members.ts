@@ -1,5 +1,5 @@
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
-import type { PublicationInputs } from "../../contract/inputs";
+import type { PublicationInputs } from "../../contract/kinds/publication";
 import { covers, membersOf } from "../catalog/membership";
 import { publishability } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";

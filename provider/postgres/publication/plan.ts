@@ -1,10 +1,17 @@
 import { UserError } from "../../contract/errors";
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
-import type { PublicationInputs } from "../../contract/inputs";
+import type { PublicationInputs } from "../../contract/kinds/publication";
 import { publishes } from "../catalog/membership";
 import { tablesByOid } from "../catalog/tableIndex";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
-import { existsAlready, encodeMark, madeByResource, ownership, type Mark } from "../ownership/mark";
+import {
+  existsAlready,
+  encodeMark,
+  isAdoptable,
+  madeByResource,
+  ownership,
+  type Mark,
+} from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { select, type Selection } from "../selection/selection";
 import { ownTriggers, reliesOnTracking } from "../tracking/state";
@@ -39,7 +46,7 @@ interface DropPublication {
 /** What an up does about a publication. */
 export type PublicationStep =
   | { readonly step: "create publication"; readonly name: string; readonly form: PublicationForm }
-  /** Renews the mark, when the branch has a new id. */
+  /** Renews the mark, when the branch has a new id, or stack, project or component another name. */
   | { readonly step: "comment on publication"; readonly name: string; readonly comment: string }
   | { readonly step: "adopt publication"; readonly name: string; readonly comment: string }
   /** A publication that an interrupted change of form has left. */
@@ -216,14 +223,15 @@ function planOwnership(
       throw new UserError(
         `The adopted publication "${name}" publishes all tables, and only some are wanted. Drop it, and this module makes one.`,
       );
-    if (owner === "ours") return { steps: [], publication: existing };
     const comment = before === undefined ? encodeMark(mark) : adoptionComment(mark, before);
+    if (comment === existing.comment) return { steps: [], publication: existing };
     return {
       steps: [{ step: "comment on publication", name, comment }],
       publication: { ...existing, comment },
     };
   }
-  if (!inputs.adopt) throw new UserError(existsAlready(`Publication "${name}"`, owner, existing.comment));
+  if (!inputs.adopt || !isAdoptable(owner))
+    throw new UserError(existsAlready(`Publication "${name}"`, owner, existing.comment, mark));
   refuseAdoption(catalog, existing, inputs);
   const comment = adoptionComment(mark, snapshotOf(catalog, existing));
   return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };
@@ -237,7 +245,7 @@ function withoutUnfinished(catalog: Catalog, name: string, mark: Mark): Catalog 
 }
 
 /** The catalog as {@link planMemberSteps} will leave it, if every table can be changed. */
-function afterMembers(
+export function afterMembers(
   catalog: Catalog,
   selection: PublicationSelection,
   publication: PublicationFacts,

@@ -1,18 +1,30 @@
-import { UserError } from "../../contract/errors";
-import { publicationInputs, type PublicationInputs } from "../../contract/inputs";
-import type { Drift, Kind, Run } from "../../contract/kind";
-import type { PublicationOutputs } from "../../contract/outputs";
-import { execute } from "../../contract/plan";
-import { recorded as recordedTarget } from "../../contract/target";
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
+import type { DriftName } from "../../contract/drift";
+import { UserError } from "../../contract/errors";
+import { parseImportId } from "../../contract/importId";
+import {
+  type PublicationInputs,
+  type PublicationOutputs,
+  publicationDefinition,
+} from "../../contract/kinds/publication";
+import type { Drift, Kind, Run } from "../../contract/kind";
+import { execute } from "../../contract/plan";
 import type { Session } from "../../contract/session";
+import { recorded as recordedTarget } from "../../contract/target";
 import { firstFew } from "../../contract/wording";
 import { formatTableName } from "../catalog/tableNames";
 import { readRecord } from "../identity/record";
 import { describePending, fingerprint } from "../identity/summary";
 import { trackedTables } from "../identity/trackedTables";
-import { describeOwnership, madeByResource, databaseObjectMark } from "../ownership/mark";
-import { preflight, selectionFindings, serverFindings } from "../selection/findings";
+import {
+  decodeMark,
+  describeOwnership,
+  identified,
+  madeByResource,
+  databaseObjectMark,
+} from "../ownership/mark";
+import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
+import { publishedSelection } from "../selection/imported";
 import { select } from "../selection/selection";
 import { unlessGone } from "../session/gone";
 import { adoptedFrom } from "./adoption";
@@ -20,6 +32,7 @@ import { publicationDoers, removalDoers } from "./doers";
 import { planMembers, publishedTables } from "./members";
 import { wrongOptions } from "./options";
 import { findPublication, leavers, planPublication, planRemoval, unfinished } from "./plan";
+import { preview } from "./preview";
 import { formOf, wantedForm } from "./wantedForm";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
@@ -30,10 +43,19 @@ type State = PublicationInputs & Partial<PublicationOutputs>;
  * identity.
  */
 export const publication: Kind<PublicationInputs, PublicationOutputs> = {
-  name: "publication",
-  inputs: publicationInputs,
-  replaceOn: ["name"],
+  definition: publicationDefinition,
   id: ({ database, name }) => `${database}/${name}`,
+
+  plan: (inputs, run, state) =>
+    run.sql(
+      inputs,
+      async (session) => {
+        const { catalog, ownershipId, changes } = await preview(inputs, run, session, state);
+        const existing = requirePublication(catalog, inputs.name);
+        return { outputs: outputsOf(session, catalog, inputs, existing, ownershipId), changes };
+      },
+      state,
+    ),
 
   create: (inputs, run) => run.sql(inputs, (session) => converge(inputs, run, session, undefined)),
 
@@ -48,7 +70,7 @@ export const publication: Kind<PublicationInputs, PublicationOutputs> = {
           const existing = findPublication(catalog, state.name);
           if (existing === undefined) return undefined;
           return {
-            outputs: outputsOf(session, catalog, state, existing),
+            outputs: outputsOf(session, catalog, state, existing, ownershipIdOf(session, state, existing)),
             drift: driftOf(session, catalog, state, existing),
           };
         },
@@ -59,6 +81,17 @@ export const publication: Kind<PublicationInputs, PublicationOutputs> = {
   async delete(state, run) {
     await unlessGone(() => run.sql(state, (session) => remove(state, run, session), state));
   },
+
+  find(id, run) {
+    const { name, ...target } = parseImportId(id, "Publication");
+    return run.sql(target, async (session) => {
+      const catalog = await session.catalog();
+      const existing = findPublication(catalog, name);
+      if (existing === undefined) return undefined;
+      const inputs = { ...target, name, ...publishedSelection(catalog, existing), adopt: true };
+      return { inputs, outputs: recordedTarget(session.target) };
+    });
+  },
 };
 
 async function converge(
@@ -67,14 +100,27 @@ async function converge(
   session: Session,
   state: State | undefined,
 ): Promise<PublicationOutputs> {
-  const mark = databaseObjectMark(session, inputs);
+  const { name, managedBy } = inputs;
   const catalog = await session.catalog();
-  preflight([...serverFindings(catalog), ...selectionFindings(select(catalog, inputs))]);
+  const selected = select(catalog, inputs);
+  preflight([...serverFindings(catalog), ...selectionFindings(selected)]);
+  const mark = identified(
+    databaseObjectMark(session, { managedBy, ownershipId: state?.ownershipId }),
+    findPublication(catalog, name)?.comment,
+  );
   const recorded = await recordedLeavers(session, catalog, inputs, state);
   const steps = planPublication(catalog, inputs, { state, recorded, mark });
+  for (const line of selectionWarnings(selected, { emptiness: true })) run.log(line);
   await execute(steps, publicationDoers({ inputs, session, run, mark }), run);
   const after = await session.catalog();
-  return outputsOf(session, after, inputs, requirePublication(after, inputs.name));
+  return outputsOf(session, after, inputs, requirePublication(after, name), mark.id);
+}
+
+/** The id in the state, otherwise the one in the publication's mark, if that is this resource's. */
+function ownershipIdOf(session: Session, state: State, { comment }: PublicationFacts): string | undefined {
+  if (state.ownershipId !== undefined || !madeByResource(comment, databaseObjectMark(session, state)))
+    return state.ownershipId;
+  return decodeMark(comment)?.mark.id;
 }
 
 /** Oids of the tables in the record that may be about to leave the publication. */
@@ -96,6 +142,7 @@ function outputsOf(
   catalog: Catalog,
   inputs: PublicationInputs,
   existing: PublicationFacts,
+  ownershipId: string | undefined,
 ): PublicationOutputs {
   const tables = publishedTables(catalog, inputs, existing);
   const pending = tables.flatMap(({ entry, because }) =>
@@ -110,7 +157,8 @@ function outputsOf(
     ),
     pending: describePending(pending),
     form: formOf(existing),
-    created: adoptedFrom(existing.comment) === undefined,
+    created: decodeMark(existing.comment) !== undefined && adoptedFrom(existing.comment) === undefined,
+    ...(ownershipId === undefined ? {} : { ownershipId }),
   };
 }
 
@@ -118,25 +166,26 @@ function outputsOf(
 function driftOf(session: Session, catalog: Catalog, state: State, existing: PublicationFacts): Drift {
   const mark = databaseObjectMark(session, state);
   const changes = planMembers(catalog, state, existing);
-  const drift: Record<string, string> = {};
-  const note = (key: string, tables: readonly TableFacts[]): void => {
-    if (tables.length > 0) drift[key] = firstFew(tables.map(formatTableName));
+  const drift: Partial<Record<DriftName, string>> = {};
+  const note = (name: DriftName, tables: readonly TableFacts[]): void => {
+    if (tables.length > 0) drift[name] = firstFew(tables.map(formatTableName));
   };
-  note("not published", [...changes.add, ...changes.waiting]);
-  note("published but not tracked", changes.remove);
-  note("published in part", changes.relist);
+  note("notPublished", [...changes.add, ...changes.waiting]);
+  note("notTracked", changes.remove);
+  note("publishedInPart", changes.relist);
   const options = wrongOptions(existing);
-  if (options.length > 0) drift["options"] = options.join(", ");
-  if (changes.schemas.length > 0) drift["schemas"] = changes.schemas.join(", ");
+  if (options.length > 0) drift.publicationOptions = options.join(", ");
+  if (changes.schemas.length > 0) drift.publishedSchemas = firstFew(changes.schemas);
   if (
     existing.allTables &&
     adoptedFrom(existing.comment) === undefined &&
     wantedForm(catalog, state) !== "all tables"
   )
-    drift["form"] = "all tables";
-  if (!madeByResource(existing.comment, mark)) drift["owner"] = "made again by somebody else";
+    drift.publicationForm = "all tables";
+  if (!madeByResource(existing.comment, mark))
+    drift.publicationOwner = state.adopt ? "not taken over yet" : "made again by somebody else";
   const leftovers = unfinished(catalog, state.name, mark);
-  if (leftovers.length > 0) drift["unfinished change"] = leftovers.map(({ name }) => name).join(", ");
+  if (leftovers.length > 0) drift.unfinishedChange = leftovers.map(({ name }) => name).join(", ");
   return drift;
 }
 

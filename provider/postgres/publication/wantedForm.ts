@@ -1,6 +1,6 @@
 import { capabilities } from "../../contract/capabilities";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
-import type { PublicationOutputs } from "../../contract/outputs";
+import type { PublicationOutputs } from "../../contract/kinds/publication";
 import { publishability } from "../catalog/publishability";
 import type { Selection } from "../selection/selection";
 import { tracksNewTables } from "../tracking/state";

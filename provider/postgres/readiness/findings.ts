@@ -29,12 +29,21 @@ export interface Coverage {
 /** How many connections Debezium, which Bemi's worker is built on, needs at the same time. */
 const CONNECTIONS = 3;
 
+/** The trail works, and captures nothing. */
+const NO_TABLES: Finding = {
+  severity: "degraded",
+  subject: "The selection",
+  message: "has no table, so no change is captured.",
+  remedy: "Check schemas, tables and excludeTables.",
+};
+
 /** Everything that keeps the stream from working, makes writes fail, or captures less than was asked for. */
 export function readinessFindings(catalog: Catalog, trail: Trail, selected: SelectedTables): Finding[] {
   return [
     ...serverFindings(catalog, trail.slot),
     ...walFindings(catalog),
     ...selectionFindings(selected),
+    ...(selected.tables.length === 0 ? [NO_TABLES] : []),
     ...roleFindings(catalog, trail.role),
     ...publicationFindings(catalog, trail.publication),
     ...tableFindings(catalog, trail.publication, selected),
@@ -78,7 +87,7 @@ function roleFindings(catalog: Catalog, name: string): Finding[] {
       blocking(
         subject,
         `lacks ${lacks.join(" and ")}.`,
-        "Give the role what it lacks, or run pulumi up --refresh.",
+        "Give the role what it lacks, or run pulumi up again.",
       ),
     );
   if (role.validUntil !== null && Date.parse(role.validUntil) < Date.now())

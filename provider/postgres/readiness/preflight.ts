@@ -1,4 +1,4 @@
-import type { LogicalReplicationInputs, PreflightInputs } from "../../contract/inputs";
+import type { LogicalReplicationInputs, PreflightInputs } from "../../contract/kinds/logicalReplication";
 import type { Catalog } from "../../contract/catalog";
 import {
   ownerFinding,
@@ -7,7 +7,14 @@ import {
   serverFindings,
   type Finding,
 } from "../selection/findings";
-import { databaseObjectMark, existsAlready, madeByResource, ownership, type Mark } from "../ownership/mark";
+import {
+  databaseObjectMark,
+  existsAlready,
+  isAdoptable,
+  madeByResource,
+  ownership,
+  type Mark,
+} from "../ownership/mark";
 import { formatTableName } from "../catalog/tableNames";
 import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
@@ -16,32 +23,47 @@ import { publishes } from "../catalog/membership";
 import { bestIdentity } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
 
+/** What is inspected. */
+interface Inspected {
+  /** The database as it is, or in a preview as it will be. */
+  readonly catalog: () => Promise<Catalog>;
+  /** Whether the trail is in the state, so that its role and publication may exist. */
+  readonly exists: boolean;
+}
+
 /**
  * Looks for every obstacle to the whole trail, before the first write of any resource.
  *
  * @throws UserError with one list: each obstacle and what to do about it
  */
-export async function inspect(session: Session, inputs: LogicalReplicationInputs): Promise<void> {
+export async function inspect(
+  session: Session,
+  inputs: LogicalReplicationInputs,
+  { catalog, exists }: Inspected,
+): Promise<void> {
   if (inputs.preflight === undefined) return;
   const made = (managedBy: string): Mark => databaseObjectMark(session, { managedBy });
-  preflight(obstacles(await session.catalog(), inputs.preflight, made));
+  preflight(obstacles(await catalog(), inputs.preflight, made, exists));
 }
 
 /**
  * The obstacles that the catalog shows.
  *
  * @param made the mark of an object that the given resource of this stack made
+ * @param exists whether the trail is in the state. Then only its role and its publication can tell whether an object is
+ *   theirs: they know the ids in the marks.
  */
 export function obstacles(
   catalog: Catalog,
   plan: PreflightInputs,
   made: (managedBy: string) => Mark,
+  exists = false,
 ): Finding[] {
   return [
     ...serverFindings(catalog, plan.slot),
     ...databaseFindings(catalog),
-    ...roleFindings(catalog, plan, made(plan.roleManagedBy)),
-    ...publicationFindings(catalog, plan, made(plan.publicationManagedBy)),
+    ...(exists ? [] : roleFindings(catalog, plan, made(plan.roleManagedBy))),
+    ...(exists ? [] : publicationFindings(catalog, plan, made(plan.publicationManagedBy))),
     ...tableFindings(catalog, plan),
   ];
 }
@@ -73,8 +95,9 @@ function publicationFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark
 }
 
 function existing(what: string, comment: string | null, { adopt }: PreflightInputs, mark: Mark): Finding[] {
-  if (adopt || madeByResource(comment, mark)) return [];
-  return [blocking("", existsAlready(what, ownership(comment, mark), comment), "")];
+  const found = ownership(comment, mark);
+  if (madeByResource(comment, mark) || (adopt && isAdoptable(found))) return [];
+  return [blocking("", existsAlready(what, found, comment, mark), "")];
 }
 
 /**

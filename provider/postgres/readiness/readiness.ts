@@ -1,7 +1,11 @@
-import { readinessInputs, type ReadinessInputs } from "../../contract/inputs";
+import {
+  type ReadinessInputs,
+  type ReadinessOutputs,
+  readinessDefinition,
+} from "../../contract/kinds/readiness";
 import type { Drift, Kind } from "../../contract/kind";
-import type { ReadinessOutputs } from "../../contract/outputs";
 import { recorded } from "../../contract/target";
+import { counted } from "../../contract/wording";
 import type { Catalog } from "../../contract/catalog";
 import { describeFindings, failOnBlocking, formatVersion, type Finding } from "../selection/findings";
 import { unlessGone } from "../session/gone";
@@ -11,22 +15,33 @@ import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { newTablesMode } from "../tracking/state";
 
-/** How many problems the outputs and the drift name at most, so that the state stays small. */
+/** How many limits the outputs name at most, so that the state stays small. */
 const NAMED = 20;
+
+/** How many problems the drift names. */
+const DRIFT_NAMED = 5;
 
 /**
  * Verifies the whole trail from the catalog, and changes nothing. If writes would fail or changes would not be captured,
  * the up fails with a list of the problems. Whatever works with limits is listed in the outputs.
  */
 export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
-  name: "readiness",
-  inputs: readinessInputs,
-  replaceOn: ["projectId", "branch", "database"],
+  definition: readinessDefinition,
   id: ({ database, publication }) => `${database}/${publication}/readiness`,
 
-  create: (inputs, run) => run.sql(inputs, verify(inputs)),
+  plan: (inputs, run, state) =>
+    run.sql(
+      inputs,
+      async (session) => {
+        const outputs = verify(session, await run.forecast(session), inputs);
+        return { outputs, changes: [] };
+      },
+      state,
+    ),
 
-  update: (state, inputs, run) => run.sql(inputs, verify(inputs), state),
+  create: (inputs, run) => run.sql(inputs, (session) => verifyNow(session, inputs)),
+
+  update: (state, inputs, run) => run.sql(inputs, (session) => verifyNow(session, inputs), state),
 
   read: (state, run) =>
     unlessGone(() =>
@@ -34,7 +49,7 @@ export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
         state,
         async (session) => {
           const { outputs, findings } = check(session, await session.catalog(), state);
-          return { outputs, drift: driftOf(outputs, findings, state.degraded) };
+          return { outputs, drift: driftOf(findings) };
         },
         state,
       ),
@@ -43,13 +58,16 @@ export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
   delete: () => Promise.resolve(),
 };
 
-function verify(inputs: ReadinessInputs) {
-  return async (session: Session): Promise<ReadinessOutputs> => {
-    // Other processes and Neon's API may have changed the trail since the catalog was cached.
-    const { outputs, findings } = check(session, await session.freshCatalog(), inputs);
-    failOnBlocking(findings, `The audit trail of database "${inputs.database}" is not ready:`);
-    return outputs;
-  };
+async function verifyNow(session: Session, inputs: ReadinessInputs): Promise<ReadinessOutputs> {
+  // Other processes and Neon's API may have changed the trail since the catalog was cached.
+  return verify(session, await session.freshCatalog(), inputs);
+}
+
+/** @throws UserError with everything that keeps the trail from being ready */
+function verify(session: Session, catalog: Catalog, inputs: ReadinessInputs): ReadinessOutputs {
+  const { outputs, findings } = check(session, catalog, inputs);
+  failOnBlocking(findings, `The audit trail of database "${inputs.database}" is not ready:`);
+  return outputs;
 }
 
 /** What the trail is like according to the catalog. */
@@ -66,8 +84,9 @@ export function check(
     ready: !findings.some(({ severity }) => severity === "blocking"),
     walLevel: catalog.server.walLevel,
     serverVersion: formatVersion(catalog.server.version),
-    publishedTables: `${published} of ${selected}`,
-    fullIdentity: `${full} of ${selected}`,
+    selected,
+    published,
+    full,
     slotState: slotState(catalog, inputs.slot),
     newTables: newTablesMode(catalog, inputs.publication, inputs, inputs.trackNewTables),
     degraded: describeFindings(findings, "degraded").slice(0, NAMED),
@@ -75,15 +94,11 @@ export function check(
   return { outputs, findings };
 }
 
-function driftOf(
-  outputs: ReadinessOutputs,
-  findings: readonly Finding[],
-  before: readonly string[] | undefined,
-): Drift {
-  return {
-    ...(outputs.ready ? {} : { notReady: describeFindings(findings, "blocking").slice(0, NAMED) }),
-    ...(JSON.stringify(outputs.degraded) === JSON.stringify(before ?? [])
-      ? {}
-      : { degraded: outputs.degraded }),
-  };
+/** What only limits the trail is no drift: it is among the outputs. */
+function driftOf(findings: readonly Finding[]): Drift {
+  const problems = describeFindings(findings, "blocking");
+  if (problems.length === 0) return {};
+  const rest = problems.length - DRIFT_NAMED;
+  const more = rest > 0 ? [`And ${counted(rest, "more problem")}.`] : [];
+  return { notReady: [...problems.slice(0, DRIFT_NAMED), ...more].join(" ") };
 }

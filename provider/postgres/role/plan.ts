@@ -1,10 +1,17 @@
 import { capabilities } from "../../contract/capabilities";
 import type { Catalog, RoleFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
-import type { ReplicationRoleInputs } from "../../contract/inputs";
-import type { ReplicationRoleOutputs } from "../../contract/outputs";
+import type { ReplicationRoleInputs, ReplicationRoleOutputs } from "../../contract/kinds/replicationRole";
 import type { ResolvedTarget } from "../../contract/target";
-import { encodeMark, existsAlready, madeByResource, ownership } from "../ownership/mark";
+import {
+  decodeMark,
+  encodeMark,
+  existsAlready,
+  isAdoptable,
+  madeByResource,
+  ownership,
+  type Mark,
+} from "../ownership/mark";
 import { roleMark } from "./roleMark";
 import { attributesToRestore, READ_ONLY, type RoleSettings } from "./statement";
 
@@ -36,6 +43,12 @@ export interface RoleContext {
   readonly leftMembership: boolean;
 }
 
+/** {@link RoleContext} of an up. */
+export interface UpContext extends RoleContext {
+  /** Goes into the mark of a role that is made, unless the state has an id already. */
+  readonly newId: string;
+}
+
 /**
  * The steps that make the role, or bring the existing one to what the inputs ask for. A setting that is as it should be
  * is not set again.
@@ -49,26 +62,45 @@ export function planRole(
   catalog: Catalog,
   inputs: ReplicationRoleInputs,
   state: RoleState | undefined,
-  { target, leftMembership }: RoleContext,
+  { target, leftMembership, newId }: UpContext,
 ): RoleStep[] {
   const { name } = inputs;
-  const mark = encodeMark(roleMark(target, inputs));
+  const expected = expectedMark(inputs, state, target);
   const role = findRole(catalog, name);
   if (role === undefined) {
     const obstacle = obstacleToCreate(catalog, name);
     if (obstacle !== undefined) throw new UserError(obstacle);
-    return [{ step: "create role", role: name, mark }];
+    return [{ step: "create role", role: name, mark: encodeMark({ ...expected, id: expected.id ?? newId }) }];
   }
 
   const created = isCreatedHere(role, inputs, state, target);
-  if (!created && state?.created !== false) assertAdoptable(role, inputs, target, catalog);
+  if (!created && isAdopting(state)) assertAdoptable(role, inputs, expected, catalog);
+  if (created && state === undefined) assertUnused(role, inputs, catalog);
 
+  const id = expected.id ?? decodeMark(role.comment)?.mark.id;
+  const mark = encodeMark(id === undefined ? expected : { ...expected, id });
   const settings = settingsToChange(role, created, mark);
-  const newPassword = state?.password === undefined || inputs.passwordVersion !== state.passwordVersion;
+  const newPassword = lacksPassword(state) || inputs.passwordVersion !== state?.passwordVersion;
   const steps: RoleStep[] = leftMembership ? [{ step: "revoke membership", role: name }] : [];
   if (changesSomething(settings)) steps.push({ step: "alter role", role: name, settings, newPassword });
   else if (newPassword) steps.push({ step: "set password", role: name });
   return steps;
+}
+
+/** Whether the role has another password after the step. */
+export function setsPassword(step: RoleStep): boolean {
+  if (step.step === "alter role") return step.newPassword;
+  return step.step === "create role" || step.step === "set password";
+}
+
+/** Whether the state has no password: it has no role, or one that was imported. */
+function lacksPassword(state: RoleState | undefined): boolean {
+  return state?.password === undefined || state.password === "";
+}
+
+/** Whether a role that this resource did not make is taken over by this up, and not by an earlier one. */
+export function isAdopting(state: RoleState | undefined): boolean {
+  return state?.created !== false || lacksPassword(state);
 }
 
 /** The steps of a destroy: the role goes if this resource made it, and otherwise stays. */
@@ -103,8 +135,29 @@ export function isCreatedHere(
   state: RoleState | undefined,
   target: RoleContext["target"],
 ): boolean {
-  if (ownership(role.comment, roleMark(target, inputs)) === "ours") return true;
+  if (ownership(role.comment, expectedMark(inputs, state, target)) === "ours") return true;
   return state?.created === true && madeByResource(role.comment, roleMark(target, state));
+}
+
+/** The names are those of the inputs. The id, which decides, is that of the state. */
+function expectedMark(
+  inputs: ReplicationRoleInputs,
+  state: RoleState | undefined,
+  target: RoleContext["target"],
+): Mark {
+  return roleMark(target, { ...inputs, ownershipId: state?.ownershipId });
+}
+
+/** The id in the mark of a role that this resource made, for the outputs: what `steps` write, otherwise what it has. */
+export function ownershipIdAfter(
+  steps: readonly RoleStep[],
+  role: Pick<RoleFacts, "comment"> | undefined,
+): string | undefined {
+  const written = steps.map((step) => {
+    if (step.step === "create role") return step.mark;
+    return step.step === "alter role" ? step.settings.mark : undefined;
+  });
+  return decodeMark(written.find((mark) => mark !== undefined) ?? role?.comment)?.mark.id;
 }
 
 /** What differs from the settings that the role should have. An adopted role only has to be able to do its work. */
@@ -133,18 +186,20 @@ export function obstacleToCreate({ server }: Catalog, name: string): string | un
 }
 
 /**
- * An existing role is taken over only if the inputs ask for it, and only if it can do its work as it is.
+ * An existing role is taken over only if the inputs ask for it, if no other trail of this branch has made it, and if it
+ * can do its work as it is.
  *
  * @throws UserError otherwise
  */
 function assertAdoptable(
   role: RoleFacts,
   inputs: ReplicationRoleInputs,
-  target: RoleContext["target"],
+  expected: Mark,
   catalog: Catalog,
 ): void {
-  const found = ownership(role.comment, roleMark(target, inputs));
-  if (!inputs.adopt) throw new UserError(existsAlready(`Role "${role.name}"`, found, role.comment));
+  const found = ownership(role.comment, expected);
+  if (!inputs.adopt || !isAdoptable(found))
+    throw new UserError(existsAlready(`Role "${role.name}"`, found, role.comment, expected));
   if (role.name === catalog.server.currentRole)
     throw new UserError(
       `Role "${role.name}" owns the database; Bemi needs a role of its own. Choose another name.`,
@@ -157,6 +212,25 @@ function assertAdoptable(
     throw new UserError(
       `Role "${role.name}" cannot be taken over as it is: it lacks ${lacks.join(" and ")}. Give the role that first, or choose another name and let the role be made.`,
     );
+}
+
+/**
+ * A role with the names of this resource, which is in no state, is what an interrupted up has left: then nobody has got
+ * its password yet.
+ *
+ * @throws UserError if somebody uses it all the same
+ */
+function assertUnused(role: RoleFacts, { managedBy }: ReplicationRoleInputs, catalog: Catalog): void {
+  const slot = slotInUse(catalog, role.name);
+  if (slot === undefined) return;
+  throw new UserError(
+    `Role "${role.name}" is in use, through replication slot "${slot}", by another stack that is also called ${managedBy}, perhaps in another backend. Choose another name for the role. If that stack no longer exists, stop the consumer and run again: the role then gets a new password.`,
+  );
+}
+
+/** Name of a slot that a consumer reads as this role at the moment. */
+export function slotInUse(catalog: Catalog, role: string): string | undefined {
+  return catalog.slots.find(({ active, activeRole }) => active && activeRole === role)?.name;
 }
 
 /** The role of this name, if there is one. */

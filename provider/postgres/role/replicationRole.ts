@@ -1,26 +1,38 @@
-import { capabilities } from "../../contract/capabilities";
+import { randomBytes } from "node:crypto";
 import { UserError } from "../../contract/errors";
-import { replicationRoleInputs, type ReplicationRoleInputs } from "../../contract/inputs";
-import type { Drift, Kind, Run } from "../../contract/kind";
-import type { ReplicationRoleOutputs } from "../../contract/outputs";
+import { parseImportId } from "../../contract/importId";
+import {
+  type ReplicationRoleInputs,
+  type ReplicationRoleOutputs,
+  replicationRoleDefinition,
+} from "../../contract/kinds/replicationRole";
+import type { Drift, Kind, Planned, Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import { recorded } from "../../contract/target";
 import { secret } from "../../contract/secrets";
+import { firstFew } from "../../contract/wording";
+import { decodeMark, madeByResource } from "../ownership/mark";
 import { onBranch } from "../session/branch";
 import type { Catalog, RoleFacts } from "../../contract/catalog";
 import { disableLogin, hasLeftMembership, revokeMembership } from "./consumer";
 import { preflight, serverFindings } from "../selection/findings";
 import { verifyLoginOnce, verifyNewLogin } from "../session/login";
+import { assertAlterable, cannotChange } from "./alterable";
+import { applySteps } from "./applySteps";
+import { describeSteps } from "./describe";
 import { dropRole } from "./drop";
 import {
   findRole,
   isCreatedHere,
+  ownershipIdAfter,
   planRemoval,
   planRole,
+  setsPassword,
   settingsToChange,
   type RoleState,
   type RoleStep,
 } from "./plan";
+import { roleMark } from "./roleMark";
 import { changeRole, newPassword, NO_SETTINGS, type RoleChange } from "./statement";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
@@ -30,10 +42,10 @@ import { hasCode } from "../sql/sqlError";
  * With REPLICATION it reads the changes of every table, whatever it may SELECT.
  */
 export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs> = {
-  name: "replicationRole",
-  inputs: replicationRoleInputs,
-  replaceOn: ["projectId", "branch", "name"],
+  definition: replicationRoleDefinition,
   id: ({ projectId, branch, name }) => [projectId, branch, name].filter(Boolean).join("/"),
+
+  plan: (inputs, run, state) => run.sql(inputs, (session) => preview(session, inputs, run, state), state),
 
   create: (inputs, run) => run.sql(inputs, (session) => converge(session, inputs, run)),
 
@@ -44,11 +56,15 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
       const role = findRole(await session.catalog(), state.name);
       if (role === undefined) return undefined;
       const { password = "", created = false } = state;
-      const outputs = outputsOf(session, state.name, password, created);
+      const outputs = outputsOf(session, state.name, {
+        password,
+        created,
+        ...(created ? { ownershipId: ownershipIdNow(role, state, session) } : {}),
+      });
       const drift =
         session.target.database.name === state.database
           ? await driftOf(role, outputs, session, run)
-          : { database: `"${state.database}" is gone` };
+          : { databaseGone: `"${state.database}"` };
       return { outputs, drift };
     }),
 
@@ -63,7 +79,78 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
       await execute(steps, doers(session, catalog, state, run), run);
     });
   },
+
+  find: async (id, run) => {
+    const inputs = parseImportId(id, replicationRoleDefinition.type);
+    const { projectId, branch, database, name } = inputs;
+    const catalog = await run.sql({ projectId, branch, database }, (session) => session.catalog());
+    return findRole(catalog, name) && { inputs: { ...inputs, adopt: true }, outputs: { created: false } };
+  },
 };
+
+/** What an up does about the role, and what is known of the role then. */
+interface Work {
+  /** The role as it is; `undefined` before it is made. */
+  readonly role: RoleFacts | undefined;
+  readonly steps: readonly RoleStep[];
+  readonly outputs: Pick<ReplicationRoleOutputs, "created" | "ownershipId">;
+}
+
+async function workOn(
+  session: Session,
+  catalog: Catalog,
+  inputs: ReplicationRoleInputs,
+  state: RoleState | undefined,
+): Promise<Work> {
+  preflight(serverFindings(catalog));
+  const { target } = session;
+  const role = findRole(catalog, inputs.name);
+  const steps = planRole(catalog, inputs, state, {
+    target,
+    leftMembership: await leftMembership(session, catalog, inputs.name),
+    newId: randomBytes(8).toString("hex"),
+  });
+  const created = role === undefined || isCreatedHere(role, inputs, state, target);
+  const ownershipId = created ? ownershipIdAfter(steps, role) : undefined;
+  return { role, steps, outputs: { created, ...(ownershipId === undefined ? {} : { ownershipId }) } };
+}
+
+/** What {@link converge} would do. */
+async function preview(
+  session: Session,
+  inputs: ReplicationRoleInputs,
+  run: Run,
+  state?: RoleState,
+): Promise<Planned<ReplicationRoleOutputs>> {
+  const catalog = await run.forecast(session);
+  const { name } = inputs;
+  const { role, steps: planned, outputs: owned } = await workOn(session, catalog, inputs, state);
+  const kept = outputsOf(session, name, { password: state?.password ?? "", ...owned });
+  const refused =
+    role !== undefined && !planned.some(setsPassword) && (await isRefused(role, kept, session, run));
+  const steps: readonly RoleStep[] = refused ? [...planned, { step: "set password", role: name }] : planned;
+  if (role !== undefined && steps.length > 0) await assertAlterable(session, catalog, role);
+  run.expect(session, applySteps(catalog, steps));
+
+  const outputs: Partial<ReplicationRoleOutputs> = { ...kept };
+  if (steps.some(setsPassword)) delete outputs.password;
+  // The create makes an id of its own.
+  if (role === undefined && state?.ownershipId === undefined) delete outputs.ownershipId;
+  const { created } = owned;
+  const database = session.target.database.name;
+  return { outputs, changes: describeSteps(steps, { catalog, role, state, created, database }) };
+}
+
+/** Whether a login shows that the role refuses the password. Without LOGIN and CONNECT, none can show it. */
+async function isRefused(
+  role: RoleFacts,
+  outputs: ReplicationRoleOutputs,
+  session: Session,
+  run: Run,
+): Promise<boolean> {
+  if (!role.canLogin || !role.mayConnect) return false;
+  return outputs.password === "" || (await verifyLoginOnce(run, loginOf(outputs, session))) !== "ok";
+}
 
 /** Makes the role, or brings the existing one to what the inputs ask for, and proves the password by a login. */
 async function converge(
@@ -73,30 +160,23 @@ async function converge(
   state?: RoleState,
 ): Promise<ReplicationRoleOutputs> {
   const catalog = await session.catalog();
-  preflight(serverFindings(catalog));
   const { name } = inputs;
-  const { target } = session;
-  const role = findRole(catalog, name);
-  const steps = planRole(catalog, inputs, state, {
-    target,
-    leftMembership: await leftMembership(session, catalog, name),
-  });
+  const { steps, outputs: owned } = await workOn(session, catalog, inputs, state);
   const made: { password?: string } = {};
   const doing = doers(session, catalog, inputs, run, (password) => {
     made.password = password;
   });
   await execute(steps, doing, run);
 
-  const created = role === undefined || isCreatedHere(role, inputs, state, target);
   const { password } = state ?? {};
   if (made.password === undefined && password !== undefined) {
-    const outputs = outputsOf(session, name, password, created);
+    const outputs = outputsOf(session, name, { password, ...owned });
     if ((await verifyLoginOnce(run, loginOf(outputs, session))) === "ok") return outputs;
     run.log(`Role ${name} does not accept its stored password any more: a new one is set.`);
     await execute([{ step: "set password", role: name }], doing, run);
   }
   if (made.password === undefined) throw new Error("the plan of a role without a password set none");
-  return verified(outputsOf(session, name, made.password, created), session, run);
+  return verified(outputsOf(session, name, { password: made.password, ...owned }), session, run);
 }
 
 /** How each step is done. `passwordMade` is given every new password, before the statement that sets it. */
@@ -155,13 +235,7 @@ async function alter(session: Session, change: RoleChange, catalog: Catalog, run
     await changeRole(session, change, run);
   } catch (error) {
     if (!hasCode(error, "42501")) throw error;
-    const { currentRole, version } = catalog.server;
-    throw new UserError(
-      `Role "${change.name}" cannot be changed by ${currentRole}: ${error.reason}. ` +
-        (!capabilities(version).delegatedRoles
-          ? 'Before PostgreSQL 16 only a superuser can. With another name, use ApiRole, or role.createdBy: "api" of BemiAuditTrail.'
-          : `Have the role that made it run GRANT "${change.name}" TO "${currentRole}" WITH ADMIN OPTION, or choose another name.`),
-    );
+    throw cannotChange(change.name, catalog.server, error.reason);
   }
 }
 
@@ -184,30 +258,41 @@ async function driftOf(
   session: Session,
   run: Run,
 ): Promise<Drift> {
-  const { created, password } = outputs;
+  const { created } = outputs;
   const { attributes, readOnly, leave, connect } = settingsToChange(role, created, undefined);
-  const drift: Record<string, Drift[string]> = {};
-  if (attributes.length > 0) drift["attributes"] = `to be restored: ${attributes.join(", ")}`;
-  if (readOnly) drift["readOnly"] = "the role is no longer read-only by default";
-  if (leave.length > 0) drift["memberOf"] = leave;
-  if (connect) drift["connect"] = "the role may not connect to the database";
+  const drift: Drift = {
+    ...(attributes.length > 0 ? { roleAttributesLost: attributes.join(", ") } : {}),
+    ...(readOnly ? { roleNotReadOnly: "default_transaction_read_only is not on" } : {}),
+    ...(leave.length > 0 ? { roleMemberships: firstFew(leave) } : {}),
+    ...(connect ? { roleMayNotConnect: `database ${session.target.database.name}` } : {}),
+  };
   // A destroy disables the login of a role that this module made, which shows above. An adopted role has no such sign.
   if (!created && (await hasLeftMembership(session, role.name)))
-    drift["rights"] = "an interrupted destroy has left the database's owner a member of the role";
-  if (role.canLogin && role.mayConnect) {
-    const login = password === "" ? "wrong password" : await verifyLoginOnce(run, loginOf(outputs, session));
-    if (login !== "ok") drift["password"] = "the role does not accept the password in the stack's state";
-  }
+    drift.rightsLeftOver = "the database's owner is a member of the role";
+  if (await isRefused(role, outputs, session, run))
+    drift.passwordChanged = "the role does not accept the password in the stack's state";
   return drift;
+}
+
+/** The id in the mark that the role has, if this resource made the role. */
+function ownershipIdNow(role: RoleFacts, state: RoleState, { target }: Session): string | undefined {
+  const found = madeByResource(role.comment, roleMark(target, state)) ? decodeMark(role.comment) : undefined;
+  return state.ownershipId ?? found?.mark.id;
 }
 
 function outputsOf(
   session: Session,
   username: string,
-  password: string,
-  created: boolean,
+  { password, created, ownershipId }: Pick<ReplicationRoleOutputs, "password" | "created" | "ownershipId">,
 ): ReplicationRoleOutputs {
-  return { ...recorded(session.target), ...session.address, username, password: secret(password), created };
+  return {
+    ...recorded(session.target),
+    ...session.address,
+    username,
+    password: secret(password),
+    created,
+    ...(ownershipId === undefined ? {} : { ownershipId }),
+  };
 }
 
 function loginOf({ host, port, username, password }: ReplicationRoleOutputs, session: Session) {

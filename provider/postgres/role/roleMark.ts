@@ -8,7 +8,11 @@ import type { Mark } from "../ownership/mark";
  */
 export function roleMark(
   { projectId, branchId }: Pick<ResolvedTarget, "projectId" | "branchId">,
-  { managedBy, database }: { readonly managedBy: string; readonly database: string },
+  {
+    managedBy,
+    database,
+    ownershipId: id,
+  }: { readonly managedBy: string; readonly database: string; readonly ownershipId?: string },
 ): Mark {
-  return { projectId, branchId, database, managedBy };
+  return { projectId, branchId, database, managedBy, ...(id === undefined ? {} : { id }) };
 }

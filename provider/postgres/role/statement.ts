@@ -33,7 +33,7 @@ export interface RoleChange extends RoleSettings {
 export const NO_SETTINGS: RoleSettings = { attributes: [], leave: [], readOnly: false, connect: false };
 
 /** The attributes of the role, and the option of ALTER ROLE that restores each. */
-const ATTRIBUTES = {
+export const ATTRIBUTES = {
   canLogin: [true, "LOGIN"],
   replication: [true, "REPLICATION"],
   superuser: [false, "NOSUPERUSER"],

@@ -64,13 +64,18 @@ export function serverFindings(catalog: Catalog, slot?: string): Finding[] {
 /** The problems of a selection: names that cannot be honoured, and tables that cannot be tracked. */
 export function selectionFindings(selected: SelectedTables): Finding[] {
   const findings: Finding[] = selected.rejected.map((rejected) => ({ severity: "blocking", ...rejected }));
-  for (const subject of selected.missingExclusions)
+  for (const subject of selected.missingExclusions) {
+    const near = selected.nearExclusions.get(subject);
     findings.push({
       severity: "degraded",
       subject,
       message: "is excluded, but there is no such table.",
-      remedy: "Take it out of excludeTables.",
+      remedy:
+        near === undefined
+          ? "Take it out of excludeTables, unless the table is yet to come."
+          : `Did you mean ${near}?`,
     });
+  }
   for (const { table, because } of selected.leftOut)
     findings.push({
       severity: "info",
@@ -82,6 +87,20 @@ export function selectionFindings(selected: SelectedTables): Finding[] {
       remedy: "",
     });
   return findings;
+}
+
+/**
+ * Lines about a selection that up carries out and that is perhaps not what was meant: excluded names that no table has,
+ * and, where it is asked for, a selection without a table.
+ */
+export function selectionWarnings(
+  selected: SelectedTables,
+  { emptiness = false }: { readonly emptiness?: boolean } = {},
+): string[] {
+  const lines = describeFindings(selectionFindings(selected), "degraded");
+  if (emptiness && selected.tables.length === 0)
+    lines.push("The selection comes to no table, so nothing is published.");
+  return lines.map((line) => `Warning: ${line}`);
 }
 
 /** The problem of a table that our role does not own: only its owner can set its identity and publish it. */

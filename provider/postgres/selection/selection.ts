@@ -1,5 +1,6 @@
 import { UserError } from "../../contract/errors";
 import type { Catalog, TableFacts } from "../../contract/catalog";
+import { closest } from "../../contract/wording";
 import { compareNames, formatTableName, parseTableName, type TableName } from "../catalog/tableNames";
 import { ownSchemas } from "../ownership/ownObjects";
 
@@ -30,6 +31,8 @@ export interface SelectedTables {
   readonly rejected: readonly Rejected[];
   /** Excluded names that no table has. */
   readonly missingExclusions: readonly string[];
+  /** The table that was probably meant by a missing exclusion, where one has a similar name. */
+  readonly nearExclusions: ReadonlyMap<string, string>;
   /** Tables of selected schemas that cannot be tracked, and that the inputs do not name. */
   readonly leftOut: readonly LeftOut[];
 }
@@ -54,15 +57,23 @@ export function select(catalog: Catalog, selection: Selection): SelectedTables {
   const index = new Map(catalog.tables.map((table) => [key(table), table]));
   const rejected: Rejected[] = [];
   const missingExclusions: string[] = [];
+  const nearExclusions = new Map<string, string>();
 
   const excluded = new Set<number>();
   for (const text of selection.excludeTables ?? []) {
     const name = parse(text, rejected);
     if (name === undefined) continue;
     const table = index.get(key(name));
-    if (table !== undefined) excluded.add(table.oid);
-    else if (sameButCase(suggest(catalog, name), name)) rejected.push(unknownTable(catalog, text, name, own));
-    else missingExclusions.push(text);
+    if (table !== undefined) {
+      excluded.add(table.oid);
+      continue;
+    }
+    const near = suggest(catalog, name, own);
+    if (sameButCase(near, name)) rejected.push(unknownTable(catalog, text, name, own));
+    else {
+      missingExclusions.push(text);
+      if (near !== undefined) nearExclusions.set(text, formatTableName(near));
+    }
   }
 
   const asked = askedTables(catalog, selection, index, own, rejected);
@@ -81,7 +92,7 @@ export function select(catalog: Catalog, selection: Selection): SelectedTables {
     else tables.push(table);
   }
   rejected.push(...excludedPartitions(catalog, excluded, new Map(tables.map((table) => [table.oid, table]))));
-  return { tables: tables.sort(compareNames), rejected, missingExclusions, leftOut };
+  return { tables: tables.sort(compareNames), rejected, missingExclusions, nearExclusions, leftOut };
 }
 
 /** Whether tables created later belong to the selection: it names schemas or everything, and not its tables. */
@@ -111,7 +122,8 @@ function askedTables(
   }
   if (selection.schemas === undefined) return catalog.tables;
   for (const schema of selection.schemas) {
-    if (!catalog.schemas.some(({ name }) => name === schema)) rejected.push(unknownSchema(catalog, schema));
+    if (!catalog.schemas.some(({ name }) => name === schema))
+      rejected.push(unknownSchema(catalog, schema, own));
     else if (own.has(schema)) rejected.push(ownSchema(schema));
   }
   const schemas = new Set(selection.schemas);
@@ -158,9 +170,12 @@ function ownSchema(schema: string): Rejected {
   };
 }
 
-function unknownSchema(catalog: Catalog, schema: string): Rejected {
+function unknownSchema(catalog: Catalog, schema: string, own: ReadonlySet<string>): Rejected {
   const system = /^(pg_|information_schema$)/.test(schema);
-  const near = catalog.schemas.find(({ name }) => name.toLowerCase() === schema.toLowerCase());
+  const near = closest(
+    schema,
+    catalog.schemas.flatMap(({ name }) => (own.has(name) ? [] : [name])),
+  );
   return {
     subject: schema,
     message: system ? "is a schema of PostgreSQL itself." : "is not a schema of this database.",
@@ -169,7 +184,7 @@ function unknownSchema(catalog: Catalog, schema: string): Rejected {
         ? system
           ? "Take it out of schemas."
           : "Create it first, or take it out of schemas."
-        : `Did you mean ${near.name}? Names are case-sensitive.`,
+        : `Did you mean ${near}? Names are case-sensitive.`,
   };
 }
 
@@ -182,27 +197,35 @@ function unknownTable(catalog: Catalog, text: string, name: TableName, own: Read
       remedy:
         other.kind === "foreign table" ? "Take it out of tables." : "Name the tables it reads from instead.",
     };
-  const suggestion = suggest(catalog, name);
+  const suggestion = suggest(catalog, name, own);
   return {
     subject: text,
     message: "is not a table of this database.",
     remedy:
-      suggestion === undefined || own.has(suggestion.schema)
+      suggestion === undefined
         ? "Create it first, or take it out of the list."
         : `Did you mean ${formatTableName(suggestion)}? Names are literal and case-sensitive.`,
   };
 }
 
-/** The table that was probably meant: the same name in another case, otherwise the same name in another schema. */
-function suggest(catalog: Catalog, written: TableName): TableName | undefined {
-  const alike = [...catalog.tables, ...catalog.otherRelations].filter(
-    ({ name }) => name.toLowerCase() === written.name.toLowerCase(),
-  );
-  return (
+/**
+ * The table that was probably meant: the same name in another case, otherwise the same name in another schema, otherwise
+ * a name in the same schema that is a typing error or two away.
+ */
+function suggest(catalog: Catalog, written: TableName, own: ReadonlySet<string>): TableName | undefined {
+  const known = [...catalog.tables, ...catalog.otherRelations].filter(({ schema }) => !own.has(schema));
+  const alike = known.filter(({ name }) => name.toLowerCase() === written.name.toLowerCase());
+  const sameName =
     alike.find((name) => sameButCase(name, written)) ??
     alike.find(({ name }) => name === written.name) ??
-    alike[0]
+    alike[0];
+  if (sameName !== undefined) return sameName;
+  const beside = known.filter(({ schema }) => schema === written.schema);
+  const near = closest(
+    written.name,
+    beside.map(({ name }) => name),
   );
+  return beside.find(({ name }) => name === near);
 }
 
 /**

@@ -2,7 +2,7 @@ import { DatabaseError } from "pg";
 import type { Login } from "../../contract/connection";
 import { UnfinishedError } from "../../contract/errors";
 import type { Kind, Run } from "../../contract/kind";
-import type { RoleOutputs } from "../../contract/outputs";
+import type { RoleOutputs } from "../../contract/fields/role";
 import { connectionError, tryConnection } from "./connection";
 
 /** Whether a role can log in with its password. Only a refusal of the role itself is a result. */

@@ -1,6 +1,6 @@
 import type { Catalog, SlotFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
-import type { ReplicationSlotInputs } from "../../contract/inputs";
+import type { ReplicationSlotInputs } from "../../contract/kinds/replicationSlot";
 import { decodeMark } from "../ownership/mark";
 import { quoteLiteral } from "../sql/quote";
 
@@ -24,9 +24,34 @@ export type SlotStep =
       readonly disconnects: "all connections of the role" | "the consumer" | "nobody";
     };
 
+/** The output plugin that consumers of a publication use. */
+const PLUGIN = "pgoutput";
+
 /** The slot of this name, if there is one. */
 export function findSlot(catalog: Catalog, name: string): SlotFacts | undefined {
   return catalog.slots.find((slot) => slot.name === name);
+}
+
+/** Why the consumer cannot use a slot of this name, for a preview. An up does nothing about it. */
+export function describeForeign(
+  slot: SlotFacts,
+  { name, role }: Pick<ReplicationSlotInputs, "name" | "role">,
+  database: string,
+): string[] {
+  const because = foreignTo(slot, role, database);
+  return because === undefined
+    ? []
+    : [
+        `Replication slot ${name} exists already and ${because}, so the consumer of this trail cannot use it. It is left as it is: give slot another name, or drop it.`,
+      ];
+}
+
+function foreignTo(slot: SlotFacts, role: string, database: string): string | undefined {
+  if (slot.database === null) return "is a physical one";
+  if (slot.database !== database) return `belongs to database ${slot.database}`;
+  if (slot.plugin !== PLUGIN) return `has the plugin ${slot.plugin ?? "(unknown)"} instead of ${PLUGIN}`;
+  if (slot.active && slot.activeRole !== role) return `is in use by role ${slot.activeRole ?? "(unknown)"}`;
+  return undefined;
 }
 
 /**

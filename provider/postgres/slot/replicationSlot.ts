@@ -1,6 +1,11 @@
-import { replicationSlotInputs, type ReplicationSlotInputs } from "../../contract/inputs";
+import { BEMI } from "../../contract/fields/names";
+import { parseImportId } from "../../contract/importId";
+import {
+  type ReplicationSlotInputs,
+  type ReplicationSlotOutputs,
+  replicationSlotDefinition,
+} from "../../contract/kinds/replicationSlot";
 import type { Kind, Run } from "../../contract/kind";
-import type { ReplicationSlotOutputs } from "../../contract/outputs";
 import { execute } from "../../contract/plan";
 import { recorded } from "../../contract/target";
 import type { Catalog } from "../../contract/catalog";
@@ -8,7 +13,7 @@ import { disableLogin, endConnections, withRightsOf } from "../role/consumer";
 import { unlessGone } from "../session/gone";
 import type { Session } from "../../contract/session";
 import { dropSlot } from "./drop";
-import { findSlot, planDrop, type SlotStep } from "./plan";
+import { describeForeign, findSlot, planDrop, type SlotStep } from "./plan";
 
 type State = ReplicationSlotInputs & Partial<ReplicationSlotOutputs>;
 
@@ -17,10 +22,22 @@ type State = ReplicationSlotInputs & Partial<ReplicationSlotOutputs>;
  * watches it, and drops it on destroy if the inputs ask for it. A slot that nobody reads holds back write-ahead log.
  */
 export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs> = {
-  name: "replicationSlot",
-  inputs: replicationSlotInputs,
-  replaceOn: ["projectId", "branch", "database", "name"],
+  definition: replicationSlotDefinition,
   id: ({ database, name }) => `${database}/${name}/slot`,
+
+  plan: (inputs, run, state) =>
+    run.sql(
+      inputs,
+      async (session) => {
+        const catalog = await run.forecast(session);
+        const found = findSlot(catalog, inputs.name);
+        return {
+          outputs: outputsOf(session, catalog, inputs),
+          changes: found === undefined ? [] : describeForeign(found, inputs, session.target.database.name),
+        };
+      },
+      state,
+    ),
 
   create: (inputs, run) => run.sql(inputs, watch(inputs)),
 
@@ -30,6 +47,14 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
 
   delete: async (state, run) => {
     await unlessGone(() => run.sql(state, (session) => remove(session, state, run), state));
+  },
+
+  find: async (id, run) => {
+    const { name, ...target } = parseImportId(id, replicationSlotDefinition.type);
+    const catalog = await run.sql(target, (session) => session.catalog());
+    const slot = findSlot(catalog, name);
+    if (slot?.database !== target.database) return undefined;
+    return { inputs: { ...target, name, role: slot.activeRole ?? BEMI }, outputs: {} };
   },
 };
 
@@ -41,11 +66,17 @@ export function slotState(catalog: Catalog, name: string): ReplicationSlotOutput
   return slot.active ? "active" : "inactive";
 }
 
-function watch({ name }: ReplicationSlotInputs) {
-  return async (session: Session): Promise<ReplicationSlotOutputs> => ({
-    ...recorded(session.target),
-    state: slotState(await session.catalog(), name),
-  });
+function watch(inputs: ReplicationSlotInputs) {
+  return async (session: Session): Promise<ReplicationSlotOutputs> =>
+    outputsOf(session, await session.catalog(), inputs);
+}
+
+function outputsOf(
+  session: Session,
+  catalog: Catalog,
+  { name }: ReplicationSlotInputs,
+): ReplicationSlotOutputs {
+  return { ...recorded(session.target), state: slotState(catalog, name) };
 }
 
 async function remove(session: Session, state: State, run: Run): Promise<void> {

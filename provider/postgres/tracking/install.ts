@@ -1,14 +1,13 @@
 import { LOCK_POLICY } from "../sql/lockPolicy";
-import { UserError } from "../../contract/errors";
 import { runTogether, waitForOlderWriters } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
-import { encodeMark, decodeMark, type Mark } from "../ownership/mark";
+import { encodeMark, type Mark } from "../ownership/mark";
 import type { Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
 import { identityFunction, publishFunction } from "./functions";
 import { ownNames } from "../ownership/ownNames";
-import { ownTriggers } from "./state";
+import { ownTriggers, refuseForeignTriggers } from "./state";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
 /**
@@ -34,6 +33,7 @@ export async function installTracking(
   publication: string,
   mark: Mark,
 ): Promise<boolean> {
+  refuseForeignTriggers(catalog, publication);
   const names = ownNames(publication);
   const statements = [
     ...identityFunction(catalog, selection, publication),
@@ -92,14 +92,7 @@ function eventTrigger(
   tags: readonly string[],
 ): string[] {
   const existing = catalog.eventTriggers.find((trigger) => trigger.name === name);
-  if (existing !== undefined) {
-    if (decodeMark(existing.comment) === undefined) {
-      throw new UserError(
-        `The event trigger "${name}" exists already and was not made by this module. Drop or rename it, or set trackNewTables to false.`,
-      );
-    }
-    return [`ALTER EVENT TRIGGER ${quoteIdentifier(name)} ENABLE`];
-  }
+  if (existing !== undefined) return [`ALTER EVENT TRIGGER ${quoteIdentifier(name)} ENABLE`];
   return [
     `CREATE EVENT TRIGGER ${quoteIdentifier(name)} ON ddl_command_end
        WHEN TAG IN (${tags.map(quoteLiteral).join(", ")}) EXECUTE FUNCTION ${call}`,

@@ -1,5 +1,6 @@
 import type { Catalog, EventTriggerFacts } from "../../contract/catalog";
-import { decodeMark } from "../ownership/mark";
+import { UserError } from "../../contract/errors";
+import { encodeMark, decodeMark, type Mark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { ownPublication } from "../ownership/ownObjects";
 import { membersOf } from "../catalog/membership";
@@ -26,9 +27,7 @@ export function newTablesMode(
 
 /** Whether both event triggers exist and are enabled. */
 export function tracksNewTables(catalog: Catalog, publication: string): boolean {
-  const { identityTrigger, publishTrigger } = ownNames(publication);
-  const firing = catalog.eventTriggers.filter(({ enabled }) => enabled).map(({ name }) => name);
-  return firing.includes(identityTrigger) && firing.includes(publishTrigger);
+  return idleTriggers(catalog, publication).length === 0;
 }
 
 /**
@@ -41,6 +40,60 @@ export function hasTracking(catalog: Catalog, publication: string): boolean {
 /** The event triggers of this publication that carry a mark of this module. */
 export function ownTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
   return namedTriggers(catalog, publication).filter(({ comment }) => decodeMark(comment) !== undefined);
+}
+
+/**
+ * Whether our role can make event triggers, as far as the catalog says: `undefined` where only the attempt will tell. On
+ * PostgreSQL itself only a superuser can; Neon lets members of neon_superuser do so.
+ */
+export function mayCreateTriggers({ server, roles }: Catalog): boolean | undefined {
+  if (server.currentRoleIsSuperuser) return true;
+  const role = roles.find(({ name }) => name === server.currentRole);
+  return role?.memberOf.includes("neon_superuser") === true ? undefined : false;
+}
+
+/** The catalog with both event triggers, enabled. */
+export function withTracking(catalog: Catalog, publication: string, mark: Mark): Catalog {
+  const { identityTrigger, publishTrigger } = ownNames(publication);
+  const owner = catalog.server.currentRole;
+  const made = [identityTrigger, publishTrigger].map(
+    (name): EventTriggerFacts =>
+      catalog.eventTriggers.find((trigger) => trigger.name === name) ?? {
+        name,
+        owner,
+        enabled: true,
+        comment: encodeMark(mark),
+      },
+  );
+  const others = catalog.eventTriggers.filter(({ name }) => made.every((trigger) => trigger.name !== name));
+  return {
+    ...catalog,
+    eventTriggers: [...others, ...made.map((trigger) => ({ ...trigger, enabled: true }))],
+  };
+}
+
+/** The catalog without the event triggers of this publication that carry a mark of this module. */
+export function withoutTracking(catalog: Catalog, publication: string): Catalog {
+  const dropped = new Set(ownTriggers(catalog, publication));
+  return { ...catalog, eventTriggers: catalog.eventTriggers.filter((trigger) => !dropped.has(trigger)) };
+}
+
+/** The event triggers of this publication that are missing or disabled, by name. */
+export function idleTriggers(catalog: Catalog, publication: string): string[] {
+  const { identityTrigger, publishTrigger } = ownNames(publication);
+  return [identityTrigger, publishTrigger].filter(
+    (wanted) => !catalog.eventTriggers.some(({ name, enabled }) => name === wanted && enabled),
+  );
+}
+
+/** @throws UserError where somebody else's event trigger has the name of one of the module's own */
+export function refuseForeignTriggers(catalog: Catalog, publication: string): void {
+  const own = ownTriggers(catalog, publication);
+  const foreign = namedTriggers(catalog, publication).find((trigger) => !own.includes(trigger));
+  if (foreign === undefined) return;
+  throw new UserError(
+    `The event trigger "${foreign.name}" exists already and was not made by this module. Drop or rename it, or set trackNewTables to false.`,
+  );
 }
 
 function namedTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {

@@ -111,7 +111,7 @@ describe("reads", () => {
 
 describe("an error", () => {
   const cases: [number, (neon: NeonApi) => Promise<unknown>, RegExp][] = [
-    [401, (neon) => neon.project(PROJECT), /missing, invalid or revoked.*NEON_API_KEY.*neon:apiKey/],
+    [401, (neon) => neon.project(PROJECT), /missing, invalid or revoked.*neon-bemi:apiKey.*NEON_API_KEY/],
     [403, (neon) => neon.createRole(PROJECT, BRANCH, "bemi"), /key may not do this: use a key/],
     [
       404,

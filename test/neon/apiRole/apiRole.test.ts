@@ -1,4 +1,4 @@
-import type { ApiRoleInputs } from "../../../provider/contract/inputs";
+import type { ApiRoleInputs } from "../../../provider/contract/kinds/apiRole";
 import { apiRole } from "../../../provider/neon";
 import { redact } from "../../../provider/contract/secrets";
 import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
@@ -7,12 +7,6 @@ import { refusal } from "../../support/refusal";
 import { Resource } from "../../support/resource";
 import { liveRun } from "../../support/run";
 import { fastClock } from "../clocks";
-
-test("says in the preview what the role may do, and that connections drop once", () => {
-  expect(apiRole.notice?.({ projectId: "p", database: "d", name: "bemi", adopt: false })).toMatch(
-    /Role bemi .* can write all tables and bypass row security; .*drops the connections .* once/,
-  );
-});
 
 describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
   let bench: Bench;
@@ -49,9 +43,26 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     return calls.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
   }
 
+  test("says in a preview what the role may do, and that connections drop once, and makes nothing", async () => {
+    const role = newOne();
+    let lines: readonly string[] = [];
+    expect(
+      await mutations(async () => {
+        lines = await role.preview(inputs("bemi"));
+      }),
+    ).toEqual([]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^Role bemi .* can write all tables and bypass row security; .*drops the connections of branch main once\.$/,
+      ),
+    ]);
+    expect((await bench.api("GET", `${bench.branch}/roles/bemi`)).status).toBe(404);
+  });
+
   test("creates a role that can log in, keeps it on up, and deletes it on destroy", async () => {
     const role = newOne();
     await role.up(inputs("bemi"));
+    expect(await role.preview(inputs("bemi"))).toEqual([]);
     const client = await connect(bench, uriOf(role));
     const attributes = await client.query(
       "SELECT rolreplication, rolbypassrls, rolcreaterole, pg_has_role('neon_superuser', 'member') AS member FROM pg_roles WHERE rolname = current_user",
@@ -75,6 +86,9 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await role.up(inputs("rotating", { passwordVersion: 1 }));
     const { password: old = "" } = role.state ?? {};
     expect(await mutations(() => role.up(inputs("rotating", { passwordVersion: 1 })))).toEqual([]);
+    const rotates = () => role.preview(inputs("rotating", { passwordVersion: 2 }));
+    expect(await mutations(rotates)).toEqual([]);
+    expect(await rotates()).toEqual([expect.stringMatching(/gets a new password, which drops .* once/)]);
     await role.up(inputs("rotating", { passwordVersion: 2 }));
     expect(role.state?.password).not.toBe(old);
     await (await connect(bench, uriOf(role))).end();
@@ -95,9 +109,12 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
   test("adopts an existing role only if adopt is set, and leaves it in place on destroy", async () => {
     await bench.done("POST", `${bench.branch}/roles`, { role: { name: "existing" } });
     const role = newOne();
-    expect(await refusal(role.up(inputs("existing")))).toMatch(
-      /Role existing .* exists already: set adopt: true/,
-    );
+    const exists = /Role existing .* exists already: set adopt: true/;
+    expect(await refusal(role.preview(inputs("existing")))).toMatch(exists);
+    expect(await refusal(role.up(inputs("existing")))).toMatch(exists);
+    expect(await role.preview(inputs("existing", { adopt: true }))).toEqual([
+      "Role existing exists already and is used as it is, with its password; it stays on destroy.",
+    ]);
     await role.up(inputs("existing", { adopt: true }));
     expect(role.state).toMatchObject({ created: false, username: "existing" });
     await (await connect(bench, uriOf(role))).end();
@@ -122,9 +139,9 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
 
   test("refuses to adopt a role that cannot log in", async () => {
     await bench.done("POST", `${bench.branch}/roles`, { role: { name: "group", no_login: true } });
-    expect(await refusal(newOne().up(inputs("group", { adopt: true })))).toMatch(
-      /has no password to log in with/,
-    );
+    const group = inputs("group", { adopt: true });
+    expect(await refusal(newOne().preview(group))).toMatch(/has no password to log in with/);
+    expect(await refusal(newOne().up(group))).toMatch(/has no password to log in with/);
   });
 
   test("creates a deleted role again, and can destroy one that is gone (204 and 404)", async () => {
@@ -196,5 +213,32 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await role.up(inputs("unseen"));
     await (await connect(bench, uriOf(role))).end();
     await role.destroy();
+  });
+
+  test("is planned once: a second resource of this name is refused in the same preview", async () => {
+    const { apiUrl, apiKey } = bench.emulator;
+    const run = liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert, clock: fastClock(20) });
+    const { outputs } = await apiRole.plan(inputs("twice"), run);
+    expect(outputs).toMatchObject({ username: "twice", created: true, branchName: "main" });
+    expect(outputs).not.toHaveProperty("password");
+    expect(await refusal(apiRole.plan(inputs("twice"), run))).toMatch(/Role twice .* exists already/);
+    await run.end();
+  });
+
+  test("is imported by project, branch, database and name, and keeps its password", async () => {
+    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "imported" } });
+    const { projectId, apiUrl, apiKey } = bench.emulator;
+    const run = liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert, clock: fastClock(20) });
+    const found = await apiRole.find?.(`${projectId}/main/neondb/imported`, run);
+    const target = { projectId, branch: "main", database: "neondb" };
+    expect(found?.inputs).toEqual({ ...target, name: "imported", adopt: true });
+    const state = { ...inputs("imported", { ...target, adopt: true }), ...found?.outputs };
+    const password = (await bench.api("GET", `${bench.branch}/roles/imported/reveal_password`)).body.password;
+    expect((await apiRole.read(state, run))?.outputs).toMatchObject({ password, created: false });
+    expect(await apiRole.find?.(`${projectId}/main/neondb/nobody`, run)).toBeUndefined();
+    expect(await refusal(apiRole.find?.(`${projectId}/main/imported`, run) ?? Promise.resolve())).toMatch(
+      /does not name an ApiRole to import\. Write PROJECT\/BRANCH\/DATABASE\/NAME/,
+    );
+    await run.end();
   });
 });

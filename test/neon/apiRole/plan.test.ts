@@ -1,4 +1,4 @@
-import type { ApiRoleInputs } from "../../../provider/contract/inputs";
+import type { ApiRoleInputs } from "../../../provider/contract/kinds/apiRole";
 import { planCreate, planDelete, planUpdate } from "../../../provider/neon/apiRole/plan";
 
 const inputs: ApiRoleInputs = { projectId: "p", database: "d", name: "bemi", adopt: false };

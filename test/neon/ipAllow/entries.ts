@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { parseEntry } from "../../../provider/neon/ipAllow/list";
+import { parseEntry } from "../../../provider/contract/fields/ipEntries";
 
 function first(address: string): bigint {
   const entry = parseEntry(address);

@@ -1,7 +1,11 @@
 import fc from "fast-check";
-import { ipAllowInputs, type IpAllowInputs } from "../../../provider/contract/inputs";
-import type { IpAllowOutputs } from "../../../provider/contract/outputs";
-import { systemClock } from "../../../provider/contract/clock";
+import {
+  type IpAllowInputs,
+  type IpAllowOutputs,
+  ipAllowInputs,
+} from "../../../provider/contract/kinds/ipAllow";
+import { mistakesIn, type Checked } from "../../../provider/contract/mistakes";
+import { trailInputs } from "../../../provider/contract/trail";
 import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
 import { missing, parseEntries } from "../../../provider/neon/ipAllow/list";
 import { startBench, type Bench } from "../../sandbox/neon/harness";
@@ -68,12 +72,47 @@ describe("an entry", () => {
     expect(await list()).toEqual([]);
   });
 
-  test("that would lock this machine out is mentioned in the preview", () => {
-    const kind = ipAllowKind(systemClock);
-    expect(kind.notice?.(inputs(["203.0.113.7"]))).toBeUndefined();
-    expect(kind.notice?.(inputs(["203.0.113.7"], { restrictOpenProject: true }))).toMatch(
-      /only 203\.0\.113\.7 may connect: not this machine either/,
+  test("is named in a preview, with whom it locks out and what stays on the list", async () => {
+    await setList([]);
+    const one = newOne();
+    const open = inputs(["203.0.113.7"]);
+    expect(await refusal(one.preview(open))).toMatch(/is empty, .* set restrictOpenProject: true/);
+    const calls = await bench.callsOf(async () => {
+      expect(await one.preview({ ...open, restrictOpenProject: true })).toEqual([
+        `1 entry is added to the IP Allow list of project ${bench.emulator.projectId}: 203.0.113.7.`,
+        expect.stringMatching(/only 203\.0\.113\.7 may connect .*: not this machine either/),
+      ]);
+    });
+    expect(calls).toEqual([`GET ${bench.project}`]);
+
+    await setList(["198.51.100.1", "203.0.113.0/24"]);
+    await one.up(inputs(["203.0.113.7", "203.0.113.8"]));
+    expect(await one.preview(inputs(["203.0.113.7", "203.0.113.8"]))).toEqual([]);
+    expect(await one.preview(inputs(["203.0.113.8", "203.0.113.9"]))).toEqual([
+      `1 entry is taken off the IP Allow list of project ${bench.emulator.projectId}: 203.0.113.7.`,
+      `1 entry is added to the IP Allow list of project ${bench.emulator.projectId}: 203.0.113.9.`,
+      "3 entries stay on the list.",
+      expect.stringMatching(/^203\.0\.113\.9 lies within 203\.0\.113\.0\/24/),
+    ]);
+    await one.destroy();
+  });
+
+  test("on a list is imported with all others, and a destroy leaves them there", async () => {
+    await setList(["198.51.100.1", "no entry", "203.0.113.0/24"]);
+    const { projectId, apiUrl, apiKey } = bench.emulator;
+    const clock = fastClock(300);
+    const run = liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert, clock });
+    const kind = ipAllowKind(clock);
+    const found = await kind.find?.(projectId, run);
+    expect(found?.inputs).toEqual({ projectId, ips: ["198.51.100.1", "203.0.113.0/24"] });
+    const state = { ...inputs(["198.51.100.1", "203.0.113.0/24"]), ...found?.outputs };
+    expect(await kind.read(state, run)).toMatchObject({ drift: {}, outputs: { added: [] } });
+    await kind.delete(state, run);
+    expect(await list()).toEqual(["198.51.100.1", "no entry", "203.0.113.0/24"]);
+    expect(await refusal(kind.find?.(`${projectId}/main`, run) ?? Promise.resolve())).toMatch(
+      /does not name an IpAllow to import\. Write PROJECT, for example/,
     );
+    await run.end();
   });
 
   test("that is the last one of a list that others restricted stays, unless permitted", async () => {
@@ -136,7 +175,7 @@ describe("an entry", () => {
     await one.up(inputs(["203.0.113.7"]));
     await setList(["198.51.100.1"], true);
     expect(await bench.callsOf(() => one.refresh())).toEqual([`GET ${bench.project}`]);
-    expect(one.drift).toEqual({ "not on the IP Allow list": ["203.0.113.7"] });
+    expect(one.drift).toEqual({ missingEntries: "203.0.113.7" });
     await one.up(inputs(["203.0.113.7"]));
     expect(await listOf(bench.project)).toEqual({ ips: ["198.51.100.1", "203.0.113.7"], only: true });
   });
@@ -181,12 +220,17 @@ describe("an entry", () => {
   });
 
   test("that cannot be parsed is refused in the preview, each by name", () => {
-    const result = ipAllowKind(systemClock).inputs.safeParse(
-      inputs(["nonsense", "203.0.113.7", "10.0.0.0/64"]),
-    );
-    expect(result.error?.issues.map(({ message, path }) => `${path.join(".")}: ${message}`)).toEqual([
-      'ips: "nonsense" is not an IPv4 or IPv6 address, a CIDR block or a range a-b',
-      'ips: "10.0.0.0/64" has a prefix that is not 0 to 32',
+    const bad = ["nonsense", "203.0.113.7", "10.0.0.0/64"];
+    const said = ({ mistakes }: Checked<unknown>) =>
+      mistakes.map(({ path, message }) => `${path} ${message}`);
+    expect(said(mistakesIn(ipAllowInputs, inputs(bad)))).toEqual([
+      'ips[0] "nonsense" is not an IPv4 or IPv6 address, a CIDR block or a range a-b',
+      'ips[2] "10.0.0.0/64" has a prefix that is not 0 to 32',
+    ]);
+    const trail = { projectId: "p", database: "d", allowedIps: bad };
+    expect(said(mistakesIn(trailInputs, trail))).toEqual([
+      'allowedIps[0] "nonsense" is not an IPv4 or IPv6 address, a CIDR block or a range a-b',
+      'allowedIps[2] "10.0.0.0/64" has a prefix that is not 0 to 32',
     ]);
     expect(ipAllowInputs.safeParse(inputs([])).success).toBe(false);
   });
@@ -256,7 +300,7 @@ test.each(Object.keys(MOMENTS))(
         bench.emulator.setFaults({ faults: [] });
         if (moment.startsWith("after the last read")) {
           await one.refresh();
-          expect(one.drift).toHaveProperty("not on the IP Allow list");
+          expect(one.drift).toHaveProperty("missingEntries");
           await one.up(inputs(ips, allowed));
         }
         const after = await listOf(bench.project);

@@ -1,13 +1,7 @@
 import { BlockList } from "node:net";
 import fc from "fast-check";
-import {
-  coveredBy,
-  parseEntries,
-  parseEntry,
-  remove,
-  textsOnList,
-  type IpEntry,
-} from "../../../provider/neon/ipAllow/list";
+import { parseEntry, type IpEntry } from "../../../provider/contract/fields/ipEntries";
+import { coveredBy, parseEntries, remove, textsOnList } from "../../../provider/neon/ipAllow/list";
 import { entries } from "./entries";
 
 function parsed(text: string): IpEntry {

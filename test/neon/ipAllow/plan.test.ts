@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { IpAllowInputs } from "../../../provider/contract/inputs";
+import type { IpAllowInputs } from "../../../provider/contract/kinds/ipAllow";
 import type { NeonAllowedIps } from "../../../provider/contract/neonApi";
 import { missing, parseEntries, textsOnList } from "../../../provider/neon/ipAllow/list";
 import {

@@ -1,5 +1,5 @@
 import { logicalReplication } from "../../../provider/neon";
-import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
+import { connect, startBench, walLevel, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
 import { refusal } from "../../support/refusal";
 import { Resource } from "../../support/resource";
@@ -18,11 +18,13 @@ afterAll(async () => {
   expectCareful(log);
 });
 
+function newRun() {
+  const { apiUrl, apiKey } = bench.emulator;
+  return liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
+}
+
 function newOne() {
-  return new Resource(logicalReplication, () => {
-    const { apiUrl, apiKey } = bench.emulator;
-    return liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
-  });
+  return new Resource(logicalReplication, newRun);
 }
 const setting = newOne();
 const inputs = () => ({ ...target, mode: "enable" as const });
@@ -77,17 +79,42 @@ test("leaves the setting alone if it is only required, and says how to turn it o
   expect((await callsOf(work)).filter((call) => !call.startsWith("GET"))).toEqual([]);
 });
 
-test("says in the preview that all computes restart, and that it cannot be undone", () => {
-  expect(logicalReplication.notice?.(inputs())).toMatch(
-    /all computes of the project restart, so that every connection drops once, and it cannot be undone/,
+test("says in a preview that it is off and what turning it on does, and leaves it off", async () => {
+  let lines: readonly string[] = [];
+  const calls = await callsOf(async () => {
+    lines = await newOne().preview(inputs());
+  });
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^Logical replication of project \S+ is off: .*restarts all computes of the project, so that every connection drops once, and cannot be undone\.$/,
+    ),
+  ]);
+  expect(calls.filter((call) => !call.startsWith("GET"))).toEqual([]);
+  expect(await walLevel(bench, bench.emulator.branchId)).toBe("replica");
+  expect(await refusal(newOne().preview({ ...inputs(), mode: "require" }))).toMatch(
+    /is off .*"require" leaves the project alone/,
   );
-  expect(logicalReplication.notice?.({ ...inputs(), mode: "require" })).toBeUndefined();
+  const off = await logicalReplication.find?.(bench.emulator.projectId, newRun());
+  expect(off).toBeUndefined();
+});
+
+test("expects the server to be logical for the plans that follow", async () => {
+  const run = newRun();
+  expect((await logicalReplication.plan(inputs(), run)).outputs).toMatchObject({
+    walLevel: "logical",
+    enabledHere: true,
+    branchName: "main",
+  });
+  const level = await run.sql(target, async (session) => (await run.forecast(session)).server.walLevel);
+  expect(level).toBe("logical");
+  await run.end();
 });
 
 test.each([
   [{ database: "nodb" }, /no database "nodb"/],
   [{ branch: "nobranch" }, /no branch "nobranch"/],
 ])("leaves the setting alone for a target that does not exist: %j", async (wrong, message) => {
+  expect(await refusal(setting.preview({ ...inputs(), ...wrong }))).toMatch(message);
   expect(await refusal(setting.up({ ...inputs(), ...wrong }))).toMatch(message);
   const { settings } = (await bench.api("GET", bench.project)).body.project;
   expect(settings?.enable_logical_replication).toBe(false);
@@ -114,6 +141,8 @@ test("turns it on with one PATCH; each busy client drops once and connects again
 
 test("changes nothing where it is on, nor on destroy, which says why", async () => {
   const calls = await callsOf(async () => {
+    expect(await setting.preview(inputs())).toEqual([]);
+    expect(await newOne().preview(inputs())).toEqual([]);
     await setting.up(inputs());
     const another = newOne();
     await another.up({ ...inputs(), mode: "require" });
@@ -141,4 +170,25 @@ test("reports the resource as gone if the project is gone", async () => {
   gone.state = { projectId: "no-such-project-1", mode: "enable", enabledHere: true };
   await gone.refresh();
   expect(gone.state).toBeUndefined();
+});
+
+test("is imported by the project's id", async () => {
+  const { projectId } = bench.emulator;
+  const found = await logicalReplication.find?.(projectId, newRun());
+  expect(found).toEqual({ inputs: { projectId }, outputs: { walLevel: "logical", enabledHere: false } });
+  expect(await refusal(logicalReplication.find?.("a project", newRun()) ?? Promise.resolve())).toMatch(
+    /does not name a LogicalReplication to import\. Write PROJECT/,
+  );
+});
+
+test("says in a preview that a compute lags behind the setting, and does not restart it", async () => {
+  const { branchId } = bench.emulator;
+  bench.compute.setWalLevel(branchId, "replica");
+  await bench.compute.stop(branchId);
+  await bench.compute.start(branchId);
+  const lines = await newOne().preview(inputs());
+  expect(lines).toEqual([
+    expect.stringMatching(/is on, but the compute still runs without it: the up waits 20 s .*restarts/),
+  ]);
+  expect(await walLevel(bench, branchId)).toBe("replica");
 });

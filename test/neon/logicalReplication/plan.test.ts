@@ -1,4 +1,4 @@
-import type { LogicalReplicationInputs } from "../../../provider/contract/inputs";
+import type { LogicalReplicationInputs } from "../../../provider/contract/kinds/logicalReplication";
 import type { NeonProject } from "../../../provider/contract/neonApi";
 import { enablingPatch, planLogicalReplication } from "../../../provider/neon/logicalReplication/plan";
 

@@ -133,7 +133,7 @@ test.each<[string, World, { branch?: string; database?: string }, RegExp]>([
     "an unknown branch",
     { branches: [branch("Main", true), branch("dev")] },
     { branch: "main" },
-    /no branch "main"\. Its branches: Main, dev\.$/,
+    /no branch "main"\. Its branches: Main, dev\. Did you mean "Main"\?$/,
   ],
   [
     "one of 150 branches",
@@ -175,7 +175,7 @@ test.each<[string, World, { branch?: string; database?: string }, RegExp]>([
     "a database in another case",
     {},
     { database: "orders" },
-    /no database "orders"\. Its databases: Orders, neondb\.$/,
+    /no database "orders"\. Its databases: Orders, neondb\. Did you mean "Orders"\?$/,
   ],
   ["private networking", { project: { blockPublicConnections: true } }, {}, /block_public_connections/],
   [

@@ -1,4 +1,4 @@
-import type { ApiRoleInputs } from "../../../provider/contract/inputs";
+import type { ApiRoleInputs } from "../../../provider/contract/kinds/apiRole";
 import { apiRole, logicalReplication } from "../../../provider/neon";
 import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
 import { connect, control, startBench, type Bench } from "../../sandbox/neon/harness";
@@ -77,7 +77,7 @@ describe("an API key", () => {
 
   test("that is wrong makes every kind fail and say where the key is read from", async () => {
     for (const message of await Promise.all(everything("wrong-key")))
-      expect(message).toMatch(/401 .*missing, invalid or revoked: .*NEON_API_KEY.*neon:apiKey/);
+      expect(message).toMatch(/401 .*missing, invalid or revoked: .*neon-bemi:apiKey.*NEON_API_KEY/);
   });
 
   test("that may only read (403) makes every kind fail, and changes nothing", async () => {

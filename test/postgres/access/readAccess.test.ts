@@ -1,10 +1,11 @@
 import { watchedSession } from "../../support/watchedSession";
-import type { ReadAccessInputs } from "../../../provider/contract/inputs";
-import type { ReadAccessOutputs } from "../../../provider/contract/outputs";
+import type { ReadAccessInputs, ReadAccessOutputs } from "../../../provider/contract/kinds/readAccess";
+import type { Planned } from "../../../provider/contract/kind";
 import { readAccess } from "../../../provider/postgres/access/readAccess";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/run";
+import { unchanged } from "../../support/unchanged";
 
 let db: TestDatabase;
 const runs: TestRun[] = [];
@@ -118,7 +119,7 @@ describe("with a role that this module made", () => {
     await runSql(db.ownerUri, "REVOKE SELECT ON shop.items FROM bemi");
     const observed = await readAccess.read(state, newProcess());
     expect(observed).toMatchObject({
-      drift: { missing: ['SELECT on "shop"."items"'] },
+      drift: { missingPrivileges: 'SELECT on "shop"."items"' },
       outputs: { readable: 1, wanted: 2 },
     });
     const [untouched] = await xmin();
@@ -252,6 +253,78 @@ describe("with a role that existed before", () => {
     await readAccess.delete(state, newProcess());
     expect(await privileges()).toEqual(before);
   });
+});
+
+describe("a preview", () => {
+  const bemi = { ...TARGET, name: "previewed", adopt: false, managedBy: "shop/dev/orders" };
+  const wanted = inputs({ role: "previewed", schemas: ["shop"], excludeTables: ["shop.secret"] });
+
+  test("says what a role that is only planned will get, and changes nothing", async () => {
+    const run = newProcess();
+    const planned = await unchanged(db, async () => {
+      await replicationRole.plan(bemi, run);
+      return readAccess.plan(wanted, run);
+    });
+    expect(planned.changes).toEqual([
+      "Role previewed gets USAGE on 2 schemas: Odd.Schema, shop.",
+      'Role previewed gets SELECT on 4 tables: "Odd.Schema".parts_1, shop.apps, shop.items, shop.parts.',
+      "Role previewed gets access to what app, neondb_owner will create in 1 schema: shop (2 default privileges).",
+      'Role previewed does not get SELECT on "shop"."admins": neondb_owner may not grant it.',
+      expect.stringMatching(/^Role previewed does not get access to what cloud_admin will create/),
+    ]);
+    expect(planned.outputs).toMatchObject({ wanted: 5, branchName: "main" });
+  });
+
+  test("says nothing once it has been granted, and what a changed selection revokes and grants", async () => {
+    const run = newProcess();
+    await replicationRole.create(bemi, run);
+    const all = inputs({ role: "previewed", allTables: true });
+    const state = await make(all, run);
+    const plan = (to: ReadAccessInputs) => unchanged(db, () => readAccess.plan(to, newProcess(), state));
+    const told = ({ changes }: Planned<unknown>) => changes.filter((line) => !line.includes("does not get"));
+    expect(told(await plan(all))).toEqual([]);
+
+    const narrowed = inputs({ role: "previewed", schemas: ["public"] });
+    const lines = told(await plan(narrowed));
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^Role previewed loses access to what .* will create in the database \(\d default/,
+      ),
+      expect.stringMatching(/^Role previewed loses SELECT on 5 tables: "Odd.Schema".parts_1, shop.apps/),
+      expect.stringMatching(/^Role previewed loses USAGE on 2 schemas: /),
+      "Role previewed gets access to what neondb_owner will create in 1 schema: public (1 default privilege).",
+    ]);
+    const outputs = await readAccess.update(state, narrowed, newProcess());
+    expect(told(await readAccess.plan(narrowed, newProcess(), { ...narrowed, ...outputs }))).toEqual([]);
+    await readAccess.delete({ ...narrowed, ...outputs }, newProcess());
+  });
+
+  test("records first what a role holds that existed before", async () => {
+    const { changes } = await unchanged(db, () =>
+      readAccess.plan(inputs({ role: "keeper", tables: ["shop.parts"] }), newProcess()),
+    );
+    expect(changes[0]).toBe(
+      "What role keeper may read already is recorded in schema _keeper_access, so that a destroy leaves it.",
+    );
+  });
+
+  test("refuses a role that does not exist, and names that cannot be honoured", async () => {
+    const plan = (more: Partial<ReadAccessInputs>) => readAccess.plan(inputs(more), newProcess());
+    await expect(plan({ role: "nobody", schemas: ["shop"] })).rejects.toThrow(/no role "nobody"/);
+    await expect(plan({ role: "keeper", tables: ["shop.seen"] })).rejects.toThrow(/shop.seen is a view/);
+  });
+});
+
+test("is imported with the schemas that the role may read", async () => {
+  const find = (role: string) =>
+    readAccess.find?.(`cool-darkness-123456/main/neondb/${role}`, newProcess()) ?? Promise.resolve(undefined);
+  const found = await find("keeper");
+  expect(found?.inputs).toEqual({ ...TARGET, role: "keeper", schemas: ["shop"] });
+  await runSql(db.ownerUri, "CREATE ROLE blind");
+  expect([await find("blind"), await find("nobody")]).toEqual([undefined, undefined]);
+  await expect(readAccess.find?.("keeper", newProcess())).rejects.toThrow(
+    /does not name a ReadAccess to import\. Write PROJECT\/BRANCH\/DATABASE\/ROLE/,
+  );
 });
 
 test("treats a role that is gone as gone, and refuses to grant it anything", async () => {

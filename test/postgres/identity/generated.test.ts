@@ -78,7 +78,7 @@ test("PostgreSQL 18: without event triggers, the next up mends a new virtual col
     ALTER TABLE without_key ADD COLUMN b int GENERATED ALWAYS AS (a + 1) VIRTUAL`);
   await run.end();
   const observed = await replicaIdentity.read(stack.identity, run);
-  expect(observed?.drift).toEqual({ "writes refused": "public.with_key, public.without_key" });
+  expect(observed?.drift).toEqual({ writesRefused: "public.with_key, public.without_key" });
   await change(run, stack, selection);
   await writeAll();
   expect(await members(db)).toEqual(["public.with_key"]);
@@ -91,7 +91,7 @@ test("PostgreSQL 18: notices when publish_generated_columns was changed", async 
   await db.sql("ALTER PUBLICATION bemi SET (publish_generated_columns = none)");
   await run.end();
   expect((await publication.read(stack.publication, run))?.drift).toMatchObject({
-    options: "publish_generated_columns",
+    publicationOptions: "publish_generated_columns",
   });
   await publication.update(stack.publication, publicationInputs(PUBLIC), run);
   await writeAll();

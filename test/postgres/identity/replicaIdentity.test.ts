@@ -74,7 +74,7 @@ test("names tables that are not FULL any more, and mends them", async () => {
   await db.sql(`ALTER TABLE plain REPLICA IDENTITY DEFAULT; CREATE TABLE newcomer (note text)`);
   await run.end();
   const observed = await replicaIdentity.read({ ...INPUTS, ...outputs }, run);
-  expect(observed?.drift).toEqual({ "replica identity not full": "public.newcomer, public.plain" });
+  expect(observed?.drift).toEqual({ identityNotFull: "public.newcomer, public.plain" });
   expect(observed?.outputs.fingerprint).not.toBe(outputs.fingerprint);
 
   const mended = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);

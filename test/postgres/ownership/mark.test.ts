@@ -3,6 +3,9 @@ import { z } from "zod";
 import {
   decodeMark,
   encodeMark,
+  existsAlready,
+  identified,
+  isAdoptable,
   madeByResource,
   ownership,
   type Appendix,
@@ -48,6 +51,80 @@ test("recognises an object of this resource after a restore gave the branch a ne
   expect(madeByResource(comment, { ...mine, branchId: "br-new-1" })).toBe(true);
   expect(madeByResource(comment, { ...mine, managedBy: "other" })).toBe(false);
   expect(madeByResource(null, mine)).toBe(false);
+});
+
+describe("with an id in mark and state", () => {
+  const state = { ...mine, id: "0123456789abcdef" };
+  const renamed = { ...state, managedBy: "store/live/audit", database: "renamed" };
+  const elsewhere = { ...mine, id: "fedcba9876543210" };
+
+  test("a renamed stack, project or component is the same resource", () => {
+    const comment = encodeMark(state);
+    expect(ownership(comment, renamed)).toBe("ours");
+    expect(madeByResource(comment, renamed)).toBe(true);
+  });
+
+  test("a restored branch keeps its objects, whatever the names", () => {
+    const comment = encodeMark({ ...state, branchId: "br-old-1" });
+    expect(ownership(comment, renamed)).toBe("ours");
+    expect(madeByResource(comment, renamed)).toBe(true);
+  });
+
+  test("a copied branch has copies, which a resource without a state may adopt", () => {
+    const found = ownership(encodeMark({ ...state, branchId: "br-origin-1" }), mine);
+    expect(found).toBe("copy of another branch");
+    expect(isAdoptable(found)).toBe(true);
+  });
+
+  test("two backends with the same names are told apart", () => {
+    const comment = encodeMark(elsewhere);
+    expect(ownership(comment, state)).toBe("other resource");
+    expect(madeByResource(comment, state)).toBe(false);
+    expect(existsAlready('Role "bemi"', "other resource", comment, state)).toMatch(
+      /another stack of the same name, shop\/dev\/orders/,
+    );
+  });
+
+  test("the object of another trail on the branch is not adopted, and the message says the way out", () => {
+    const comment = encodeMark({ ...elsewhere, managedBy: "shop/prod/orders" });
+    expect(ownership(comment, mine)).toBe("other resource");
+    expect(isAdoptable("other resource")).toBe(false);
+    expect(existsAlready('Publication "bemi"', "other resource", comment)).toBe(
+      `Publication "bemi" exists already and was made by shop/prod/orders for database ${mine.database}. ` +
+        "It is not adopted from another trail. Choose another name, or destroy that trail first. " +
+        'If its stack no longer exists, run COMMENT ON Publication "bemi" IS NULL; and set adopt: true.',
+    );
+  });
+
+  test("names decide where the state or the mark has no id", () => {
+    for (const [written, expected] of [
+      [state, mine],
+      [mine, state],
+    ] as const) {
+      expect(ownership(encodeMark(written), expected)).toBe("ours");
+      expect(madeByResource(encodeMark(written), expected)).toBe(true);
+      expect(ownership(encodeMark(written), { ...expected, managedBy: "shop/prod/orders" })).toBe(
+        "other resource",
+      );
+    }
+  });
+
+  test("the mark to write keeps the state's id, continues with that of an interrupted create, or gets a new one", () => {
+    expect(identified(state, encodeMark(elsewhere))).toEqual(state);
+    expect(identified(mine, encodeMark(elsewhere))).toEqual(elsewhere);
+    for (const comment of [
+      null,
+      undefined,
+      encodeMark(mine),
+      encodeMark({ ...elsewhere, branchId: "br-origin-1" }),
+      encodeMark({ ...elsewhere, managedBy: "shop/prod/orders" }),
+    ]) {
+      const { id } = identified(mine, comment);
+      expect(id).toMatch(/^[0-9a-f]{16}$/);
+      expect(id).not.toBe(elsewhere.id);
+      expect(id).not.toBe(identified(mine, comment).id);
+    }
+  });
 });
 
 describe("a mark with an appended value", () => {

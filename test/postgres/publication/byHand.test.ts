@@ -34,10 +34,10 @@ test("names changes made by hand, and mends them", async () => {
     ALTER PUBLICATION bemi ADD TABLE keyless WHERE (note = 'x')`);
   await run.end();
   expect((await publication.read(stack.publication, run))?.drift).toEqual({
-    "not published": "public.plain",
-    "published but not tracked": "far.child",
-    "published in part": "public.keyless",
-    options: "publish, publish_via_partition_root",
+    notPublished: "public.plain",
+    notTracked: "far.child",
+    publishedInPart: "public.keyless",
+    publicationOptions: "publish, publish_via_partition_root",
   });
   await publication.update(stack.publication, INPUTS, run);
   await run.end();
@@ -91,7 +91,7 @@ test("keeps a publication on destroy that somebody made again under its name", a
   await db.sql("DROP PUBLICATION bemi; CREATE PUBLICATION bemi FOR TABLE plain");
   await run.end();
   expect((await publication.read(stack.publication, run))?.drift).toMatchObject({
-    owner: "made again by somebody else",
+    publicationOwner: "made again by somebody else",
   });
   await publication.delete(stack.publication, run);
   expect(await members(db)).toEqual(["public.plain"]);

@@ -92,7 +92,7 @@ test("keeps its form while an older transaction writes; the next up changes it",
 
   await run.end();
   const observed = await publication.read(held.publication, run);
-  expect(observed?.drift).toEqual({ "unfinished change": "bemi_new" });
+  expect(observed?.drift).toEqual({ unfinishedChange: "bemi_new" });
   const finished = await change(run, held, EVERYTHING);
   expect(finished.publication.form).toBe("all tables");
   expect(await form()).toEqual({ bemi: true });
@@ -156,7 +156,7 @@ test("takes out schemas that somebody added", async () => {
   const stack = await up(run, PUBLIC);
   await db.sql("ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
   await run.end();
-  expect((await publication.read(stack.publication, run))?.drift).toEqual({ schemas: "public" });
+  expect((await publication.read(stack.publication, run))?.drift).toEqual({ publishedSchemas: "public" });
   await change(run, stack, PUBLIC);
   await run.end();
   expect((await publication.read(stack.publication, run))?.drift).toEqual({});

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../../provider/contract/catalog";
-import type { PublicationInputs } from "../../../provider/contract/inputs";
+import type { PublicationInputs } from "../../../provider/contract/kinds/publication";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { catalogOf, publication, table } from "../../support/catalog";

@@ -1,5 +1,5 @@
 import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../../provider/contract/catalog";
-import type { PublicationInputs } from "../../../provider/contract/inputs";
+import type { PublicationInputs } from "../../../provider/contract/kinds/publication";
 import { nameTables } from "../../../provider/postgres/catalog/tableIndex";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import type { PreparationStep, RemovalStep, TableStep } from "../../../provider/postgres/identity/plan";

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { PublicationInputs } from "../../../provider/contract/inputs";
+import type { PublicationInputs } from "../../../provider/contract/kinds/publication";
 import { quoteTableName, parseTableName } from "../../../provider/postgres/catalog/tableNames";
 import { planReplicaIdentity } from "../../../provider/postgres/identity/plan";
 import { leavers, planPublication } from "../../../provider/postgres/publication/plan";

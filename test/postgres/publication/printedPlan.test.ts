@@ -1,5 +1,5 @@
 import type { Catalog } from "../../../provider/contract/catalog";
-import type { PublicationInputs } from "../../../provider/contract/inputs";
+import type { PublicationInputs } from "../../../provider/contract/kinds/publication";
 import {
   planRemoval as planIdentityRemoval,
   planReplicaIdentity,

@@ -109,7 +109,7 @@ test("waits for older writers before a table leaves; the next up does what is la
   await writer.query("COMMIT");
   await run.end();
   expect((await publication.read(both.publication, run))?.drift).toEqual({
-    "published but not tracked": "public.parted_1",
+    notTracked: "public.parted_1",
   });
   await publication.update(both.publication, publicationInputs(THROUGH_PARENT), run);
   expect(await members(db)).toEqual(THROUGH_PARENT.tables);

@@ -1,7 +1,7 @@
 import { UserError } from "../../../provider/contract/errors";
 import { describeFindings, preflight, serverFindings } from "../../../provider/postgres/selection/findings";
 import type { Catalog } from "../../../provider/contract/catalog";
-import type { PreflightInputs } from "../../../provider/contract/inputs";
+import type { PreflightInputs } from "../../../provider/contract/kinds/logicalReplication";
 import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import { readinessFindings } from "../../../provider/postgres/readiness/findings";
@@ -193,6 +193,24 @@ describe("the preflight", () => {
     expect(lines(foreign, { adopt: true })).toEqual([]);
     expect(lines(foreign, { roleCreatedBy: "api" })).toHaveLength(1);
   });
+
+  test("never adopts what another live trail of this branch has made", () => {
+    const comment = encodeMark({ ...made("shop/production/other-role"), id: "0123456789abcdef" });
+    const theirs = catalogOf({ roles: [role("bemi", { comment })] });
+    expect(lines(theirs, { adopt: true })).toEqual([
+      expect.stringMatching(/^Role "bemi" .*made by shop\/production\/other-role .*not adopted/) as string,
+    ]);
+  });
+
+  test("leaves it to the resources of a trail in the state to tell their own objects, as after a rename", () => {
+    const comment = encodeMark({ ...made("shop/staging/trail-role"), id: "0123456789abcdef" });
+    const renamed = catalogOf({
+      roles: [role("bemi", { comment })],
+      publications: [publication("bemi", { comment })],
+    });
+    expect(lines(renamed)).toHaveLength(2);
+    expect(obstacles(renamed, { ...plan, schemas: ["public"] }, made, true)).toEqual([]);
+  });
 });
 
 describe("readiness", () => {
@@ -296,7 +314,13 @@ describe("readiness", () => {
       comment: null,
     }));
     const seen = (trackNewTables: boolean, parts: Parameters<typeof catalogOf>[0] = {}) => {
-      const catalog = catalogOf({ roles: [role("bemi")], publications: [publication("bemi")], ...parts });
+      const tables = [table("public.orders", { identity: "full", listedIn: listed("bemi") })];
+      const catalog = catalogOf({
+        tables,
+        roles: [role("bemi")],
+        publications: [publication("bemi")],
+        ...parts,
+      });
       const { outputs } = check(session, catalog, { ...TARGET, ...trail, trackNewTables, after: [] });
       return [outputs.newTables, outputs.degraded.length];
     };

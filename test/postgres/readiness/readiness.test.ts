@@ -10,6 +10,8 @@ import {
 } from "../../../provider/postgres";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun } from "../../support/run";
+import { Trail, type TrailArgs } from "../../support/trail";
+import { unchanged } from "../../support/unchanged";
 
 let db: TestDatabase;
 const runs: TestRun[] = [];
@@ -121,8 +123,9 @@ test("is ready after an up, and outputs what it verified", async () => {
     ready: true,
     walLevel: "logical",
     serverVersion: expect.stringMatching(/^17\.\d+$/) as string,
-    publishedTables: "2 of 2",
-    fullIdentity: "2 of 2",
+    selected: 2,
+    published: 2,
+    full: 2,
     slotState: "not created yet",
     newTables: "next up",
   });
@@ -162,12 +165,11 @@ test("shows by name what is no longer ready, and fails the next up", async () =>
   const state = { ...ready, ...(await readiness.create(ready, newProcess())) };
   await runSql(db.ownerUri, "ALTER TABLE orders REPLICA IDENTITY DEFAULT; ALTER ROLE bemi NOLOGIN");
   const observed = await readiness.read(state, newProcess());
-  expect(observed?.outputs).toMatchObject({ ready: false, fullIdentity: "1 of 2" });
+  expect(observed?.outputs).toMatchObject({ ready: false, selected: 2, published: 2, full: 1 });
   expect(observed?.drift).toEqual({
-    notReady: [
-      expect.stringMatching(/^Role bemi lacks LOGIN/) as string,
-      expect.stringMatching(/^public.orders does not have FULL identity/) as string,
-    ],
+    notReady: expect.stringMatching(
+      /^Role bemi lacks LOGIN.*\. public\.orders does not have FULL identity/,
+    ) as string,
   });
   await expect(readiness.update(state, ready, newProcess())).rejects.toThrow(
     /public.orders does not have FULL/,
@@ -177,12 +179,44 @@ test("shows by name what is no longer ready, and fails the next up", async () =>
   await down();
 });
 
-test("shows a new limit as drift", async () => {
+test("shows a new limit in the outputs, which is no drift", async () => {
   await up();
   const state = { ...ready, ...(await readiness.create(ready, newProcess())) };
   await runSql(db.ownerUri, "ALTER ROLE bemi CONNECTION LIMIT 1");
-  expect((await readiness.read(state, newProcess()))?.drift).toHaveProperty("degraded");
+  const limited = await readiness.read(state, newProcess());
+  expect(limited?.drift).toEqual({});
+  expect(limited?.outputs.degraded).toContainEqual(
+    expect.stringMatching(/^Role bemi may have 1 connections/),
+  );
   await runSql(db.ownerUri, "ALTER ROLE bemi CONNECTION LIMIT -1");
   expect((await readiness.read(state, newProcess()))?.drift).toEqual({});
   await down();
+});
+
+test("is verified in a preview as everything planned before it will leave the database", async () => {
+  const preview = (args: Partial<TrailArgs> = {}) =>
+    unchanged(db, () => new Trail(newProcess).previewUp({ ...TARGET, schemas, ...args }));
+  const spent = await cost(async () => {
+    expect(await preview()).toMatchObject({
+      role: [expect.stringMatching(/^Role bemi is made/)],
+      access: expect.arrayContaining([
+        "Role bemi gets SELECT on 2 tables: public.lines, public.orders.",
+      ]) as string[],
+      readiness: [],
+    });
+  });
+  expect(spent.logins).toBe(1);
+  await up();
+  const state = { ...ready, ...(await readiness.create(ready, newProcess())) };
+  expect(await readiness.plan(ready, newProcess(), state)).toMatchObject({
+    changes: [],
+    outputs: { ready: true, selected: 2, published: 2, full: 2 },
+  });
+  await down();
+});
+
+test("fails in a preview for what an up fails for", async () => {
+  await expect(readiness.plan(ready, newProcess())).rejects.toThrow(
+    /database "neondb" is not ready:\n {2}- Role bemi does not exist[^]*\n {2}- Publication bemi does not exist/,
+  );
 });

@@ -1,4 +1,4 @@
-import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
+import type { ReplicationRoleInputs } from "../../../provider/contract/kinds/replicationRole";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun } from "../../support/run";
@@ -28,6 +28,9 @@ describe.each([14, 15] as const)("PostgreSQL %i", (version) => {
 
   test("refuses to take over a role and says to use ApiRole", async () => {
     await runSql(db.superuserUri, "CREATE ROLE given LOGIN REPLICATION");
+    await expect(replicationRole.plan(inputs("given", true), run)).rejects.toThrow(
+      /Role "given" cannot be changed by neondb_owner/,
+    );
     await expect(replicationRole.create(inputs("given", true), run)).rejects.toThrow(
       /Role "given" cannot be changed by neondb_owner.*use ApiRole, or role.createdBy: "api" of BemiAuditTrail/,
     );

@@ -1,9 +1,11 @@
 import fc from "fast-check";
-import type { Catalog, RoleFacts } from "../../../provider/contract/catalog";
-import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
-import { encodeMark } from "../../../provider/postgres/ownership/mark";
+import type { Catalog, RoleFacts, SlotFacts } from "../../../provider/contract/catalog";
+import type { ReplicationRoleInputs } from "../../../provider/contract/kinds/replicationRole";
+import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { applySteps } from "../../../provider/postgres/role/applySteps";
 import {
   obstacleToCreate,
+  ownershipIdAfter,
   planRemoval,
   planRole,
   type RoleState,
@@ -15,7 +17,7 @@ import { catalogOf, role } from "../../support/catalog";
 import { TARGET } from "../../support/run";
 
 const target = { projectId: TARGET.projectId, branchId: "br-cool-sea-123456" };
-const context = { target, leftMembership: false };
+const context = { target, leftMembership: false, newId: "00112233445566aa" };
 const inputs: ReplicationRoleInputs = { ...TARGET, name: "bemi", adopt: false, managedBy: "shop/dev/orders" };
 const comment = encodeMark(roleMark(target, inputs));
 const state: RoleState = { ...inputs, created: true, password: "in-the-state-2345" };
@@ -26,9 +28,14 @@ function made(facts: Partial<RoleFacts> = {}): Catalog {
 
 describe("the plan of an up", () => {
   test("makes a role that does not exist", () => {
-    const steps: RoleStep[] = [{ step: "create role", role: "bemi", mark: comment }];
-    expect(planRole(catalogOf(), inputs, undefined, context)).toEqual(steps);
-    expect(planRole(catalogOf(), inputs, state, context)).toEqual(steps);
+    const made = (id: string): RoleStep[] => [
+      { step: "create role", role: "bemi", mark: encodeMark({ ...roleMark(target, inputs), id }) },
+    ];
+    expect(planRole(catalogOf(), inputs, undefined, context)).toEqual(made(context.newId));
+    expect(planRole(catalogOf(), inputs, state, context)).toEqual(made(context.newId));
+    expect(planRole(catalogOf(), inputs, { ...state, ownershipId: "of-the-state" }, context)).toEqual(
+      made("of-the-state"),
+    );
   });
 
   test("is empty where the role is as it should be", () => {
@@ -92,37 +99,86 @@ describe("the plan of an up", () => {
     });
     fc.assert(
       fc.property(facts, fc.boolean(), (start, leftMembership) => {
-        const steps = planRole(made(start), inputs, state, { target, leftMembership });
+        const steps = planRole(made(start), inputs, state, { ...context, leftMembership });
         expect(JSON.stringify(steps)).not.toContain(state.password);
-        const after = made(steps.reduce(applied, start));
-        expect(planRole(after, inputs, state, context)).toEqual([]);
+        expect(planRole(applySteps(made(start), steps), inputs, state, context)).toEqual([]);
       }),
     );
   });
 });
 
-const OPTIONS: Record<string, Partial<RoleFacts>> = {
-  LOGIN: { canLogin: true },
-  REPLICATION: { replication: true },
-  NOSUPERUSER: { superuser: false },
-  NOCREATEDB: { createDb: false },
-  NOCREATEROLE: { createRole: false },
-  NOBYPASSRLS: { bypassRls: false },
-};
+describe("whose a role is", () => {
+  const OWN = "0123456789abcdef";
+  const marked = (facts: Partial<Mark>) =>
+    made({ comment: encodeMark({ ...roleMark(target, inputs), id: OWN, ...facts }) });
+  const known: RoleState = { ...state, ownershipId: OWN };
+  const slots: SlotFacts[] = [
+    {
+      name: "audit",
+      plugin: "pgoutput",
+      database: "neondb",
+      active: true,
+      activeRole: "bemi",
+      walStatus: "reserved",
+      retainedBytes: 0,
+    },
+  ];
 
-/** The role after a step, as the catalog would show it. */
-function applied(facts: Partial<RoleFacts>, step: RoleStep): Partial<RoleFacts> {
-  if (step.step !== "alter role") return facts;
-  const { attributes, readOnly, connect, leave, mark } = step.settings;
-  const { settings = [], memberOf = [], mayConnect = true, comment: marked = null } = facts;
-  return {
-    ...attributes.reduce((before, option) => ({ ...before, ...OPTIONS[option] }), facts),
-    settings: readOnly ? [...settings, READ_ONLY] : settings,
-    memberOf: memberOf.filter((name) => !leave.includes(name)),
-    mayConnect: mayConnect || connect,
-    comment: mark ?? marked,
-  };
-}
+  test("is decided by the id after stack, project and component were renamed, and the mark follows", () => {
+    const renamed = { ...inputs, managedBy: "store/production/audit" };
+    expect(planRole(marked({}), renamed, known, context)).toMatchObject([
+      {
+        step: "alter role",
+        newPassword: false,
+        settings: { attributes: [], mark: encodeMark({ ...roleMark(target, renamed), id: OWN }) },
+      },
+    ]);
+    expect(planRemoval(marked({}), { ...known, managedBy: renamed.managedBy }, context)).toHaveLength(2);
+  });
+
+  test("is decided by the id after a restore gave the branch a new one", () => {
+    const restored = { ...context, target: { ...target, branchId: "br-new-1" } };
+    expect(planRole(marked({}), inputs, known, restored)).toMatchObject([{ step: "alter role" }]);
+  });
+
+  test("is somebody else's with the same names and another id, also on destroy", () => {
+    const other = marked({ id: "another-id" });
+    expect(() => planRole(other, inputs, known, context)).toThrow(/another stack of the same name/);
+    expect(planRemoval(other, known, context)).toMatchObject([{ step: "keep role" }]);
+  });
+
+  test("continues an interrupted create with the id that it finds", () => {
+    const steps = planRole(marked({}), inputs, undefined, context);
+    expect(steps).toEqual([{ step: "set password", role: "bemi" }]);
+    expect(ownershipIdAfter(steps, marked({}).roles[0])).toBe(OWN);
+  });
+
+  test("is another stack of the same name where a consumer uses the role already", () => {
+    const used = { ...marked({}), slots };
+    expect(() => planRole(used, inputs, undefined, context)).toThrow(
+      /^Role "bemi" is in use, through replication slot "audit", by another stack that is also called shop\/dev\/orders/,
+    );
+    expect(planRole(used, inputs, known, context)).toEqual([]);
+  });
+
+  test("adopts no role with the live mark of another trail, and names that trail", () => {
+    const theirs = marked({ managedBy: "shop/production/orders", id: "another-id" });
+    const adopting = { ...inputs, adopt: true };
+    for (const before of [undefined, { ...state, created: false, password: "" }])
+      expect(() => planRole(theirs, adopting, before, context)).toThrow(
+        /was made by shop\/production\/orders .*not adopted.*destroy that trail first/,
+      );
+    const copied = marked({ branchId: "br-origin-1", managedBy: "shop/production/orders", id: "another-id" });
+    expect(planRole(copied, adopting, undefined, context)).toEqual([{ step: "set password", role: "bemi" }]);
+  });
+
+  test("gives an imported role a password, once", () => {
+    const byHand = catalogOf({ roles: [role("bemi")] });
+    const imported: RoleState = { ...inputs, adopt: true, created: false, password: "" };
+    expect(planRole(byHand, imported, imported, context)).toEqual([{ step: "set password", role: "bemi" }]);
+    expect(planRole(byHand, imported, { ...imported, password: "in-the-state-2345" }, context)).toEqual([]);
+  });
+});
 
 describe("the plan of a destroy", () => {
   test("disables the login of a role that this resource made, and drops it", () => {

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Client } from "pg";
 import { UserError } from "../../../provider/contract/errors";
-import type { ReplicationRoleInputs } from "../../../provider/contract/inputs";
-import type { ReplicationRoleOutputs } from "../../../provider/contract/outputs";
+import type {
+  ReplicationRoleInputs,
+  ReplicationRoleOutputs,
+} from "../../../provider/contract/kinds/replicationRole";
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
@@ -86,14 +88,23 @@ const MARK = { ...TARGET, branchId: "br-cool-sea-123456", managedBy: "shop/dev/o
 
 test("makes a role with exactly its attributes, and drops it on destroy", async () => {
   const state = await make(inputs("bemi"));
-  expect(await roleRow("bemi")).toMatchObject({ ...EXACT, mark: encodeMark(MARK) });
-  expect(state).toMatchObject({ username: "bemi", created: true, branchId: "br-cool-sea-123456" });
+  expect(state).toMatchObject({
+    username: "bemi",
+    created: true,
+    branchId: "br-cool-sea-123456",
+    ownershipId: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+  });
+  expect(await roleRow("bemi")).toMatchObject({
+    ...EXACT,
+    mark: encodeMark({ ...MARK, id: state.ownershipId }),
+  });
   expect(state.password.length).toBeGreaterThanOrEqual(24);
   expect(await gets(state)).toBe(true);
 
   const observed = await replicationRole.read(state, newProcess());
   expect(observed?.drift).toEqual({});
   expect(observed?.outputs.password).toBe(state.password);
+  expect(observed?.outputs.ownershipId).toBe(state.ownershipId);
 
   await replicationRole.delete(state, newProcess());
   await replicationRole.delete(state, newProcess());
@@ -105,6 +116,7 @@ test("continues an interrupted create with a new password", async () => {
   const first = await make(inputs("again"));
   const second = await make(inputs("again"));
   expect(second.password).not.toBe(first.password);
+  expect(second.ownershipId).toBe(first.ownershipId);
   expect([await gets(first), await gets(second)]).toEqual([false, true]);
   await replicationRole.delete(second, newProcess());
 });
@@ -138,7 +150,7 @@ test("ends the membership that a killed destroy has left, and shows it as drift 
   const state = await make(inputs("lent", { adopt: true }));
   const before = await roleRow("lent");
   await runSql(db.ownerUri, "GRANT lent TO neondb_owner WITH INHERIT TRUE, SET FALSE");
-  expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("rights");
+  expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("rightsLeftOver");
   expect((await replicationRole.update(state, state, newProcess())).password).toBe(state.password);
   expect(await roleRow("lent")).toEqual(before);
 });
@@ -163,9 +175,9 @@ test("names drift and repairs only what differs", async () => {
   );
   const observed = await replicationRole.read(state, newProcess());
   expect(observed?.drift).toEqual({
-    attributes: "to be restored: REPLICATION, NOCREATEDB",
-    readOnly: expect.any(String) as string,
-    memberOf: ["team"],
+    roleAttributesLost: "REPLICATION, NOCREATEDB",
+    roleNotReadOnly: expect.any(String) as string,
+    roleMemberships: "team",
   });
   await runSql(db.superuserUri, "REVOKE team FROM drifter; DROP ROLE team");
   const repaired = await replicationRole.update(state, state, newProcess());
@@ -177,7 +189,7 @@ test("names drift and repairs only what differs", async () => {
 test("replaces a password that a login refuses, and a right one with passwordVersion", async () => {
   const state = await make(inputs("locked"));
   await runSql(db.ownerUri, "ALTER ROLE locked PASSWORD 'changed-behind-its-back-1'");
-  expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("password");
+  expect((await replicationRole.read(state, newProcess()))?.drift).toHaveProperty("passwordChanged");
   const mended = await replicationRole.update(state, state, newProcess());
   expect(mended.password).not.toBe(state.password);
   expect(await gets(mended)).toBe(true);

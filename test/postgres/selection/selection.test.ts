@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import type { Catalog } from "../../../provider/contract/catalog";
+import { publicationInputs } from "../../../provider/contract/kinds/publication";
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import { select, type Selection } from "../../../provider/postgres/selection/selection";
+import { selectionWarnings } from "../../../provider/postgres/selection/findings";
 import { catalogOf, table } from "../../support/catalog";
 import { respelled, SCHEMAS, selections, tables } from "./selections";
 
@@ -75,6 +77,9 @@ test("takes partitions with their partitioned table, in whatever schema they are
 test.each([
   [{ tables: ["public.users"] }, /^public.users is not a table.*Did you mean public.Users\?/],
   [{ tables: ["public.items"] }, /Did you mean shop.items\?/],
+  [{ tables: ["public.ordrs"] }, /is not a table.*Did you mean public.orders\?/],
+  [{ tables: ["public.reprot"] }, /Did you mean public.report\?/],
+  [{ tables: ["_bemi.identify"] }, /Create it first/],
   [{ tables: ["public.nothing"] }, /Create it first/],
   [{ tables: ["public.report"] }, /is a view.*tables it reads from/],
   [{ tables: ["shop.remote"] }, /is a foreign table/],
@@ -83,6 +88,8 @@ test.each([
   [{ tables: ["_bemi.identity"] }, /own records/],
   [{ tables: ["orders"] }, /^"orders" is not a table name.*schema\.table/],
   [{ schemas: ["Public"] }, /Did you mean public\?/],
+  [{ schemas: ["shp"] }, /is not a schema.*Did you mean shop\?/],
+  [{ schemas: ["bemi"] }, /Create it first/],
   [{ schemas: ["pg_catalog"] }, /schema of PostgreSQL itself/],
   [{ schemas: ["_bemi"] }, /own records/],
   [{ allTables: true, excludeTables: ["public.users"] }, /Did you mean public.Users\?/],
@@ -97,6 +104,37 @@ test("accepts an exclusion whose table does not exist, and reports it", () => {
   expect(found.rejected).toEqual([]);
   expect(found.missingExclusions).toEqual(["public.items"]);
   expect(found.tables.map(formatTableName)).toEqual(["public.Users", "shop.items"]);
+});
+
+test("warns of an exclusion without a table, says what was probably meant, and warns of an empty selection", () => {
+  const warnings = (selection: Selection): string[] =>
+    selectionWarnings(select(catalog, selection), { emptiness: true });
+  expect(warnings({ allTables: true })).toEqual([]);
+  expect(warnings({ allTables: true, excludeTables: ["public.ordrs", "shop.later"] })).toEqual([
+    "Warning: public.ordrs is excluded, but there is no such table. Did you mean public.orders?",
+    "Warning: shop.later is excluded, but there is no such table. Take it out of excludeTables, unless the table is yet to come.",
+  ]);
+  expect(warnings({ schemas: ["shop"], excludeTables: ["shop.items"] })).toEqual([
+    "Warning: The selection comes to no table, so nothing is published.",
+  ]);
+});
+
+test("a table name without its schema is refused before there is a database", () => {
+  const rest = { projectId: "cool-darkness-123456", database: "neondb", managedBy: "shop/dev/orders" };
+  for (const [name, fits] of [
+    ["orders", false],
+    ["public.", false],
+    ["a.b.c", false],
+    ['public."a.b"', true],
+    ["public.Orders", true],
+  ] as const) {
+    for (const selection of [{ tables: [name] }, { schemas: ["public"], excludeTables: [name] }])
+      expect(publicationInputs.safeParse({ ...rest, ...selection }).success).toBe(fits);
+  }
+  const { error } = publicationInputs.safeParse({ ...rest, tables: ["orders"] });
+  expect(error?.issues.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^must be a table name with its schema, such as "public\.orders"/),
+  ]);
 });
 
 describe("for any tables and any selection of them", () => {

@@ -1,6 +1,6 @@
 import type { Catalog, SlotFacts } from "../../../provider/contract/catalog";
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
-import { planDrop } from "../../../provider/postgres/slot/plan";
+import { describeForeign, planDrop } from "../../../provider/postgres/slot/plan";
 import { catalogOf, role } from "../../support/catalog";
 
 const MARK = encodeMark({
@@ -71,6 +71,20 @@ test.each([
   expect(plan(catalogWith(facts), dropOnDestroy)).toEqual([
     { step: "keep slot", slot: "bemi", says: expect.stringMatching(says) as string },
   ]);
+});
+
+test.each([
+  [
+    { database: "other" },
+    /^Replication slot bemi exists already and belongs to database other, so the consumer/,
+  ],
+  [{ database: null }, /is a physical one/],
+  [{ plugin: "wal2json" }, /has the plugin wal2json instead of pgoutput/],
+  [{ active: true, activeRole: "debezium" }, /is in use by role debezium/],
+])("says of a foreign slot that the consumer cannot use it: %j", (facts, says) => {
+  const [slot] = catalogWith(facts).slots;
+  const lines = slot && describeForeign(slot, { name: "bemi", role: "bemi" }, "neondb");
+  expect(lines).toEqual([expect.stringMatching(says)]);
 });
 
 test("refuses to drop as a role without REPLICATION, and names the arguments", () => {

@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import { LogicalReplicationService, PgoutputPlugin } from "pg-logical-replication";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import type { ReplicationSlotInputs } from "../../../provider/contract/inputs";
-import type { ReplicationRoleOutputs } from "../../../provider/contract/outputs";
+import type { ReplicationSlotInputs } from "../../../provider/contract/kinds/replicationSlot";
+import type { ReplicationRoleOutputs } from "../../../provider/contract/kinds/replicationRole";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { replicationSlot } from "../../../provider/postgres/slot/replicationSlot";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun } from "../../support/run";
+import { unchanged } from "../../support/unchanged";
 import { until } from "../../support/until";
 
 let db: TestDatabase;
@@ -163,7 +164,7 @@ test("leaves the role without login if only the slot goes, and the next up repai
   await replicationSlot.delete(inputs(), newProcess());
   const state = { ...ROLE, ...bemi };
   expect((await replicationRole.read(state, newProcess()))?.drift).toEqual({
-    attributes: "to be restored: LOGIN",
+    roleAttributesLost: "LOGIN",
   });
   expect((await replicationRole.update(state, ROLE, newProcess())).password).toBe(bemi.password);
 });
@@ -205,4 +206,36 @@ test("disconnects the consumer of an adopted role, and leaves the role as it is"
   );
   expect(left?.n).toBe(0);
   expect(await slot()).toBeUndefined();
+});
+
+test("says in a preview why the consumer cannot use a slot of that name, and changes nothing", async () => {
+  const lines = async (more: Partial<ReplicationSlotInputs> = {}) =>
+    (await unchanged(db, () => replicationSlot.plan(inputs(more), newProcess()))).changes;
+  expect(await lines()).toEqual([]);
+  await makeSlot();
+  expect(await lines()).toEqual([]);
+  consume("bemi", bemi.password);
+  await streaming();
+  expect(await lines()).toEqual([]);
+  expect(await lines({ role: "audit" })).toEqual([expect.stringMatching(/is in use by role bemi/)]);
+  await runSql(db.superuserUri, "SELECT pg_create_logical_replication_slot('other', 'test_decoding')");
+  expect(await lines({ name: "other" })).toEqual([
+    expect.stringMatching(
+      /^Replication slot other exists already and has the plugin test_decoding instead of/,
+    ),
+  ]);
+  const { outputs } = await replicationSlot.plan(inputs(), newProcess());
+  expect(outputs).toMatchObject({ state: "active", branchName: "main" });
+});
+
+test("is imported with the role that reads it", async () => {
+  const find = (name: string) =>
+    replicationSlot.find?.(`cool-darkness-123456/main/neondb/${name}`, newProcess()) ??
+    Promise.resolve(undefined);
+  expect(await find("bemi")).toBeUndefined();
+  await makeSlot();
+  expect((await find("bemi"))?.inputs).toEqual({ ...TARGET, name: "bemi", role: "bemi" });
+  await expect(replicationSlot.find?.("bemi", newProcess())).rejects.toThrow(
+    /does not name a ReplicationSlot to import\. Write PROJECT\/BRANCH\/DATABASE\/NAME/,
+  );
 });

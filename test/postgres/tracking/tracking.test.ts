@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PublicationInputs, ReplicaIdentityInputs } from "../../../provider/contract/inputs";
+import type { PublicationInputs } from "../../../provider/contract/kinds/publication";
+import type { ReplicaIdentityInputs } from "../../../provider/contract/kinds/replicaIdentity";
 import { publication } from "../../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun } from "../../support/run";
+import { preview } from "../../support/stack";
 import { until } from "../../support/until";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 
@@ -139,7 +141,7 @@ test("holds up no DDL during an open migration; tables that it missed are drift"
   });
   await run.end();
   const observed = await publication.read(made, run);
-  expect(observed?.drift).toEqual({ "not published": "public.second" });
+  expect(observed?.drift).toEqual({ notPublished: "public.second" });
   await publication.update(made, PUBLICATION, run);
   expect(await tables()).toMatchObject({ "public.second": { published: true } });
   await down({ ...IDENTITY, ...identity });
@@ -229,7 +231,7 @@ test("reports a disabled event trigger as drift, and enables it again", async ()
   await db.sql("ALTER EVENT TRIGGER _bemi_publish DISABLE");
   await run.end();
   const observed = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
-  expect(observed?.drift).toEqual({ "event triggers": "missing or disabled" });
+  expect(observed?.drift).toEqual({ eventTriggersMissing: "_bemi_publish" });
   const outputs = await replicaIdentity.update({ ...IDENTITY, ...identity }, IDENTITY, run);
   expect(outputs.newTables).toBe("event trigger");
 });
@@ -237,7 +239,9 @@ test("reports a disabled event trigger as drift, and enables it again", async ()
 test("refuses an event trigger of that name that somebody else made", async () => {
   await db.sql(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
     CREATE EVENT TRIGGER _bemi_identity ON ddl_command_end EXECUTE FUNCTION theirs()`);
+  await expect(replicaIdentity.plan(IDENTITY, run)).rejects.toThrow(/"_bemi_identity" exists already/);
   await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_identity" exists already/);
+  expect(await db.sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
   await db.sql("DROP EVENT TRIGGER _bemi_identity");
 });
 
@@ -292,3 +296,14 @@ async function tables(): Promise<Record<string, { identity: string; published: b
   );
   return Object.fromEntries(rows.map(({ name, identity, published }) => [name, { identity, published }]));
 }
+
+test("a preview foresees the event triggers, and the publication that relies on them", async () => {
+  const looking = testRun(db);
+  const planned = await preview(looking, { allTables: true });
+  await looking.end();
+  expect(planned["identity"]).toContain(
+    "Event triggers are created, which track new tables from their first row.",
+  );
+  expect(planned["publication"]).toEqual(["The publication bemi is created for all tables."]);
+  expect(await db.sql("SELECT FROM pg_event_trigger")).toEqual([]);
+});

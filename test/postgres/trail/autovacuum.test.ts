@@ -107,7 +107,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     expect(await identities()).toEqual({ orders: "f", calm: "f" });
     expect(trail.lines.join("\n")).toMatch(/public\.orders: locked.*next up/);
     await trail.refresh();
-    expect(trail.drift).toEqual({ identity: { "replica identity not given back": "public.orders" } });
+    expect(trail.drift).toEqual({ identity: { identityNotRestored: "public.orders" } });
     await trail.up({ ...UP, excludeTables: ["public.orders"] });
     expect(await identities()).toEqual({ orders: "d", calm: "f" });
   });

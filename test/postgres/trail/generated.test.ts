@@ -53,7 +53,7 @@ describe.each([17, 18] as const)("PostgreSQL %i: generated columns and column li
         await trail.up({ ...TARGET, ...step });
         await sleep(50);
       }
-      const { degraded, fullIdentity, publishedTables } = trail.state["readiness"]?.outputs ?? {};
+      const { degraded, full, published, selected } = trail.state["readiness"]?.outputs ?? {};
       expect(degraded).toEqual(
         version < 18
           ? [expect.stringMatching(/public\.partly_published .*column list.*"theirs"/)]
@@ -64,8 +64,8 @@ describe.each([17, 18] as const)("PostgreSQL %i: generated columns and column li
               expect.stringMatching(/public\.virtual_without_key is not published.*virtual/),
             ],
       );
-      expect([fullIdentity, publishedTables]).toEqual(
-        version < 18 ? ["4 of 5", "5 of 5"] : ["3 of 7", "6 of 7"],
+      expect({ full, published, selected }).toEqual(
+        version < 18 ? { full: 4, published: 5, selected: 5 } : { full: 3, published: 6, selected: 7 },
       );
       await trail.destroy();
       await sleep(50);

@@ -123,7 +123,7 @@ describe.each([
     await up();
     const next = new Trail(() => testRun(db), await killed("change", known, { killAt, answered }));
     await next.up(changed());
-    expect(next.state["readiness"]?.outputs["publishedTables"]).toBe("3 of 3");
+    expect(next.state["readiness"]?.outputs).toMatchObject({ selected: 3, published: 3 });
     await next.destroy();
     await expectClean();
 
@@ -191,10 +191,17 @@ describe.each([
     before = await facts();
   }
 
-  /** Without what differs between tests: the name of the database, and the oids that records in comments hold. */
+  /**
+   * Without what differs between tests: the name of the database, and in comments the oids that records hold and the
+   * random ids of marks.
+   */
   async function facts(): Promise<Fact[]> {
     const text = JSON.stringify(await catalogState(db, database));
-    return JSON.parse(text.replaceAll(database, "shop").replaceAll(/\b\d{5}\b/g, "0")) as Fact[];
+    const same = text
+      .replaceAll(database, "shop")
+      .replaceAll(/\b\d{5}\b/g, "0")
+      .replaceAll(/(\\+"id\\+":\\+")[0-9a-f]{16}/g, "$1");
+    return JSON.parse(same) as Fact[];
   }
 
   async function count(work: keyof typeof statements, state: EngineState): Promise<number> {

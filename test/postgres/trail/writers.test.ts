@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import type { RoleOutputs } from "../../../provider/contract/outputs";
+import type { RoleOutputs } from "../../../provider/contract/fields/role";
 import { startConsumer, type Consumer } from "../../../tools/start/consumer";
 import { Audit, differences, type Audited } from "../../support/audit";
 import { LockWatch } from "../../support/lockWatch";

@@ -1,0 +1,41 @@
+import { Server, ServerCredentials, status, type handleUnaryCall, type ServerUnaryCall } from "@grpc/grpc-js";
+import { ResourceProviderService, type IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import { presentable } from "./failure";
+
+/** A call of the engine. */
+export type Call<Request> = ServerUnaryCall<Request, unknown>;
+
+/** Serves the protocol on a free port of the loopback interface, and answers with the port. */
+export function listen(provider: IResourceProviderServer): Promise<number> {
+  // State and inputs come from the engine on this machine: their size needs no limit.
+  const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
+  server.addService(ResourceProviderService, provider);
+  return new Promise((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}
+
+/** Answers a call with what the work returns, or with its error in words. */
+export function unary<Request, Response>(
+  work: (call: Call<Request>) => Response | Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, answer) => {
+    void (async () => {
+      try {
+        answer(null, await work(call));
+      } catch (error) {
+        answer(presentable(error));
+      }
+    })();
+  };
+}
+
+/** Answers that the provider has no such method. */
+export function unimplemented(method: string): handleUnaryCall<unknown, never> {
+  return (_, answer) => {
+    answer({ code: status.UNIMPLEMENTED, details: `neon-bemi does not implement ${method}` });
+  };
+}

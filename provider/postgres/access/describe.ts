@@ -1,0 +1,61 @@
+import type { Catalog } from "../../contract/catalog";
+import { counted, firstFew } from "../../contract/wording";
+import { compareNames, formatTableName, quoteTableName, type TableName } from "../catalog/tableNames";
+import { namesOf, type AccessStep } from "./plan";
+import type { DefaultPrivilege, Missing } from "./privileges";
+import { recordSchema } from "./record";
+
+/** What the steps do, for a preview. */
+export function describeSteps(steps: readonly AccessStep[]): string[] {
+  return steps.map((step) => {
+    const role = `Role ${step.role}`;
+    switch (step.step) {
+      case "record privileges":
+        return `What role ${step.role} may read already is recorded in schema ${recordSchema(step.role)}, so that a destroy leaves it.`;
+      case "grant usage":
+        return `${role} gets USAGE on ${schemas(step.schemas)}.`;
+      case "grant select":
+        return `${role} gets SELECT on ${tables(step.tables)}.`;
+      case "grant default privileges":
+        return `${role} gets ${future(step.privileges)}.`;
+      case "revoke default privileges":
+        return `${role} loses ${future(step.privileges)}.`;
+      case "revoke select":
+        return `${role} loses SELECT on ${tables(step.tables)}.`;
+      case "revoke usage":
+        return `${role} loses USAGE on ${schemas(step.schemas)}.`;
+      case "drop record":
+        return `Schema ${recordSchema(step.role)}, which records what role ${step.role} could read before, is dropped.`;
+    }
+  });
+}
+
+/** A text for each kind of privilege that the role lacks. */
+export function describeMissing(missing: Missing, catalog: Catalog): string[] {
+  const lines: string[] = [];
+  const names = namesOf(missing.tables, catalog).map(quoteTableName);
+  if (missing.schemas.length > 0)
+    lines.push(`USAGE on schema ${firstFew(missing.schemas.map(({ schema }) => schema))}`);
+  if (names.length > 0) lines.push(`SELECT on ${firstFew(names)}`);
+  if (missing.defaults.length > 0)
+    lines.push(`access to what ${firstFew(ownersOf(missing.defaults))} will create`);
+  return lines;
+}
+
+function schemas(names: readonly string[]): string {
+  return `${counted(names.length, "schema")}: ${firstFew([...names].sort())}`;
+}
+
+function tables(names: readonly TableName[]): string {
+  return `${counted(names.length, "table")}: ${firstFew([...names].sort(compareNames).map(formatTableName))}`;
+}
+
+function future(privileges: readonly DefaultPrivilege[]): string {
+  const places = [...new Set(privileges.flatMap(({ schema }) => schema ?? []))];
+  const where = places.length === 0 ? "in the database" : `in ${schemas(places)}`;
+  return `access to what ${firstFew(ownersOf(privileges))} will create ${where} (${counted(privileges.length, "default privilege")})`;
+}
+
+function ownersOf(privileges: readonly DefaultPrivilege[]): string[] {
+  return [...new Set(privileges.map(({ owner }) => owner))];
+}

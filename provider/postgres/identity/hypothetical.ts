@@ -1,0 +1,85 @@
+import type { Catalog, TableFacts } from "../../contract/catalog";
+import { encodeMark, type Mark } from "../ownership/mark";
+import { mayCreateTriggers, withoutTracking, withTracking } from "../tracking/state";
+import type { PreparationStep, TableStep } from "./plan";
+import type { PreviousIdentity } from "./record";
+
+/** What the steps depend on besides the catalog. */
+export interface IdentityCircumstances {
+  readonly publication: string;
+  readonly mark: Mark;
+  /** What the record says of tables that are to be restored, by oid. */
+  readonly previous: ReadonlyMap<number, PreviousIdentity>;
+}
+
+/**
+ * The catalog as it will be when the steps are done, if every table can be changed. The record is not in it: nobody can
+ * read it before it exists, and no plan looks at it otherwise.
+ */
+export function afterSteps(
+  catalog: Catalog,
+  steps: readonly (PreparationStep | TableStep)[],
+  { publication, mark, previous }: IdentityCircumstances,
+): Catalog {
+  return steps.reduce((before, step): Catalog => {
+    switch (step.step) {
+      case "create schema": {
+        // PostgreSQL gives it an oid; no plan looks at it.
+        const schema = { oid: 0, name: step.schema, owner: catalog.server.currentRole };
+        return { ...before, schemas: [...before.schemas, { ...schema, comment: encodeMark(mark) }] };
+      }
+      case "comment on schema":
+        return {
+          ...before,
+          schemas: before.schemas.map((schema) =>
+            schema.name === step.schema ? { ...schema, comment: encodeMark(mark) } : schema,
+          ),
+        };
+      case "create record of identities":
+        return before;
+      case "replace functions of event triggers":
+        return withTracking(before, publication, mark);
+      case "create event triggers":
+        return mayCreateTriggers(before) === false ? before : withTracking(before, publication, mark);
+      case "drop event triggers":
+        return withoutTracking(before, publication);
+      case "set replica identity full": {
+        const changing = new Set(step.changing.map(({ oid }) => oid));
+        return mapTables(before, (table) =>
+          changing.has(table.oid) ? { ...table, identity: "full", identityIndex: null } : table,
+        );
+      }
+      case "restore replica identity":
+        return withRestored(before, step.tables, previous);
+    }
+  }, catalog);
+}
+
+/** The catalog in which these tables have the identity that the record says they had. */
+export function withRestored(
+  catalog: Catalog,
+  oids: readonly number[],
+  previous: IdentityCircumstances["previous"],
+): Catalog {
+  const restored = new Set(toRestore(catalog, oids, previous).map(({ oid }) => oid));
+  return mapTables(catalog, (table) =>
+    restored.has(table.oid) ? { ...table, ...previous.get(table.oid) } : table,
+  );
+}
+
+/** Of these tables, those whose identity a restore changes: FULL now, and something else before. */
+export function toRestore(
+  catalog: Catalog,
+  oids: readonly number[],
+  previous: IdentityCircumstances["previous"],
+): TableFacts[] {
+  const wanted = new Set(oids);
+  return catalog.tables.filter(
+    ({ oid, identity }) =>
+      wanted.has(oid) && identity === "full" && (previous.get(oid)?.identity ?? "full") !== "full",
+  );
+}
+
+function mapTables(catalog: Catalog, map: (table: TableFacts) => TableFacts): Catalog {
+  return { ...catalog, tables: catalog.tables.map(map) };
+}

@@ -1,0 +1,67 @@
+import type { Catalog } from "../../contract/catalog";
+import type { ReplicaIdentityInputs } from "../../contract/kinds/replicaIdentity";
+import type { Run } from "../../contract/kind";
+import type { Session } from "../../contract/session";
+import { databaseObjectMark, ownership, takenOver } from "../ownership/mark";
+import { ownNames } from "../ownership/ownNames";
+import { selectionWarnings } from "../selection/findings";
+import { select } from "../selection/selection";
+import { mayCreateTriggers } from "../tracking/state";
+import { refuseObstacles, schemaMark } from "./converge";
+import { describeChanges } from "./describe";
+import { afterSteps } from "./hypothetical";
+import { planPreparation, planTables } from "./plan";
+import { readPrevious } from "./record";
+import { trackedTables } from "./trackedTables";
+
+/** What an up is going to do about replica identities. */
+export interface Preview {
+  /** The catalog as it will be, if every table can be changed. */
+  readonly catalog: Catalog;
+  /** The id in the ownership mark; `undefined` where only the up makes one. */
+  readonly ownershipId: string | undefined;
+  /** Whether only the up will tell if event triggers can be made. */
+  readonly trackingUnknown: boolean;
+  readonly changes: readonly string[];
+}
+
+/**
+ * Plans an up and changes nothing.
+ *
+ * @param state `undefined` where there is none yet
+ * @throws UserError what the up would throw before its first write
+ */
+export async function preview(
+  inputs: ReplicaIdentityInputs,
+  run: Run,
+  session: Session,
+  state: { readonly ownershipId?: string } | undefined,
+): Promise<Preview> {
+  const { publication } = inputs;
+  const before = await run.forecast(session);
+  const mark = schemaMark(session, before, inputs, state?.ownershipId);
+  const selected = select(before, inputs);
+  refuseObstacles(before, inputs, selected, mark);
+
+  const { schema } = ownNames(publication);
+  const existing = before.schemas.find(({ name }) => name === schema);
+  const names = databaseObjectMark(session, { managedBy: inputs.managedBy, ownershipId: state?.ownershipId });
+  const own = ownership(existing?.comment, names) === "ours";
+  const leftover = state === undefined && own ? [takenOver(`The schema ${schema}`)] : [];
+
+  const full = trackedTables(before, inputs).flatMap((entry) => (entry.full ? [entry.table.oid] : []));
+  const previous = await readPrevious(session, before, publication, full);
+  const circumstances = { publication, mark, previous };
+  const preparation = planPreparation(before, inputs, mark);
+  const prepared = afterSteps(before, preparation, circumstances);
+  const steps = [...preparation, ...planTables(prepared, inputs, [...previous.keys()])];
+  const catalog = afterSteps(before, steps, circumstances);
+  run.expect(session, catalog);
+  return {
+    catalog,
+    ownershipId: state?.ownershipId ?? (own ? mark.id : undefined),
+    trackingUnknown:
+      steps.some(({ step }) => step === "create event triggers") && mayCreateTriggers(before) === undefined,
+    changes: [...leftover, ...describeChanges(before, steps, circumstances), ...selectionWarnings(selected)],
+  };
+}

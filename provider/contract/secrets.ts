@@ -5,7 +5,7 @@
 const known = new Set<string>();
 
 /** What stands where a secret was. */
-export const REDACTED = "[secret]";
+const REDACTED = "[secret]";
 
 /** Registers a secret and returns it. */
 export function secret(value: string): string {

@@ -124,6 +124,3 @@ the project's logical replication, which Neon cannot turn off.`,
   inputs: trailInputs,
   outputs: trailOutputs,
 } as const;
-
-/** The component's arguments as a program or the stack's configuration gives them. */
-export type TrailInputs = z.input<typeof trailInputs>;

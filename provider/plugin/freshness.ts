@@ -4,21 +4,21 @@ import path from "node:path";
 import { UserError } from "../contract/errors";
 
 /** The rooms that npm publishes. Their compiled code runs in a stack's program and in the plugin process. */
-export const PACKAGE_ROOMS = ["components", "provider"] as const;
+const PACKAGE_ROOMS = ["components", "provider"] as const;
 
 /** The rooms that are compiled into dist. */
 export const ALL_ROOMS = [...PACKAGE_ROOMS, "sandbox", "tools", "bench", "test/support"] as const;
 
 /** The file in which the build notes which sources it compiled, relative to the project. Each line: a hash and what it covers. */
-export const STAMP = path.join("dist", "sources.sha256");
+const STAMP = path.join("dist", "sources.sha256");
 
 /** Whether a file of a room goes into dist, compiled or copied. */
-export function isSource(file: string): boolean {
+function isSource(file: string): boolean {
   return (file.endsWith(".ts") && !file.endsWith(".d.ts")) || file.endsWith(".sql");
 }
 
 /** SHA-256 over the names and contents of the rooms' sources and of the compiler's settings. */
-export function hashSources(project: string, rooms: readonly string[]): string {
+function hashSources(project: string, rooms: readonly string[]): string {
   const hash = createHash("sha256");
   const settings = ["tsconfig.json", "tsconfig.build.json"];
   const sources = rooms.flatMap((room) => sourcesIn(project, room)).sort();

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import path from "node:path";
 import { cacheFolder, CliCache } from "../../tools/pulumiCli/cache";
-import { HOST, SHIM } from "../../tools/pulumiCli/onPath";
+import { HOST } from "../../tools/pulumiCli/onPath";
 import { removeScratch, scratch, script, write } from "../support/scratch";
 
 afterEach(removeScratch);
@@ -9,7 +9,7 @@ afterEach(removeScratch);
 const quiet = () => undefined;
 
 function fill(folder: string, mark = ""): Promise<void> {
-  for (const name of ["pulumi", HOST, SHIM]) script(path.join(folder, "bin", name), mark);
+  for (const name of ["pulumi", HOST]) script(path.join(folder, "bin", name), mark);
   return Promise.resolve();
 }
 

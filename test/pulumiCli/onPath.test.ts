@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { Unavailable } from "../../tools/pulumiCli/pulumiCli";
-import { pulumiCliOnPath, HOST, type PathProbe, SHIM } from "../../tools/pulumiCli/onPath";
+import { pulumiCliOnPath, HOST, type PathProbe } from "../../tools/pulumiCli/onPath";
 import { removeScratch, scratch, script, write } from "../support/scratch";
 
 afterEach(removeScratch);
@@ -9,7 +9,6 @@ afterEach(removeScratch);
 function probe(folders: readonly string[], version = "v3.246.0"): PathProbe {
   return {
     path: folders.join(path.delimiter),
-    sdkFolder: "/sdk",
     pulumiVersion: () => Promise.resolve(version),
     rootFor: (bin) => Promise.resolve(`link to ${bin}`),
   };
@@ -23,8 +22,8 @@ function folderWith(bin: string, ...names: readonly string[]): string {
 describe("the Pulumi CLI on PATH", () => {
   it("is the first `pulumi`", async () => {
     const root = scratch();
-    const bin = folderWith(path.join(root, "bin"), "pulumi", HOST, SHIM);
-    const later = folderWith(path.join(scratch(), "bin"), "pulumi", HOST, SHIM);
+    const bin = folderWith(path.join(root, "bin"), "pulumi", HOST);
+    const later = folderWith(path.join(scratch(), "bin"), "pulumi", HOST);
     await expect(pulumiCliOnPath(probe([scratch(), bin, later]))).resolves.toEqual({
       command: path.join(bin, "pulumi"),
       root,
@@ -38,7 +37,7 @@ describe("the Pulumi CLI on PATH", () => {
   });
 
   it("may be a link into a folder that has the host", async () => {
-    const real = folderWith(path.join(scratch(), "bin"), "pulumi", HOST, SHIM);
+    const real = folderWith(path.join(scratch(), "bin"), "pulumi", HOST);
     const links = path.join(scratch(), "bin");
     mkdirSync(links);
     symlinkSync(path.join(real, "pulumi"), path.join(links, "pulumi"));
@@ -48,14 +47,8 @@ describe("the Pulumi CLI on PATH", () => {
   });
 
   it("gets a root with a `bin` if its folder has another name", async () => {
-    const bin = folderWith(path.join(scratch(), "tools"), "pulumi", HOST, SHIM);
+    const bin = folderWith(path.join(scratch(), "tools"), "pulumi", HOST);
     await expect(pulumiCliOnPath(probe([bin]))).resolves.toMatchObject({ root: `link to ${bin}` });
-  });
-
-  it("gets the SDK's shim of the dynamic provider if it has none", async () => {
-    const bin = folderWith(path.join(scratch(), "bin"), "pulumi", HOST);
-    const { env } = await pulumiCliOnPath(probe([bin]));
-    expect(env["PATH"]).toBe([bin, "/sdk"].join(path.delimiter));
   });
 
   it("is not a file that cannot be executed", async () => {
@@ -70,7 +63,7 @@ describe("the Pulumi CLI on PATH", () => {
   });
 
   it("is refused if it is too old", async () => {
-    const bin = folderWith(path.join(scratch(), "bin"), "pulumi", HOST, SHIM);
+    const bin = folderWith(path.join(scratch(), "bin"), "pulumi", HOST);
     await expect(pulumiCliOnPath(probe([bin], "v3.100.0"))).rejects.toThrow("3.100.0 is not in the range");
   });
 });

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { runChild } from "../../tools/pulumiCli/child";
 import { Unavailable } from "../../tools/pulumiCli/pulumiCli";
-import { HOST, SHIM } from "../../tools/pulumiCli/onPath";
+import { HOST } from "../../tools/pulumiCli/onPath";
 import { buildWithGo, install, type Preparation } from "../../tools/pulumiCli/prepare";
 import { MODULES } from "../../tools/pulumiCli/project";
 import { removeScratch, scratch, script } from "../support/scratch";
@@ -31,12 +31,9 @@ ${body}`,
 }
 
 function preparation(interrupted: AbortSignal, lines: string[] = []): Preparation {
-  const sdkFolder = scratch();
-  script(path.join(sdkFolder, SHIM), "shim");
   return {
     pins: { cli: "3.246.0", nodejsHost: "3.60.0", go: "1.25.8" },
     modules: MODULES,
-    sdkFolder,
     progress: (line) => lines.push(line),
     interrupted,
   };
@@ -45,13 +42,13 @@ function preparation(interrupted: AbortSignal, lines: string[] = []): Preparatio
 const never = new AbortController().signal;
 
 describe("the build with Go", () => {
-  it("builds both programs from their modules and copies the shim beside them", async () => {
+  it("builds both programs from their modules", async () => {
     const calls = fakeGo("go1.26.8", 'echo "some/package" >&2; echo built > "$2"; chmod 755 "$2"');
     const folder = scratch();
     const lines: string[] = [];
     await buildWithGo(folder, preparation(never, lines));
     expect(readdirSync(folder)).toEqual(["bin"]);
-    expect(readdirSync(path.join(folder, "bin")).sort()).toEqual(["pulumi", HOST, SHIM]);
+    expect(readdirSync(path.join(folder, "bin")).sort()).toEqual(["pulumi", HOST]);
     expect(readFileSync(calls, "utf8").split("\n")).toEqual([
       expect.stringMatching(/^cli off local 0 build .*-mod=readonly .*Version=v3\.246\.0 .*cmd\/pulumi$/),
       expect.stringMatching(/^nodejs-host off local 0 build .*-mod=readonly .*Version=v3\.60\.0 .*nodejs$/),

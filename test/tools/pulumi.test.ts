@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { HOST, SHIM } from "../../tools/pulumiCli/onPath";
+import { HOST } from "../../tools/pulumiCli/onPath";
 import { PROJECT } from "../../tools/pulumiCli/project";
 import { main } from "../../tools/pulumi";
 import { removeScratch, scratch, script } from "../support/scratch";
@@ -20,7 +20,7 @@ function fakePulumi(body: string): string {
     path.join(bin, "pulumi"),
     `if [ "$1" = version ]; then echo v3.250.0; exit; fi\ncd "${folder}"\n${body}`,
   );
-  for (const name of [HOST, SHIM]) script(path.join(bin, name), "exit 0");
+  script(path.join(bin, HOST), "exit 0");
   process.env["PATH"] = `${bin}${path.delimiter}${originalPath ?? ""}`;
   return folder;
 }

@@ -6,7 +6,7 @@ import envPaths from "env-paths";
 import { lock } from "proper-lockfile";
 import { UserError } from "../../provider/contract/errors";
 import { hasCode, type Progress } from "./pulumiCli";
-import { HOST, isExecutable, SHIM } from "./onPath";
+import { HOST, isExecutable } from "./onPath";
 
 /** Environment variable that names the cache folder. Default: `pulumi-neon-bemi` in the user's cache folder. */
 const CACHE_VARIABLE = "PULUMI_NEON_BEMI_CACHE";
@@ -147,7 +147,7 @@ export class CliCache {
 }
 
 function missingPrograms(root: string): string[] {
-  return ["pulumi", HOST, SHIM].filter((file) => !isExecutable(path.join(root, "bin", file)));
+  return ["pulumi", HOST].filter((file) => !isExecutable(path.join(root, "bin", file)));
 }
 
 /** A duration in whole seconds, as a progress line shows it. */

@@ -4,7 +4,7 @@ import { runChild } from "./child";
 import type { PulumiCli, Progress } from "./pulumiCli";
 import { pulumiCliOnPath } from "./onPath";
 import { buildWithGo, install, type Preparation } from "./prepare";
-import { MODULES, SDK } from "./project";
+import { MODULES } from "./project";
 import { type Pins, readPins, usableVersion } from "./versions";
 import { firstOpenWay, type Way } from "./ways";
 
@@ -42,7 +42,7 @@ export async function ensurePulumiCli({ progress }: { readonly progress: Progres
       const earlier = findPrepared(cache, pins);
       if (earlier !== undefined) return earlier;
       return await cache.exclusively(progress, async (interrupted) => {
-        const preparation = { pins, modules: MODULES, sdkFolder: SDK, progress, interrupted };
+        const preparation = { pins, modules: MODULES, progress, interrupted };
         // While this process waited for its turn, another one may have prepared a CLI.
         const meanwhile = findPrepared(cache, pins);
         if (meanwhile !== undefined) return meanwhile;
@@ -90,7 +90,6 @@ function prepared(root: string, pins: Pins, origin: PreparedOrigin): PulumiCli {
 async function onPath(cache: CliCache): Promise<PulumiCli> {
   return await pulumiCliOnPath({
     path: process.env["PATH"] ?? "",
-    sdkFolder: SDK,
     rootFor: (bin) => cache.linkTo(bin),
     pulumiVersion,
   });

@@ -5,15 +5,11 @@ import { usableVersion } from "./versions";
 
 /** The program with which the CLI runs Node programs. */
 export const HOST = "pulumi-language-nodejs";
-/** The program that starts the SDK's provider for dynamic resources. */
-export const SHIM = "pulumi-resource-pulumi-nodejs";
 
 /** What the search reads from the machine. Tests pass a replacement. */
 export interface PathProbe {
   /** The user's PATH. */
   readonly path: string;
-  /** The folder of the SDK, which contains the shim of the dynamic provider. */
-  readonly sdkFolder: string;
   /** Returns what `pulumi version` prints for the CLI at this path. */
   pulumiVersion(command: string): Promise<string>;
   /** Returns a folder whose `bin` is the given folder. */
@@ -21,7 +17,7 @@ export interface PathProbe {
 }
 
 /**
- * The first `pulumi` on PATH, with the shim of the SDK added to its PATH where it has none.
+ * The first `pulumi` on PATH.
  * @throws Unavailable if there is no `pulumi`, its version is not supported, or it has no host for Node programs
  */
 export async function pulumiCliOnPath(probe: PathProbe): Promise<PulumiCli> {
@@ -35,14 +31,12 @@ export async function pulumiCliOnPath(probe: PathProbe): Promise<PulumiCli> {
   if (findIn(lookedAt, HOST) === undefined) {
     throw new Unavailable(`${command} (${version}) has no ${HOST} beside it`);
   }
-  const hasShim = findIn(lookedAt, SHIM) !== undefined;
-  const searched = hasShim ? probe.path : `${probe.path}${path.delimiter}${probe.sdkFolder}`;
   return {
     command,
     root: path.basename(bin) === "bin" ? path.dirname(bin) : await probe.rootFor(bin),
     version,
     origin: "path",
-    env: { PATH: searched, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    env: { PATH: probe.path, PULUMI_SKIP_UPDATE_CHECK: "true" },
   };
 }
 

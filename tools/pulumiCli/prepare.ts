@@ -1,9 +1,9 @@
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { seconds } from "./cache";
 import { type ChildOptions, type ChildResult, runChild } from "./child";
 import { hasCode, type Progress, Unavailable } from "./pulumiCli";
-import { HOST, SHIM } from "./onPath";
+import { HOST } from "./onPath";
 import { isGoUsable, type Pins } from "./versions";
 
 const LINE_MS = 5_000;
@@ -17,8 +17,6 @@ export interface Preparation {
   readonly pins: Pins;
   /** The folder of the Go modules `cli` and `nodejs-host`. */
   readonly modules: string;
-  /** The folder of the SDK, which contains the shim of the dynamic provider. */
-  readonly sdkFolder: string;
   readonly progress: Progress;
   /** When it aborts, the running program is ended. */
   readonly interrupted: AbortSignal;
@@ -61,7 +59,7 @@ export async function install(folder: string, { pins, progress, interrupted }: P
  * @throws Unavailable if Go is missing or too old, or the build fails
  */
 export async function buildWithGo(folder: string, preparation: Preparation): Promise<void> {
-  const { pins, modules, sdkFolder, interrupted } = preparation;
+  const { pins, modules, interrupted } = preparation;
   const work = path.join(folder, "go-build");
   await mkdir(work, { recursive: true });
   const env = {
@@ -93,9 +91,6 @@ export async function buildWithGo(folder: string, preparation: Preparation): Pro
     ],
     { cwd: path.join(modules, "nodejs-host"), env },
   );
-  // The shim looks for the SDK from the program's folder, so one copy serves every project. It must be beside the CLI:
-  // if the CLI finds it elsewhere on PATH, every run prints a warning.
-  await copyFile(path.join(sdkFolder, SHIM), path.join(bin, SHIM));
   await rm(work, { recursive: true });
 }
 

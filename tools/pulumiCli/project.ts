@@ -7,6 +7,3 @@ export const PROJECT = path.basename(ROOT) === "dist" ? path.dirname(ROOT) : ROO
 
 /** The folder of the Go modules that the CLI is built from. */
 export const MODULES = path.join(PROJECT, "tools", "pulumiCli", "modules");
-
-/** The folder of the installed SDK, which contains the shim of the dynamic provider. */
-export const SDK = path.dirname(require.resolve("@pulumi/pulumi/package.json"));

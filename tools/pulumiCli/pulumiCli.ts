@@ -1,4 +1,4 @@
-/** A Pulumi CLI that can run this project. It has a host for Node programs and the shim of the dynamic provider. */
+/** A Pulumi CLI that can run this project. It has a host for Node programs. */
 export interface PulumiCli {
   /** Absolute path of the `pulumi` binary. */
   readonly command: string;

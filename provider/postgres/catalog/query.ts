@@ -145,8 +145,7 @@ const OTHER_KINDS: Record<OtherRelation["kind"], string> = {
   "foreign table": "f",
 };
 
-/** Exported for the tests that measure it. */
-export function catalogStatement(serverVersion: number): string {
+function catalogStatement(serverVersion: number): string {
   // PostgreSQL 14 has neither schemas in publications nor column lists nor row filters.
   const before15 = !capabilities(serverVersion).partialPublications;
   const publicationSchemas = before15

@@ -51,7 +51,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     await trail.destroy();
   });
 
-  test("a table under autovacuum is tracked: the worker is made to yield, the app is not held up for longer", async () => {
+  test("tracks a table under autovacuum: the worker yields, and the app waits no longer", async () => {
     await owner(BLOATED);
     await owner("ALTER TABLE bloated SET (autovacuum_enabled = true)");
     await vacuumed("bloated");
@@ -64,7 +64,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     expect(await identities()).toEqual({ bloated: "d", calm: "d" });
   });
 
-  test("one under an autovacuum that never yields is left pending, by name, and finished by the next up", async () => {
+  test("names a table whose autovacuum never yields, and the next up finishes it", async () => {
     await owner(BLOATED);
     // A freeze that is overdue, to prevent wraparound, is not cancelled for anybody.
     await owner("ALTER TABLE bloated SET (autovacuum_freeze_max_age = 100000)");
@@ -91,7 +91,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     expect(await identities()).toEqual({ bloated: "f", calm: "f" });
   });
 
-  test("a table that an idle transaction holds is left pending, by name, and finished by the next up", async () => {
+  test("names a table that an idle transaction holds, and the next up finishes it", async () => {
     await owner("CREATE TABLE orders (id int); CREATE TABLE calm (id int)");
     await held("orders", async () => {
       expect(await refusal(trail.up(UP))).toMatch(
@@ -112,7 +112,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     expect(await identities()).toEqual({ orders: "d", calm: "f" });
   });
 
-  test("destroy names the table that somebody holds, and the next one finishes", async () => {
+  test("destroy names a table that a transaction holds, and the next destroy finishes", async () => {
     await owner("CREATE TABLE orders (id int); CREATE TABLE calm (id int)");
     await trail.up(UP);
     await held("orders", async () => {

@@ -55,7 +55,7 @@ describe.each(PROFILES)("PostgreSQL $version, profile $profile", ({ version, pro
       tracked: 6,
     }));
 
-  test("tables that come while all is tracked are as their makers left them", () =>
+  test("leaves tables as their makers made them that came while all was tracked", () =>
     roundTrip(db, {
       ...MIXED,
       ups: [{ allTables: true }],

@@ -90,7 +90,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     );
   });
 
-  test("no DDL fails or waits for long while a migration that made a table stays open", async () => {
+  test("no DDL fails or waits long while a migration with a new table stays open", async () => {
     await trail.up({ ...TARGET, schemas: ["public", "elsewhere"] });
     const migration = await connect("member");
     await migration.query("BEGIN; CREATE TABLE migrated (id int)");
@@ -114,7 +114,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     expect(trail.state["publication"]?.outputs).toMatchObject({ wanted: 21, done: 21, pending: [] });
   });
 
-  test("DDL on a table whose identity is still to be set takes no stronger lock than by itself", async () => {
+  test("DDL takes no stronger lock on a table whose identity is not set yet", async () => {
     await owner(`CREATE TABLE elsewhere.part PARTITION OF parted FOR VALUES IN (0);
       CREATE TABLE joining (id int, note text);
       ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0) NOT VALID`);
@@ -133,7 +133,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     await migration.query("COMMIT");
   });
 
-  test("no DDL fails while the event triggers come and go", async () => {
+  test("no DDL fails while the event triggers are created and dropped", async () => {
     const errors: string[] = [];
     const clock = { stop: false };
     const busy = async (n: number): Promise<void> => {
@@ -220,7 +220,7 @@ describe("where event triggers are not allowed (the owner is no superuser)", () 
   });
   afterAll(() => db.close());
 
-  test("readiness says so, the next up catches up, exclusions stay out", async () => {
+  test("readiness says so, the next up takes new tables in, and excluded ones stay out", async () => {
     const args = { ...TARGET, schemas: ["public"], excludeTables: ["public.sessions"] };
     await trail.up(args);
     const { newTables, degraded } = trail.state["readiness"]?.outputs ?? {};
@@ -254,7 +254,7 @@ describe("where event triggers are not allowed (the owner is no superuser)", () 
     await trail.destroy();
   });
 
-  test("a table of a role whose rights ours does not have is named, and fails no DDL", async () => {
+  test("names a table of a role whose rights we lack, and fails no DDL", async () => {
     await runSql(
       db.superuserUri,
       "CREATE ROLE unrelated; CREATE TABLE public.theirs (id int); ALTER TABLE theirs OWNER TO unrelated",

@@ -80,7 +80,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     roundTrip(db, { ...SHOP, ...BY_HAND[what] }),
   );
 
-  test("what somebody made again under our names stays", async () => {
+  test("keeps objects that somebody else made again under the module's names", async () => {
     const database = await newDatabase(db, SHOP);
     const trail = new Trail(() => testRun(db));
     await trail.up({ ...TARGET, database, schemas: ["public"] });
@@ -100,7 +100,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     ]);
   });
 
-  test("privileges that the role got in another database go as well", async () => {
+  test("revokes privileges that the role was given in another database", async () => {
     const database = await newDatabase(db, SHOP);
     const other = await newDatabase(db, SHOP);
     const state = async () => [await catalogState(db, database), await catalogState(db, other)];
@@ -133,7 +133,7 @@ describe("on Neon", () => {
   });
   afterAll(() => sandbox.stop());
 
-  test("destroy after somebody dropped the database, and another one took its name", async () => {
+  test("destroys after the database was dropped and another one took its name", async () => {
     const { info } = sandbox;
     const { projectId } = info;
     const db = { ...info, ownerUri: `${info.ownerUri}&sslrootcert=${encodeURIComponent(info.sslRootCert)}` };

@@ -78,7 +78,7 @@ describe.each([
   const all = Array.from({ length: points }, (_, index) => index);
   const some = Array.from({ length: changes }, (_, index) => index);
 
-  test.each(all)("an up killed at point %i: the next up goes on", async (point) => {
+  test.each(all)("the next up continues an up that was killed at point %i", async (point) => {
     const trail = new Trail(() => testRun(db), await killed("up", {}, at("up", point)));
     await trail.up(args);
     await expectTracked();
@@ -99,13 +99,13 @@ describe.each([
     },
   );
 
-  test.each(all)("a destroy killed at point %i: the next destroy goes on", async (point) => {
+  test.each(all)("the next destroy continues a destroy that was killed at point %i", async (point) => {
     await up();
     await new Trail(() => testRun(db), await killed("destroy", known, at("destroy", point))).destroy();
     await expectClean();
   });
 
-  test.each(all)("a destroy killed at point %i: up brings all back", async (point) => {
+  test.each(all)("an up restores everything after a destroy was killed at point %i", async (point) => {
     await up();
     const { killAt, answered } = at("destroy", point);
     const trail = new Trail(
@@ -118,20 +118,23 @@ describe.each([
     await expectClean();
   });
 
-  test.each(some)("an up that changes the selection, killed at point %i", async (point) => {
-    const { killAt, answered } = at("change", point, changes);
-    await up();
-    const next = new Trail(() => testRun(db), await killed("change", known, { killAt, answered }));
-    await next.up(changed());
-    expect(next.state["readiness"]?.outputs).toMatchObject({ selected: 3, published: 3 });
-    await next.destroy();
-    await expectClean();
+  test.each(some)(
+    "the next up continues a change of the selection that was killed at point %i",
+    async (point) => {
+      const { killAt, answered } = at("change", point, changes);
+      await up();
+      const next = new Trail(() => testRun(db), await killed("change", known, { killAt, answered }));
+      await next.up(changed());
+      expect(next.state["readiness"]?.outputs).toMatchObject({ selected: 3, published: 3 });
+      await next.destroy();
+      await expectClean();
 
-    await up();
-    const left = await killed("change", known, { killAt, answered: !answered });
-    await new Trail(() => testRun(db), left).destroy();
-    await expectClean();
-  });
+      await up();
+      const left = await killed("change", known, { killAt, answered: !answered });
+      await new Trail(() => testRun(db), left).destroy();
+      await expectClean();
+    },
+  );
 
   test.each(["up", "destroy"] as const)(
     "an up that adds 300 tables, killed in the middle of their identities: %s follows at once",

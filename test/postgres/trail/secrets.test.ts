@@ -143,7 +143,7 @@ describe.each([17, 18] as const)("PostgreSQL %i, log_statement = ddl", (version)
   afterEach(() => removeDatabases(db));
   afterAll(() => db.close());
 
-  test("no password in the server's log, in pg_stat_statements, in errors or lines", async () => {
+  test("shows no password in the server's log, pg_stat_statements, errors or lines", async () => {
     const { lines } = await live();
     const statements = await runSql<{ query: string }>(
       db.superuserUri,
@@ -173,7 +173,7 @@ describe("PostgreSQL 17, log_statement = all", () => {
   afterEach(() => removeDatabases(db));
   afterAll(() => db.close());
 
-  test("a password is in the log as the bound parameter only", async () => {
+  test("shows a password in the log only as the bound parameter", async () => {
     await live();
     const found = traces({ log: readFileSync(db.serverLog, "utf8") });
     expect(found).toHaveLength(passwords.length);
@@ -182,6 +182,6 @@ describe("PostgreSQL 17, log_statement = all", () => {
   });
 });
 
-test("what is printed is redacted", () => {
+test("redacts what is printed", () => {
   expect(passwords.map((password) => redact(`a ${password} b`))).toEqual(passwords.map(() => "a [secret] b"));
 });

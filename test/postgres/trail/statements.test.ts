@@ -34,12 +34,12 @@ afterAll(async () => {
   await db.close();
 });
 
-test("an up, a refresh and a destroy ask the server the same, however many tables there are", () => {
+test("up, refresh and destroy send as many statements for any number of tables", () => {
   expect(asked.get(FEW)?.up.statements).toBeGreaterThan(5);
   expect(asked.get(MANY)).toEqual(asked.get(FEW));
 });
 
-test("a refresh takes at most five statements, and every operation one login as owner and one to verify Bemi's", () => {
+test("a refresh sends at most five statements; each phase logs in once as each role", () => {
   expect(asked.get(MANY)?.refresh.statements).toBeLessThanOrEqual(5);
   expect(asked.get(MANY)).toMatchObject({
     up: { logins: 2 },
@@ -48,7 +48,7 @@ test("a refresh takes at most five statements, and every operation one login as 
   });
 });
 
-test("at no moment is more than one table locked, up and down", async () => {
+test("never locks more than one table at once, in up and destroy", async () => {
   const trail = measuredTrail(db);
   const up = await mostLocks(db, () => trail.up(ALL_PUBLIC));
   const down = await mostLocks(db, () => trail.destroy());
@@ -58,7 +58,7 @@ test("at no moment is more than one table locked, up and down", async () => {
   expect((await mostLocks(db, () => guideLifecycle(db))).most).toBeGreaterThan(1);
 });
 
-test("the state stays under 10 kB, and names no table", async () => {
+test("keeps the state under 10 kB and names no table in it", async () => {
   const trail = measuredTrail(db);
   await trail.up(ALL_PUBLIC);
   expect(Buffer.byteLength(stateText(trail))).toBeLessThan(10_000);
@@ -66,7 +66,7 @@ test("the state stays under 10 kB, and names no table", async () => {
   await trail.destroy();
 });
 
-test("a refresh right after an up finds nothing to do, and the next up changes no row of pg_class", async () => {
+test("finds nothing to do right after an up, and the next up updates no pg_class row", async () => {
   const trail = measuredTrail(db);
   await trail.up(ALL_PUBLIC);
   expect(Object.values(await trail.refresh())).toEqual([{}, {}, {}, {}, {}, {}]);
@@ -74,7 +74,7 @@ test("a refresh right after an up finds nothing to do, and the next up changes n
   await trail.destroy();
 });
 
-test("one new table costs at most five updates of pg_class", async () => {
+test("updates pg_class at most five times for one new table", async () => {
   const trail = measuredTrail(db);
   const args = { ...ALL_PUBLIC, trackNewTables: false };
   await trail.up(args);
@@ -92,7 +92,7 @@ test("one new table costs at most five updates of pg_class", async () => {
   await runSql(db.ownerUri, "DROP TABLE public.brand_new");
 });
 
-test("the event triggers leave our own changes alone: looking at each of them takes longer the more tables there are", async () => {
+test("the event triggers skip the module's own changes, which would take ever longer", async () => {
   const run = testRun(db);
   const wanted = { ...TARGET, schemas: ["public"], trackNewTables: true, managedBy: "shop/dev/orders" };
   const identities = { ...wanted, publication: "bemi" };

@@ -72,7 +72,7 @@ describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
     await db.close();
   });
 
-  test("up: no error, no lock queue", async () => {
+  test("up causes no error and no lock queue", async () => {
     await under(UP.held, () => trail.up({ ...TARGET, ...UP.args }));
     audit.take();
     live = await consumer("bemi");
@@ -100,7 +100,7 @@ describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
     },
   );
 
-  test("destroy: no error, no lock queue, everything as it was", async () => {
+  test("destroy causes no error and no lock queue, and restores everything", async () => {
     await under(UP.held, () => trail.destroy());
     const committed = audit.take();
     expect(compare(committed, live.changes.slice(received)).filter((line) => line.startsWith("too"))).toEqual(

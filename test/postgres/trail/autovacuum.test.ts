@@ -16,7 +16,7 @@ const BLOATED = `
   DELETE FROM bloated WHERE id % 2 = 0;
   CREATE TABLE calm (id int);`;
 
-/** Ends the worker and takes its brakes away; again where the next worker is back on the table before that. */
+/** Ends the worker and removes its cost limits. Repeats this if the next worker takes the table before that. */
 const SPEED_UP = `
   DO $$ BEGIN
     SET LOCAL lock_timeout = '200ms';
@@ -66,7 +66,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
 
   test("names a table whose autovacuum never yields, and the next up finishes it", async () => {
     await owner(BLOATED);
-    // A freeze that is overdue, to prevent wraparound, is not cancelled for anybody.
+    // PostgreSQL never cancels an autovacuum that prevents wraparound.
     await owner("ALTER TABLE bloated SET (autovacuum_freeze_max_age = 100000)");
     await runSql(
       db.ownerUri,
@@ -83,7 +83,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     ]);
     expect(await identities()).toEqual({ bloated: "d", calm: "f" });
 
-    // The worker gets through, at full speed.
+    // The worker finishes, at full speed.
     await owner("ALTER TABLE calm SET (autovacuum_enabled = false)");
     await runSql(db.superuserUri, SPEED_UP);
     await owner("VACUUM (FREEZE) bloated");
@@ -102,7 +102,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     await trail.up(UP);
     expect(await identities()).toEqual({ orders: "f", calm: "f" });
 
-    // One that leaves the selection is given back what it had, if not now, then by the next up.
+    // A table that leaves the selection gets its previous identity back, now or in the next up.
     await held("orders", () => trail.up({ ...UP, excludeTables: ["public.orders"] }));
     expect(await identities()).toEqual({ orders: "f", calm: "f" });
     expect(trail.lines.join("\n")).toMatch(/public\.orders: locked.*next up/);

@@ -62,7 +62,7 @@ const STARTS: Record<string, Start> = {
                 DROP TABLE aside.again; CREATE TABLE aside.again (id int); ALTER TABLE aside.again OWNER TO neondb_owner;
                 DROP TABLE aside.same; CREATE TABLE aside.same (id int PRIMARY KEY);
                 ALTER TABLE aside.same OWNER TO neondb_owner`,
-    // The record is of the table that was dropped: what was made under its name is as its maker left it.
+    // The record names the dropped table by oid, so the new table under its name stays as it was made.
     differs: [
       /^(privilege|relation|replica identity) .*aside\.gone\b/,
       "replica identity aside.again: nothing => default",

@@ -99,7 +99,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     const parts = Array.from({ length: 6 }, (_, n) => `PARTITION OF tree FOR VALUES IN (${n})`);
     for (const ddl of [
       "CREATE TABLE alone (id int)",
-      // Many tables in one statement: what is waited for the first of them is not waited for the others again.
+      // Many tables in one statement: the wait for the first one must not be repeated for each of the others.
       `DO $$ BEGIN ${Array.from({ length: 8 }, (_, n) => `CREATE TABLE many_${n} (id int);`).join(" ")} END $$`,
       "CREATE TABLE elsewhere.copied AS SELECT 1 AS id",
       "CREATE TEMP TABLE passing (id int)",
@@ -109,7 +109,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     ])
       expect(await outcome(app, ddl)).toBe("ok");
     await migration.query("COMMIT");
-    // What found the publication locked is taken in by the next up.
+    // The next up adds the tables whose DDL found the publication locked.
     await trail.up({ ...TARGET, schemas: ["public", "elsewhere"] });
     expect(trail.state["publication"]?.outputs).toMatchObject({ wanted: 21, done: 21, pending: [] });
   });
@@ -119,7 +119,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
       CREATE TABLE joining (id int, note text);
       ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0) NOT VALID`);
     await trail.up({ ...TARGET, schemas: ["public"] });
-    // As if these had been locked all the while.
+    // The same state as if these tables had been locked all the time.
     await owner(`ALTER EVENT TRIGGER _bemi_identity DISABLE;
       ALTER TABLE orders REPLICA IDENTITY DEFAULT; ALTER TABLE elsewhere.part REPLICA IDENTITY DEFAULT;
       ALTER TABLE parted REPLICA IDENTITY DEFAULT; ALTER EVENT TRIGGER _bemi_identity ENABLE`);
@@ -152,7 +152,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     try {
       for (let i = 0; i < 4; i++) {
         await upWhatever({});
-        // It holds the publication: event triggers wait for it for as long as they may, in the middle of the DDL.
+        // This transaction holds the publication, so event triggers wait for it as long as they may, within the DDL.
         const migration = await connect("member");
         await migration.query(`BEGIN; CREATE TABLE migrated_${i} (id int)`);
         await upWhatever({ trackNewTables: false }, () => migration.query("COMMIT"));
@@ -165,7 +165,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     expect(errors).toEqual([]);
   });
 
-  /** Tables that come and go meanwhile may well not be captured yet when readiness is asked. */
+  /** Readiness may be asked before a table that was created meanwhile is captured. */
   async function upWhatever(args: Partial<TrailArgs>, then?: () => Promise<unknown>): Promise<void> {
     const up = trail.up({ ...TARGET, schemas: ["public"], ...args });
     const removed = sleep(1_000).then(then);

@@ -19,7 +19,7 @@ const SHOP = {
 
 const DROP_ROLE = "DROP OWNED BY bemi; DROP ROLE bemi;";
 
-/** What somebody does by hand while the trail is there, and what that alone makes different. */
+/** A change by hand while the trail exists, and the difference that this change alone causes. */
 const BY_HAND: Record<string, Pick<Start, "meanwhile" | "differs">> = {
   "the role": { meanwhile: DROP_ROLE },
   "the publication": { meanwhile: "DROP PUBLICATION bemi" },
@@ -37,7 +37,7 @@ const BY_HAND: Record<string, Pick<Start, "meanwhile" | "differs">> = {
     differs: [/^(schema|relation|privilege|replica identity|constraint) /],
   },
   "the record of identities": {
-    // Nobody knows any more what they were. FULL makes no write fail.
+    // The previous identities are lost with the record. FULL makes no write fail, so it stays.
     meanwhile: "DROP TABLE _bemi.identity",
     differs: [/^replica identity .* => full$/],
   },
@@ -143,7 +143,7 @@ describe("on Neon", () => {
     await trail.up({ projectId, database, schemas: ["public", "sales"] });
     const known = structuredClone(trail.state);
     await runSql(info.superuserUri, `DROP DATABASE ${database} WITH (FORCE)`);
-    // The role is the branch's: a refresh must not lose sight of it.
+    // A role belongs to the branch, so a refresh must still find it.
     await trail.refresh();
     expect(Object.keys(trail.state)).toEqual(["role"]);
     await trail.destroy();

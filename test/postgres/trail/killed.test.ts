@@ -24,7 +24,7 @@ const SQL = `
   CREATE TABLE sales.deals (id int PRIMARY KEY); CREATE TABLE sales."Odd ""name""" (id int);
   CREATE PUBLICATION theirs FOR TABLE by_full;`;
 
-/** A role and a publication of the trail's names that were there before it, with much that is their own. */
+/** A role and a publication that existed before the trail under its names, with settings of their own. */
 const ADOPTED = `
   CREATE ROLE bemi LOGIN REPLICATION CREATEDB CONNECTION LIMIT 9 PASSWORD 'of-before'; GRANT app TO bemi;
   ALTER ROLE bemi SET work_mem = '8MB'; COMMENT ON ROLE bemi IS 'made by hand';
@@ -51,7 +51,7 @@ describe.each([
   let database: string;
   let args: TrailArgs;
   let before: Fact[];
-  /** The catalog while the trail is there, and the state then. */
+  /** The catalog and the state while the trail exists. */
   let tracked: Fact[];
   let known: EngineState;
   const statements = { up: 0, change: 0, destroy: 0 };
@@ -182,7 +182,7 @@ describe.each([
     return row?.tables ?? -1;
   }
 
-  /** Nothing of the killed process is at work any more. */
+  /** Waits until the server does nothing more for the killed process. */
   async function serverIsQuiet(): Promise<void> {
     const busy = "SELECT FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi'";
     while ((await runSql(db.superuserUri, busy)).length > 0) await sleep(50);
@@ -224,7 +224,7 @@ describe.each([
     } as const;
   }
 
-  /** One schema less, another table excluded, a new password. */
+  /** Without one schema, with another table excluded, and with a new password. */
   function changed(): TrailArgs {
     return { ...args, schemas: ["public"], excludeTables: ["public.by_full"], passwordVersion: 2 };
   }
@@ -245,13 +245,13 @@ describe.each([
     return left;
   }
 
-  /** As after an up that nothing disturbed; each one sets a new password. */
+  /** The same as after an undisturbed up, except the password, which every such up sets anew. */
   async function expectTracked(): Promise<void> {
     const found = differences(tracked, await facts());
     expect(found.filter((line) => line !== "role bemi: password")).toEqual([]);
   }
 
-  /** As before; of an adopted role, the password cannot be given back. */
+  /** The same as before the up, except an adopted role's password, which cannot be restored. */
   async function expectClean(): Promise<void> {
     const found = differences(before, await facts());
     expect(found.filter((line) => !adopt || line !== "role bemi: password")).toEqual([]);

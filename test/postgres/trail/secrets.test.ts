@@ -11,7 +11,7 @@ import { Trail, type TrailArgs } from "../../support/trail";
 
 const ARGS: TrailArgs = { ...TARGET, schemas: ["public"] };
 
-/** What a careful administrator has the server write down. */
+/** The logging that a careful administrator turns on. */
 const LOGGED = {
   log_min_error_statement: "debug5",
   log_min_messages: "debug5",
@@ -97,7 +97,7 @@ function traces(places: Record<string, string>): string[] {
 async function live(): Promise<{ lines: string[] }> {
   passwords = [];
   errors = [];
-  // PostgreSQL 18 warns of it, statement and all.
+  // PostgreSQL 18 warns of MD5 passwords, and the warning contains the statement.
   await runSql(db.superuserUri, "ALTER ROLE neondb_owner SET password_encryption = 'md5'");
   const trail = new Trail(newRun);
   await trail.up(ARGS);
@@ -114,17 +114,17 @@ async function live(): Promise<{ lines: string[] }> {
   };
   await expectFailure(new Trail(newRun).up(ARGS), /role "bemi" already exists/);
 
-  // It exists, and is not ours to change.
+  // The role exists, and the module may not change it.
   mishap = undefined;
   await runSql(db.superuserUri, "ALTER ROLE bemi LOGIN REPLICATION");
   await expectFailure(new Trail(newRun).up({ ...ARGS, adopt: true }), /cannot be changed by neondb_owner/);
   await runSql(db.superuserUri, "DROP ROLE bemi");
 
-  // Somebody's transaction that makes it is still open: we give up, are cancelled, or disconnected.
+  // Another transaction that creates the role is open: the module gives up, is cancelled or is disconnected.
   for (const end of ["lock", "cancel", "terminate"] as const) {
     await behind("CREATE ROLE bemi", end, () => new Trail(newRun).up(ARGS));
   }
-  // The same where somebody's transaction changes it.
+  // The same while another transaction changes the role.
   const again = new Trail(newRun);
   await again.up(ARGS);
   for (const end of ["cancel", "terminate"] as const) {
@@ -150,7 +150,7 @@ describe.each([17, 18] as const)("PostgreSQL %i, log_statement = ddl", (version)
       "SELECT query FROM pg_stat_statements",
     );
     const log = readFileSync(db.serverLog, "utf8");
-    // They do write down what they get to see.
+    // The log and pg_stat_statements do record what they see: finding no password in them means something.
     expect(log).toMatch(/ALTER ROLE bemi PASSWORD 'somebody-elses'/);
     expect(log).toMatch(/role "bemi" already exists/);
     expect(statements.some(({ query }) => query.includes("pulumi_neon_bemi.role"))).toBe(true);
@@ -161,7 +161,7 @@ describe.each([17, 18] as const)("PostgreSQL %i, log_statement = ddl", (version)
       lines: lines.join("\n"),
     };
     expect(traces(places)).toEqual([]);
-    // Nor does anybody have to be told of it.
+    // So no line about it is needed either.
     expect(places.lines).not.toContain("pg_stat_statements");
   });
 });

@@ -12,7 +12,7 @@ import {
   type TrailTraffic,
 } from "../../support/trailLoad";
 
-/** The hard facts of `npm run bench`, at sizes that are quick: what it costs must not grow with the number of tables. */
+/** The counts that `npm run bench` prints, at quick sizes: costs must not grow with the number of tables. */
 const FEW = 10;
 const MANY = 600;
 
@@ -54,7 +54,7 @@ test("never locks more than one table at once, in up and destroy", async () => {
   const down = await mostLocks(db, () => trail.destroy());
   expect([up.most, down.most]).toEqual([1, 1]);
 
-  // That looking from time to time sees more, where there is more.
+  // The sampling would see more locks, as it does for the procedure of Neon's guide.
   expect((await mostLocks(db, () => guideLifecycle(db))).most).toBeGreaterThan(1);
 });
 
@@ -108,7 +108,7 @@ test("the event triggers skip the module's own changes, which would take ever lo
   await run.end();
 
   expect([done, tables]).toEqual([MANY + 1, MANY + 1]);
-  // The second trigger would have added it.
+  // The second event trigger would have added the table.
   expect(
     await runSql(db.superuserUri, "SELECT FROM pg_publication_rel WHERE prrelid = 'public.unseen'::regclass"),
   ).toEqual([]);

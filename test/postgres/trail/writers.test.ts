@@ -44,7 +44,7 @@ const CHANGES: readonly Step[] = [
   { what: "schemas again", args: { schemas }, held: { table: "elsewhere.visitor", by: "reader" } },
 ];
 
-/** Tracked all the while: the stream must have every change of these. */
+/** Tables that stay tracked the whole time: the stream must have every change of theirs. */
 const ALWAYS = new Set(
   STREAMED.filter(
     (name) => !["public.extra", "public.keyless_3", "public.indexed", "elsewhere.visitor"].includes(name),
@@ -115,7 +115,7 @@ describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
     expect(changed).toEqual([{ relname: "indexed", relreplident: "i" }]);
   });
 
-  /** Does it while the writers write and a transaction holds a table, and checks what that was like for them. */
+  /** Does the change while writers write and a transaction holds a table, and checks what the writers met. */
   async function under(held: Step["held"], work: () => Promise<unknown>): Promise<void> {
     workload.resume();
     const holding = hold(held);

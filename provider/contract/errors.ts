@@ -5,6 +5,16 @@
 export class UserError extends Error {
   override readonly name = "UserError";
 
+  /** The message, line by line. A line break inside a line belongs to a name, and is shown as `\n`. */
+  readonly lines: readonly string[];
+
+  /** @param message one line, or a list of lines */
+  constructor(message: string | readonly string[]) {
+    const lines = typeof message === "string" ? [message] : message;
+    super(lines.join("\n"));
+    this.lines = lines;
+  }
+
   /** Whether the thing asked for, or something it is part of, does not exist (any more). */
   readonly gone: boolean = false;
 }
@@ -20,7 +30,7 @@ export function isGone(error: unknown): boolean {
  */
 export class UnfinishedError extends UserError {
   constructor(
-    message: string,
+    message: string | readonly string[],
     readonly outputs: object,
   ) {
     super(message);

@@ -3,7 +3,7 @@ import { connectivityState, credentials } from "@grpc/grpc-js";
 import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 import { UserError } from "../contract/errors";
-import { redact } from "../contract/secrets";
+import { printable } from "../contract/printable";
 
 /** A call of the engine that is being answered: which resource it is about, and what still has to reach the engine. */
 interface Call {
@@ -90,12 +90,12 @@ export class Engine {
     }
   }
 
-  /** A line under the resource. Registered secrets are taken out of it. */
+  /** A line under the resource, made printable: without secrets and control characters, whatever names it holds. */
   log(message: string, severity: Severity = "info"): void {
     this.#send(message, severity, false);
   }
 
-  /** Progress: a line beside the resource while it works, replaced by the next one. */
+  /** Progress: a line beside the resource while it works, replaced by the next one. Made printable too. */
   status(message: string): void {
     this.#send(message, "info", true);
   }
@@ -114,7 +114,7 @@ export class Engine {
     const call = this.#calls.getStore();
     const request = new LogRequest();
     request.setSeverity(SEVERITIES[severity]);
-    request.setMessage(redact(message));
+    request.setMessage(printable(message));
     request.setUrn(call?.urn ?? "");
     request.setEphemeral(ephemeral);
     // A line that does not arrive is no reason to fail the work it is about.

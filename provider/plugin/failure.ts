@@ -4,12 +4,12 @@ import { Status } from "@pulumi/pulumi/proto/status_pb";
 import { Any } from "google-protobuf/google/protobuf/any_pb";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import { UserError } from "../contract/errors";
-import { redact } from "../contract/secrets";
+import { printableLines } from "../contract/printable";
 
 /** A resource that was made or changed and is not as it should be: the engine fails the step and keeps the state. */
 export class PartialFailure extends UserError {
   constructor(
-    message: string,
+    message: string | readonly string[],
     readonly id: string,
     /** Outputs, with their secrets as secrets. */
     readonly properties: Struct,
@@ -19,11 +19,11 @@ export class PartialFailure extends UserError {
 }
 
 /**
- * An error as the engine shows it: its message, without any secret. An error that is not the user's to act on says that
+ * An error as the engine shows it: its message, made printable, without any secret. An error that is not the user's to act on says that
  * it is a fault of this provider, and where.
  */
 export function presentable(error: unknown): Partial<ServiceError> {
-  const details = redact(textOf(error));
+  const details = printableLines(linesOf(error));
   if (error instanceof PartialFailure)
     return { code: status.UNKNOWN, details, metadata: initFailed(error, details) };
   // The component server says in the metadata which arguments are wrong.
@@ -49,11 +49,17 @@ function initFailed({ id, properties }: PartialFailure, reason: string): Metadat
   return metadata;
 }
 
-function textOf(error: unknown): string {
-  if (error instanceof UserError) return error.message;
-  if (isServiceError(error)) return error.details;
-  const { stack, message } = error instanceof Error ? error : new Error(String(error));
-  return `Unexpected error in pulumi-neon-bemi, please report it: ${stack ?? message}`;
+function linesOf(error: unknown): readonly string[] {
+  if (error instanceof UserError) return error.lines;
+  // What the component server says is this package's own: the mistakes in the arguments, a line each.
+  if (isServiceError(error)) return error.details.split("\n");
+  const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+  const head = `${name}: ${message}`;
+  const frames = stack.startsWith(head) ? stack.slice(head.length).split("\n") : [];
+  return [
+    `Unexpected error in pulumi-neon-bemi, please report it: ${head}`,
+    ...frames.filter((frame) => frame !== ""),
+  ];
 }
 
 /** An answer of the component server. */

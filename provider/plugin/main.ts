@@ -1,4 +1,5 @@
 import { UserError } from "../contract/errors";
+import { printableLines } from "../contract/printable";
 import { Engine } from "./engine";
 import { assertFresh } from "./freshness";
 import { listen } from "./grpc";
@@ -27,6 +28,6 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   // The engine shows what a plugin prints before it ends. Only a fault of the provider needs its stack.
-  console.error(error instanceof UserError ? error.message : error);
+  console.error(error instanceof UserError ? printableLines(error.lines) : error);
   process.exit(1);
 });

@@ -3,7 +3,7 @@ import { isDrift } from "../contract/drift";
 import { UnfinishedError, UserError } from "../contract/errors";
 import type { AnyKind, Run } from "../contract/kind";
 import { describeMistakes, mistakesIn, type Mistake } from "../contract/mistakes";
-import { redact } from "../contract/secrets";
+import { printable } from "../contract/printable";
 import { sameTarget, type Target } from "../contract/target";
 import { InputFields } from "./inputs";
 import { parseUrn } from "./urn";
@@ -28,8 +28,8 @@ export interface State {
   readonly id: string;
   readonly inputs: Values;
   readonly outputs: Values;
-  /** What keeps a resource that was made or changed from being as it should be; left out: nothing. */
-  readonly problem?: string;
+  /** What keeps a resource that was made or changed from being as it should be, line by line; left out: nothing. */
+  readonly problem?: readonly string[];
 }
 
 /**
@@ -165,8 +165,8 @@ export class Resource {
       return { id, inputs, outputs: { ...inputs, ...(await work) } };
     } catch (error) {
       if (!(error instanceof UnfinishedError)) throw error;
-      const problem = redact(error.message);
-      return { id, inputs, outputs: { ...inputs, ...error.outputs, unfinished: problem }, problem };
+      const unfinished = printable(error.message);
+      return { id, inputs, outputs: { ...inputs, ...error.outputs, unfinished }, problem: error.lines };
     }
   }
 }

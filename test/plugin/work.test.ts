@@ -187,6 +187,55 @@ test("log lines and progress reach the resource's row, without registered secret
   ]);
 });
 
+/** What a hostile role, branch or server can be called. */
+const HOSTILE = "a\u001b[2J\n::add-mask::b\u202e<{%fg 99%}>";
+const SHOWN = "a\\u{1b}[2J\\n::add-mask::b\\u{202e}<\\u{7b}%fg 99%}>";
+
+describe("names that a terminal or a CI system would act on are shown by the codes of their characters", () => {
+  test("in log lines, progress and the plan of a preview", async () => {
+    const { ask, kind, engine } = await provider();
+    kind.plan.mockImplementation((_, run) => {
+      run.status(HOSTILE);
+      run.log(HOSTILE);
+      return Promise.resolve({ outputs: {}, changes: [HOSTILE] });
+    });
+    await ask.create(SHELF, true);
+    expect(engine.lines.map(({ message }) => message)).toEqual([SHOWN, SHOWN, SHOWN]);
+  });
+
+  test("in errors, in what is left unfinished and in faults, which keep the lines of their own", async () => {
+    const { ask, kind } = await provider();
+    kind.create.mockRejectedValueOnce(new UserError(["Nothing was changed:", `  - ${HOSTILE}`]));
+    expect((await failure(ask.create(SHELF))).details).toBe(`Nothing was changed:\n  - ${SHOWN}`);
+    kind.create.mockRejectedValueOnce(new UnfinishedError(HOSTILE, MADE));
+    const unfinished = await failure(ask.create(SHELF));
+    expect(unfinished.details).toBe(SHOWN);
+    expect(plain(keptOf(unfinished).getProperties())).toMatchObject({ unfinished: SHOWN });
+    kind.create.mockRejectedValueOnce(new TypeError(`${HOSTILE}\n    at forged`));
+    expect((await failure(ask.create(SHELF))).details).toMatch(
+      /^Unexpected error in pulumi-neon-bemi, please report it: TypeError: a\\u\{1b\}[^\n]*forged\n +at /,
+    );
+  });
+
+  test("in what has drifted, while the outputs that the next run works with stay as they are", async () => {
+    const { ask, kind } = await provider();
+    kind.read.mockResolvedValue({
+      outputs: { ...MADE, username: HOSTILE },
+      drift: { notPublished: HOSTILE },
+    });
+    const read = await ask.read(ID, STATE, SHELF);
+    expect(plain(read.getProperties())).toMatchObject({ username: HOSTILE, notPublished: SHOWN });
+  });
+
+  test("and five megabytes of text are cut", async () => {
+    const { ask, kind } = await provider();
+    kind.create.mockRejectedValueOnce(new UserError("x".repeat(5_000_000)));
+    expect((await failure(ask.create(SHELF))).details).toMatch(
+      /^x{4000} \.\.\. \(4996000 more characters\)$/,
+    );
+  });
+});
+
 test("a delete is given the state in plain values, without drift", async () => {
   const { ask, kind } = await provider();
   await ask.delete(ID, { ...STATE, notPublished: "public.a" });

@@ -1,4 +1,5 @@
 import type { Ora } from "ora";
+import { printable } from "../../provider/contract/printable";
 
 /** Receives one line for the user that says what a step is doing now. */
 export type Progress = (line: string) => void;
@@ -35,10 +36,10 @@ export class Steps {
     try {
       const result = await this.unlessInterrupted(
         work((line) => {
-          display.progress(line);
+          display.progress(printable(line));
         }),
       );
-      display.end("✔", this.timed(done(result), started));
+      display.end("✔", this.timed(printable(done(result)), started));
       return result;
     } catch (error) {
       display.end("✖", this.timed(title, started));
@@ -46,9 +47,9 @@ export class Steps {
     }
   }
 
-  /** Prints lines between steps. */
+  /** Prints lines between steps. Names in them can hold anything, so each line is made printable. */
   print(...texts: readonly string[]): void {
-    for (const text of texts) this.out.write(`${text}\n`);
+    for (const line of texts.flatMap((text) => text.split("\n"))) this.out.write(`${printable(line)}\n`);
   }
 
   private async unlessInterrupted<Result>(work: Promise<Result>): Promise<Result> {

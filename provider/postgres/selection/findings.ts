@@ -3,6 +3,7 @@ import { UserError } from "../../contract/errors";
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import { formatTableName } from "../catalog/tableNames";
 import type { SelectedTables } from "./selection";
+import { printable } from "../../contract/printable";
 import { firstFew } from "../../contract/wording";
 
 /** Something that a plan or a check reports. `subject`, `message` and `remedy` read as sentences one after the other. */
@@ -126,10 +127,10 @@ export function preflight(findings: readonly Finding[]): void {
 /** @throws UserError with the head and a line for each blocking finding, if there is one */
 export function failOnBlocking(findings: readonly Finding[], head: string): void {
   const blocking = describeFindings(findings, "blocking");
-  if (blocking.length > 0) throw new UserError([head, ...blocking.map((line) => `  - ${line}`)].join("\n"));
+  if (blocking.length > 0) throw new UserError([head, ...blocking.map((line) => `  - ${line}`)]);
 }
 
-/** One line for each problem. Tables with the same problem share a line, which names the first ten of them. */
+/** One printable line for each problem. Tables with the same problem share a line, which names the first ten of them. */
 export function describeFindings(findings: readonly Finding[], severity: Finding["severity"]): string[] {
   const groups = new Map<string, { subjects: Set<string>; finding: Finding }>();
   for (const finding of findings) {
@@ -140,13 +141,15 @@ export function describeFindings(findings: readonly Finding[], severity: Finding
     else group.subjects.add(finding.subject);
   }
   return [...groups.values()].map(({ subjects, finding }) =>
-    [
-      subjects.size === 1 ? finding.subject : `${firstFew([...subjects], 10)}: each`,
-      finding.message,
-      finding.remedy,
-    ]
-      .filter((part) => part !== "")
-      .join(" "),
+    printable(
+      [
+        subjects.size === 1 ? finding.subject : `${firstFew([...subjects], 10)}: each`,
+        finding.message,
+        finding.remedy,
+      ]
+        .filter((part) => part !== "")
+        .join(" "),
+    ),
   );
 }
 

@@ -1,6 +1,9 @@
 import { DatabaseError } from "pg";
 import { UserError } from "../../contract/errors";
-import { redact } from "../../contract/secrets";
+import { printable } from "../../contract/printable";
+
+/** Longest message, detail or hint of the server that is shown, in characters: each can hold what others wrote. */
+const LONGEST = 1_000;
 
 /**
  * An error that PostgreSQL raised for one statement. It carries the message, SQLSTATE, detail and hint, and never
@@ -22,9 +25,9 @@ export class SqlError extends UserError {
 /** Takes over what may be shown of the driver's error; anything that is not PostgreSQL's is `undefined`. */
 export function toSqlError(error: unknown): SqlError | undefined {
   if (!(error instanceof DatabaseError) || error.code === undefined) return undefined;
-  const clean = (text: string | undefined): string | undefined =>
-    text === undefined ? undefined : redact(text);
-  return new SqlError(redact(error.message), error.code, clean(error.detail), clean(error.hint));
+  const shown = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : printable(text, LONGEST);
+  return new SqlError(printable(error.message, LONGEST), error.code, shown(error.detail), shown(error.hint));
 }
 
 /** Whether PostgreSQL raised exactly this. */

@@ -2,15 +2,15 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** Time as handlers see it. Tests pass another clock, so that they need not wait for minutes. */
 export interface Clock {
-  /** The current time, in milliseconds since 1970. */
+  /** The current time, in milliseconds since 1970. It never jumps, so that deadlines hold when the machine's time is set. */
   now(): number;
   /** Waits for so many milliseconds. */
   sleep(milliseconds: number): Promise<void>;
 }
 
-/** The clock of the machine. */
+/** The machine's monotonic clock, counted from the time at which this process began. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.timeOrigin + performance.now(),
   sleep: async (milliseconds) => {
     await delay(milliseconds);
   },

@@ -4,8 +4,10 @@ import { secret } from "../../contract/secrets";
 import type { NeonApi, NeonProject } from "../../contract/neonApi";
 import { systemClock, type Clock } from "../../contract/clock";
 import { backoff } from "./backoff";
-import { NeonError } from "./errors";
+import { assertAbout, assertLeadsTo, parse, parseProject, passwordIn } from "./answers";
+import { isOutcomeUnknown, NeonError } from "./errors";
 import { isPending, waitForOperations } from "./operations";
+import { pagesOf } from "./pages";
 import type { NeonRequest } from "./requests";
 import { Patience } from "./retry";
 import * as schemas from "./schemas";
@@ -61,11 +63,20 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
     return parse(schema, request, await transport.send(request));
   };
 
-  /** Waits for the operations that the answer to a mutation lists. */
-  const finish = async (request: NeonRequest, answer: unknown): Promise<void> => {
-    const [, projectId] = request.path;
+  /** Reads the project, and makes sure that the answer is about this project: its id decides what is changed later. */
+  const readProject = async (projectId: string): Promise<NeonProject> => {
+    const request = { method: "GET", path: ["projects", projectId] } as const;
+    return parseProject(request, await transport.send(request));
+  };
+
+  /** Sends a mutation once or, with `repeat`, as often as it had no effect. Returns the answer and its operations. */
+  const change = async (
+    request: NeonRequest,
+    { repeat }: { readonly repeat: boolean },
+  ): Promise<{ readonly answer: unknown; readonly operations: readonly schemas.Operation[] }> => {
+    const answer = await (repeat ? transport.send(request) : transport.once(request));
     const { operations = [] } = parse(schemas.operations, request, answer || {});
-    await wait(projectId, operations);
+    return { answer, operations };
   };
 
   const wait = (projectId: string, operations: readonly schemas.Operation[]): Promise<void> =>
@@ -73,8 +84,12 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
       clock,
       checkpoint,
       status,
-      read: async (id) =>
-        (await get(schemas.oneOperation, ["projects", projectId, "operations", id])).operation,
+      read: async (id) => {
+        const path = ["projects", projectId, "operations", id] as const;
+        const { operation } = await get(schemas.oneOperation, path);
+        assertAbout(id, operation.id, path);
+        return operation;
+      },
     });
 
   /**
@@ -85,15 +100,16 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
     checkpoint();
     await clock.sleep(LIST_LAG);
     const pending: schemas.Operation[] = [];
-    for (let cursor: string | undefined; ;) {
-      const path = ["projects", projectId, "operations"] as const;
-      const page = await get(schemas.operationPage, path, { limit: 100, cursor });
-      pending.push(...page.operations.filter(isPending));
-      const next = page.pagination?.cursor;
+    const path = ["projects", projectId, "operations"] as const;
+    const pages = pagesOf(`operations of project ${projectId}`, async (cursor) => {
+      const { operations, pagination } = await get(schemas.operationPage, path, { limit: 100, cursor });
+      return { items: operations, next: pagination?.cursor };
+    });
+    for await (const operations of pages) {
+      pending.push(...operations.filter(isPending));
       // The newest operations come first. If the oldest of a page has ended, so have all on later pages.
-      const oldest = page.operations.at(-1);
-      if (!next || next === cursor || oldest === undefined || !isPending(oldest)) break;
-      cursor = next;
+      const oldest = operations.at(-1);
+      if (oldest === undefined || !isPending(oldest)) break;
     }
     await wait(projectId, pending);
   };
@@ -105,14 +121,13 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
   const mutate = async (request: NeonRequest, happened: () => Promise<boolean>): Promise<unknown> => {
     for (let attempt = 1; ; attempt++) {
       checkpoint();
-      let answer: unknown;
+      let changed: Awaited<ReturnType<typeof change>>;
       try {
-        answer = await transport.send(request);
+        changed = await change(request, { repeat: true });
       } catch (error) {
-        if (!(error instanceof NeonError)) throw error;
         // A 409 on a repetition can mean that the first attempt succeeded.
-        const unknown = error.outcomeUnknown || (attempt > 1 && error.status === 409);
-        if (!unknown) throw error;
+        const conflict = attempt > 1 && error instanceof NeonError && error.status === 409;
+        if (!conflict && !isOutcomeUnknown(error)) throw error;
         await transport.pause(backoff(attempt), error);
         if (await happened()) {
           await waitForPending(request.path[1]);
@@ -121,8 +136,8 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         if (attempt === ATTEMPTS) throw error;
         continue;
       }
-      await finish(request, answer);
-      return answer ?? {};
+      await wait(request.path[1], changed.operations);
+      return changed.answer ?? {};
     }
   };
 
@@ -130,7 +145,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
   const glance = async (projectId: string): Promise<NeonProject | undefined> => {
     const request = { method: "GET", path: ["projects", projectId] } as const;
     try {
-      return parse(schemas.project, request, await transport.once(request));
+      return parseProject(request, await transport.once(request));
     } catch (error) {
       if (error instanceof UserError) return undefined;
       throw error;
@@ -139,7 +154,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
 
   const api: NeonApi = {
     project: (projectId) => {
-      const reading = get(schemas.project, ["projects", projectId]);
+      const reading = readProject(projectId);
       known.set(projectId, reading);
       reading.catch(() => known.delete(projectId));
       return reading;
@@ -169,11 +184,11 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         const begun = clock.now();
         // Sent together with the PATCH: a read before it would leave the time of a whole round trip unseen.
         const seen = beside && glance(projectId);
-        let answer: unknown;
+        let operations: readonly schemas.Operation[];
         try {
-          answer = await transport.once(request);
+          ({ operations } = await change(request, { repeat: false }));
         } catch (error) {
-          const unknown = error instanceof NeonError && error.outcomeUnknown;
+          const unknown = isOutcomeUnknown(error);
           if (unknown) report(await seen, project);
           const pause = unknown && ++lost < ATTEMPTS ? backoff(lost) : patience.next(error, begun);
           if (pause === undefined) throw error;
@@ -182,25 +197,28 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
           continue;
         }
         report(await seen, project);
-        await finish(request, answer);
+        await wait(projectId, operations);
         return;
       }
     },
 
     branches: async (projectId, search) => {
       const found = [];
-      for (let cursor: string | undefined; ;) {
-        const path = ["projects", projectId, "branches"] as const;
-        const page = await get(schemas.branchPage, path, { search, limit: PAGE, cursor });
-        found.push(...page.branches);
-        const next = page.pagination?.next;
-        if (!next || next === cursor || page.branches.length === 0) return found;
-        cursor = next;
-      }
+      const path = ["projects", projectId, "branches"] as const;
+      const pages = pagesOf(`branches of project ${projectId}`, async (cursor) => {
+        const { branches, pagination } = await get(schemas.branchPage, path, { search, limit: PAGE, cursor });
+        return { items: branches, next: pagination?.next };
+      });
+      for await (const branches of pages) found.push(...branches);
+      return found;
     },
 
-    branch: async (projectId, branchId) =>
-      (await undefinedOn404(get(schemas.oneBranch, ["projects", projectId, "branches", branchId])))?.branch,
+    branch: async (projectId, branchId) => {
+      const path = ["projects", projectId, "branches", branchId] as const;
+      const found = await undefinedOn404(get(schemas.oneBranch, path));
+      if (found !== undefined) assertAbout(branchId, found.branch.id, path);
+      return found?.branch;
+    },
 
     endpoints: async (projectId, branchId) =>
       (await get(schemas.endpoints, ["projects", projectId, "branches", branchId, "endpoints"])).endpoints,
@@ -214,8 +232,12 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
     databases: async (projectId, branchId) =>
       (await get(schemas.databases, ["projects", projectId, "branches", branchId, "databases"])).databases,
 
-    role: (projectId, branchId, name) =>
-      undefinedOn404(get(schemas.oneRole, rolePath(projectId, branchId, name))),
+    role: async (projectId, branchId, name) => {
+      const path = rolePath(projectId, branchId, name);
+      const found = await undefinedOn404(get(schemas.oneRole, path));
+      if (found !== undefined) assertAbout(name, found.name, path);
+      return found;
+    },
 
     createRole: async (projectId, branchId, name) => {
       const path = ["projects", projectId, "branches", branchId, "roles"] as const;
@@ -224,8 +246,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         request,
         async () => (await api.role(projectId, branchId, name)) !== undefined,
       );
-      if (answer === undefined) return api.revealPassword(projectId, branchId, name);
-      return secret(parse(schemas.roleWithPassword, request, answer).role.password);
+      return passwordIn(answer, name) ?? api.revealPassword(projectId, branchId, name);
     },
 
     deleteRole: async (projectId, branchId, name) => {
@@ -248,8 +269,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         request,
         async () => (await api.revealPassword(projectId, branchId, name)) !== previous,
       );
-      if (answer === undefined) return api.revealPassword(projectId, branchId, name);
-      return secret(parse(schemas.roleWithPassword, request, answer).role.password);
+      return passwordIn(answer, name) ?? api.revealPassword(projectId, branchId, name);
     },
 
     connectionUri: ({ projectId, branchId, endpointId, database, role }) => {
@@ -263,7 +283,10 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
           database_name: database,
           role_name: role,
           pooled: false,
-        }).then(({ uri }) => secret(uri));
+        }).then(({ uri }) => {
+          assertLeadsTo(secret(uri), { database, role }, path);
+          return uri;
+        });
       uris.set(key, reading);
       reading.catch(() => uris.delete(key));
       return reading;
@@ -284,17 +307,4 @@ async function undefinedOn404<Value>(work: Promise<Value>): Promise<Value | unde
     if (error instanceof NeonError && error.status === 404) return undefined;
     throw error;
   }
-}
-
-function parse<Schema extends z.ZodType>(
-  schema: Schema,
-  { method, path }: NeonRequest,
-  answer: unknown,
-): z.output<Schema> {
-  const result = schema.safeParse(answer);
-  if (result.success) return result.data;
-  const fields = [...new Set(result.error.issues.map((issue) => issue.path.join(".") || "the whole answer"))];
-  throw new UserError(
-    `Neon's answer to ${method} /${path.join("/")} differs from its API documentation (${fields.join(", ")}): check NEON_API_URL, or update pulumi-neon-bemi.`,
-  );
 }

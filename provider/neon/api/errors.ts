@@ -1,4 +1,5 @@
 import { UserError } from "../../contract/errors";
+import { printable } from "../../contract/printable";
 import { redact } from "../../contract/secrets";
 import { pathOf, type NeonRequest } from "./requests";
 
@@ -14,6 +15,23 @@ interface NeonFailure {
   readonly neonMessage?: string;
   /** How long to wait according to the header `Retry-After`, in milliseconds. */
   readonly retryAfter?: number;
+}
+
+/** Stands for the name of a network error, when the answer was too large to be read. */
+export const TOO_LARGE = "more than 32 MB";
+
+/** Longest message of Neon, and longest name or id in an answer, that is shown, in characters. */
+const LONGEST_MESSAGE = 1_000;
+const LONGEST_NAME = 100;
+
+/** A message in an answer, as it is shown. */
+export function shownMessage(text: string): string {
+  return printable(text, LONGEST_MESSAGE).replace(/[.\s]+$/, "");
+}
+
+/** A name or id in an answer, as it is shown. */
+export function shownName(text: string): string {
+  return printable(text, LONGEST_NAME);
 }
 
 /** Network errors that come before anything is sent: the request had no effect. */
@@ -57,6 +75,20 @@ export class NeonError extends UserError {
   }
 }
 
+/** Neon answered with something else than its API documents. A mutation with such an answer may have taken effect. */
+export class UnreadableAnswer extends UserError {
+  constructor(request: NeonRequest, problem: string) {
+    super(
+      `Neon's answer to ${request.method} ${pathOf(request)} differs from its API documentation (${problem}): check NEON_API_URL, or update pulumi-neon-bemi.`,
+    );
+  }
+}
+
+/** Whether a mutation may have taken effect although its answer was lost, or cannot be read. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof UnreadableAnswer || (error instanceof NeonError && error.outcomeUnknown);
+}
+
 /** An operation of Neon failed, or did not end in time. The mutation that started it may have taken effect. */
 export class OperationError extends UserError {
   constructor(
@@ -72,12 +104,14 @@ export class OperationError extends UserError {
 
 function describe(request: NeonRequest, baseUrl: string, failure: NeonFailure): string {
   const call = `${request.method} ${pathOf(request)}`;
+  if (failure.code === TOO_LARGE)
+    return `Neon's answer to ${call} has ${TOO_LARGE}, which is not read: check NEON_API_URL (${baseUrl}).`;
   if (failure.status === undefined) {
     const cause = failure.code ?? "no answer";
     return `Neon's API at ${baseUrl} cannot be reached (${cause} on ${call}): check the network, and NEON_API_URL if you set it.`;
   }
-  const id = failure.requestId === undefined ? "" : `, request id ${failure.requestId}`;
-  const message = failure.neonMessage === undefined ? "" : `: ${failure.neonMessage.replace(/[.\s]+$/, "")}`;
+  const id = failure.requestId === undefined ? "" : `, request id ${shownName(failure.requestId)}`;
+  const message = failure.neonMessage === undefined ? "" : `: ${shownMessage(failure.neonMessage)}`;
   return `Neon answered ${failure.status} to ${call}${id}${message}. ${advice(request, failure)}`.trim();
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../contract/clock";
 import { backoff } from "./backoff";
-import { NeonError, OperationError } from "./errors";
+import { NeonError, OperationError, shownMessage, shownName } from "./errors";
 import type { Operation } from "./schemas";
 
 /** How long all operations of one mutation may take together, in milliseconds. */
@@ -36,7 +36,9 @@ export async function waitForOperations(
       if (how.clock.now() >= deadline) throw tooLate(projectId, operation);
       how.checkpoint();
       const seconds = Math.round((how.clock.now() - begun) / 1_000);
-      how.status(`Waiting for Neon's operation ${operation.action} of project ${projectId} (${seconds} s)`);
+      how.status(
+        `Waiting for Neon's operation ${shownName(operation.action)} of project ${projectId} (${seconds} s)`,
+      );
       await how.clock.sleep(backoff(attempt));
       operation = await latest(operation, how.read);
     }
@@ -62,7 +64,7 @@ function succeeded(projectId: string, operation: Operation): boolean {
   const { status } = operation;
   if (status === "error" || status === "cancelled") {
     throw new OperationError(
-      `${title(projectId, operation)} ended as "${status}"${cause(operation)}. See the project's operations in Neon's console, then run this again.`,
+      `${title(projectId, operation)} ended as "${shownName(status)}"${cause(operation)}. See the project's operations in Neon's console, then run this again.`,
       false,
     );
   }
@@ -72,16 +74,16 @@ function succeeded(projectId: string, operation: Operation): boolean {
 function tooLate(projectId: string, operation: Operation): OperationError {
   const minutes = OPERATION_DEADLINE / 60_000;
   return new OperationError(
-    `${title(projectId, operation)} did not finish within ${minutes} minutes (last state: "${operation.status}"${cause(operation)}). Neon may still finish it: see the project's operations in Neon's console, then run this again.`,
+    `${title(projectId, operation)} did not finish within ${minutes} minutes (last state: "${shownName(operation.status)}"${cause(operation)}). Neon may still finish it: see the project's operations in Neon's console, then run this again.`,
     isPending(operation),
   );
 }
 
 function title(projectId: string, { action, id }: Operation): string {
-  return `Neon's operation ${action} (${id}) of project ${projectId}`;
+  return `Neon's operation ${shownName(action)} (${id}) of project ${projectId}`;
 }
 
 function cause({ error, failures_count: failures }: Operation): string {
-  const message = error ? `: ${error.replace(/\.$/, "")}` : "";
+  const message = error ? `: ${shownMessage(error)}` : "";
   return failures ? `${message}, after ${failures} ${failures === 1 ? "failure" : "failures"}` : message;
 }

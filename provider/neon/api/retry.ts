@@ -1,6 +1,6 @@
 import type { Clock } from "../../contract/clock";
 import { backoff } from "./backoff";
-import { NeonError } from "./errors";
+import { NeonError, TOO_LARGE } from "./errors";
 
 const SECOND = 1_000;
 
@@ -26,10 +26,14 @@ function reasonToRepeat(error: NeonError): Reason | undefined {
   if (error.status === 423) return "locked";
   if (error.status === 429 || error.status === 503) return "busy";
   if (error.notSent) return "refused";
+  if (error.code === TOO_LARGE) return undefined;
   if (error.method === "GET" && (error.status === undefined || error.status === 408 || error.status >= 500))
     return "failedRead";
   return undefined;
 }
+
+/** Longest wait that a `Retry-After` header can ask for, in milliseconds: a day. Whatever is longer counts as a day. */
+const LONGEST_WAIT = 86_400 * SECOND;
 
 /**
  * The wait that a `Retry-After` header asks for, in milliseconds. The header holds seconds or an HTTP date.
@@ -38,10 +42,8 @@ function reasonToRepeat(error: NeonError): Reason | undefined {
  */
 export function parseRetryAfter(header: unknown, now: number): number | undefined {
   if (typeof header !== "string" || header.trim() === "") return undefined;
-  const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * SECOND);
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const wait = /^\s*\d+\s*$/.test(header) ? Number(header) * SECOND : Date.parse(header) - now;
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), LONGEST_WAIT);
 }
 
 /** Decides for one request whether it is sent again after a failure, and when. */
@@ -77,7 +79,7 @@ export class Patience {
       this.#since = begun;
       this.#attempts = 0;
     }
-    const wait = error.retryAfter === undefined ? backoff(this.#attempts++) : error.retryAfter + backoff(0);
+    const wait = (error.retryAfter ?? 0) + backoff(this.#attempts++);
     const now = this.clock.now();
     const end = Math.min(this.#since + PATIENCE[reason], this.#begin + LONGEST);
     return now + wait > end ? undefined : wait;

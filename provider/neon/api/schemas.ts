@@ -6,9 +6,15 @@ import type { NeonBranch, NeonDatabase, NeonEndpoint, NeonProject, NeonRole } fr
  * Neon adds fields and enum values without notice.
  */
 
+/** An id of a project, branch, compute or operation, as Neon's API document gives its form. It becomes part of paths. */
+const id = z.string().regex(/^[a-z0-9-]{1,60}$/);
+
+/** A host name with or without a port. */
+const host = z.string().regex(/^[\w.:[\]-]{1,300}$/);
+
 /** Work that Neon does in the background after it has answered a mutation. */
 const operation = z.object({
-  id: z.string(),
+  id,
   action: z.string(),
   status: z.string(),
   error: z.string().nullish(),
@@ -27,7 +33,7 @@ export const operationPage = z.object({
 export const project = z
   .object({
     project: z.object({
-      id: z.string(),
+      id,
       store_passwords: z.boolean().optional(),
       settings: z
         .object({
@@ -40,8 +46,8 @@ export const project = z
         .nullish(),
     }),
   })
-  .transform(({ project: { id, store_passwords, settings } }): NeonProject => ({
-    id,
+  .transform(({ project: { id: projectId, store_passwords, settings } }): NeonProject => ({
+    id: projectId,
     storePasswords: store_passwords ?? true,
     logicalReplication: settings?.enable_logical_replication ?? false,
     blockPublicConnections: settings?.block_public_connections ?? false,
@@ -52,8 +58,8 @@ export const project = z
   }));
 
 const branch = z
-  .object({ id: z.string(), name: z.string(), default: z.boolean().optional() })
-  .transform(({ id, name, default: isDefault }): NeonBranch => ({ id, name, isDefault: isDefault === true }));
+  .object({ id, name: z.string(), default: z.boolean().optional() })
+  .transform((found): NeonBranch => ({ id: found.id, name: found.name, isDefault: found.default === true }));
 export const oneBranch = z.object({ branch });
 export const branchPage = z.object({
   branches: z.array(branch),
@@ -63,10 +69,9 @@ export const branchPage = z.object({
 export const endpoints = z.object({
   endpoints: z.array(
     z
-      .object({ id: z.string(), host: z.string(), type: z.string(), disabled: z.boolean().optional() })
-      .transform(({ id, host, type, disabled }): NeonEndpoint => ({
-        id,
-        host,
+      .object({ id, host, type: z.string(), disabled: z.boolean().optional() })
+      .transform(({ type, disabled, ...found }): NeonEndpoint => ({
+        ...found,
         readWrite: type === "read_write",
         disabled: disabled === true,
       })),
@@ -89,9 +94,12 @@ export const oneRole = z
     hasPassword: authentication_method === undefined || authentication_method === "password",
   }));
 
+/** A password that a role can log in with. */
+const usable = z.string().min(1).max(1_000);
+
 /** A role with its password. Only the answers to creating a role and to resetting its password hold one. */
 export const roleWithPassword = z.object({
-  role: z.object({ password: z.string().min(1) }),
+  role: z.object({ name: z.string().optional(), password: usable }),
 });
-export const password = z.object({ password: z.string().min(1) });
+export const password = z.object({ password: usable });
 export const connectionUri = z.object({ uri: z.string().min(1) });

@@ -5,7 +5,7 @@ import type { Kind, Planned, Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import { recorded, type ResolvedTarget, type Target } from "../../contract/target";
 import { secret } from "../../contract/secrets";
-import { NeonError, OperationError } from "../api/errors";
+import { NeonError, OperationError, UnreadableAnswer } from "../api/errors";
 import { directAddress } from "../target/connection";
 import { applySteps, describeSteps, planCreate, planDelete, planUpdate, type ApiRoleStep } from "./plan";
 
@@ -36,8 +36,9 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
         return outputsOf(inputs, target, login);
       }
       // Creating a role sends the POST before it reads anything, so after a failed read the role may exist.
-      const sent = error instanceof OperationError || (error instanceof NeonError && error.method === "GET");
-      if (sent) throw await unfinished(error, inputs, target, run);
+      const failedRead = error instanceof NeonError && error.method === "GET";
+      if (error instanceof OperationError || error instanceof UnreadableAnswer || failedRead)
+        throw await unfinished(error, inputs, target, run);
       throw error;
     }
     return outputsOf(inputs, target, login);
@@ -173,7 +174,7 @@ function targetOf({ projectId, branch, database }: ApiRoleInputs): Target & { re
  * deleted and will become usable, so it is kept.
  */
 async function unfinished(
-  error: OperationError | NeonError,
+  error: OperationError | UnreadableAnswer | NeonError,
   inputs: ApiRoleInputs,
   target: ResolvedTarget,
   run: Run,

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { isIP, Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, DatabaseError } from "pg";
+import { systemClock } from "../../contract/clock";
 import type { ConnectionSettings, Login } from "../../contract/connection";
 import { UserError } from "../../contract/errors";
 import { redact } from "../../contract/secrets";
@@ -13,6 +14,15 @@ const STARTING_MS = 60_000;
 const REFUSED_MS = 8_000;
 /** Longest wait for one attempt to log in, in milliseconds. */
 const ATTEMPT_MS = 20_000;
+/**
+ * Longest wait for the answer to one statement, in milliseconds. The server's own limit is 60 s (`statement_timeout`), so
+ * a later answer will not come: the server or the network went silent.
+ */
+const ANSWER_MS = 75_000;
+/** After so many milliseconds without traffic, the system asks the other side whether it is still there. */
+const KEEP_ALIVE_MS = 10_000;
+/** Longest wait for the other side when a connection is closed, in milliseconds. */
+const CLOSING_MS = 2_000;
 /** After so many milliseconds, a line tells the user what is being waited for. */
 const TELL_AFTER_MS = 3_000;
 
@@ -20,25 +30,31 @@ const TELL_AFTER_MS = 3_000;
  * Opens a connection over verified TLS. While the compute may be starting, it tries again for at most 60 s; while
  * nothing listens, for at most 8 s. Every other failure ends it at once.
  *
+ * A statement that gets no answer fails after 75 s, later than the server's own limit. {@link connectionIsLost} says of
+ * its error that the connection is lost; end it with {@link abandonConnection}.
+ *
+ * @param answerMs the wait for an answer, in milliseconds
  * @throws UserError that says why there is no connection and what to do
  */
 export async function openConnection(
   login: Login,
   settings: ConnectionSettings,
   log: (line: string) => void,
+  answerMs = ANSWER_MS,
 ): Promise<Client> {
-  const started = Date.now();
+  const started = systemClock.now();
   let told = false;
   for (let pause = 250; ; pause = Math.min(pause * 2, 2_000)) {
-    const client = newClient(login, settings, STARTING_MS - (Date.now() - started));
+    const budget = STARTING_MS - (systemClock.now() - started);
+    const client = newClient(login, settings, { budget, answerMs });
     try {
       await client.connect();
       return client;
     } catch (error) {
-      client.end().catch(() => undefined);
+      void closeConnection(client);
       const patience = patienceWith(error);
-      if (Date.now() + pause - started > patience) throw connectionError(error, login);
-      if (!told && Date.now() - started > TELL_AFTER_MS) {
+      if (systemClock.now() + pause - started > patience) throw connectionError(error, login);
+      if (!told && systemClock.now() - started > TELL_AFTER_MS) {
         log(`Waiting for the compute at ${login.host}:${login.port} to accept connections`);
         told = true;
       }
@@ -53,16 +69,43 @@ export async function openConnection(
  * @throws the driver's error, which {@link connectionError} puts into words
  */
 export async function tryConnection(login: Login, settings: ConnectionSettings): Promise<void> {
-  const client = newClient(login, settings, ATTEMPT_MS);
+  const client = newClient(login, settings, { budget: ATTEMPT_MS, answerMs: ATTEMPT_MS });
   try {
     await client.connect();
   } finally {
-    await client.end().catch(() => undefined);
+    await closeConnection(client);
   }
 }
 
-/** @param budget longest wait for the attempt, in milliseconds; between 1 s and 20 s are used */
-function newClient(login: Login, settings: ConnectionSettings, budget: number): Client {
+/**
+ * Closes a connection, and does not wait for a server that no longer answers. May be called for any connection, in any
+ * state.
+ */
+export async function closeConnection(client: Client): Promise<void> {
+  const closed = new AbortController();
+  const patience = sleep(CLOSING_MS, undefined, { signal: closed.signal, ref: false });
+  await Promise.race([client.end(), patience]).catch(() => undefined);
+  closed.abort();
+  abandonConnection(client);
+}
+
+/** Ends a connection at once, without a word to the server. For one that is lost: a statement may still wait for it. */
+export function abandonConnection(client: Client): void {
+  sockets.get(client)?.destroy();
+}
+
+/** The socket of each connection, which the driver does not hand out. */
+const sockets = new WeakMap<Client, Socket>();
+
+interface Limits {
+  /** Longest wait for the attempt to log in, in milliseconds; between 1 s and 20 s are used. */
+  readonly budget: number;
+  /** Longest wait for the answer to a statement, in milliseconds. */
+  readonly answerMs: number;
+}
+
+function newClient(login: Login, settings: ConnectionSettings, { budget, answerMs }: Limits): Client {
+  const socket = new Socket();
   const client = new Client({
     host: login.host,
     port: login.port,
@@ -72,8 +115,12 @@ function newClient(login: Login, settings: ConnectionSettings, budget: number): 
     ssl: tls(login.host, settings),
     application_name: "pulumi-neon-bemi",
     connectionTimeoutMillis: Math.max(1_000, Math.min(ATTEMPT_MS, budget)),
+    query_timeout: answerMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    stream: () => socket,
   });
+  sockets.set(client, socket);
   // Without a listener, the loss of an idle connection would end the process. The next statement reports the loss.
   client.on("error", () => undefined);
   return client;

@@ -6,7 +6,7 @@ import { UserError } from "../../contract/errors";
 import type { Session } from "../../contract/session";
 import type { ResolvedTarget, Target } from "../../contract/target";
 import { readCatalog } from "../catalog/query";
-import { connectionIsLost, facts, openConnection } from "./connection";
+import { abandonConnection, closeConnection, connectionIsLost, facts, openConnection } from "./connection";
 import { toSqlError } from "../sql/sqlError";
 
 /** A resolved target that names a database. */
@@ -242,6 +242,7 @@ class OpenSession implements Session {
     } catch (error) {
       if (!connectionIsLost(error)) throw toSqlError(error) ?? error;
       this.#lost = true;
+      abandonConnection(this.#client);
       const reason = facts(error).message;
       throw new UserError(
         `The connection to database "${this.target.database.name}" at ${this.address.host} broke: ${reason.replace(/\.?$/, ".")} Run again: the next run continues where this one stopped.`,
@@ -250,6 +251,6 @@ class OpenSession implements Session {
   }
 
   async end(): Promise<void> {
-    if (!this.#lost) await this.#client.end().catch(() => undefined);
+    if (!this.#lost) await closeConnection(this.#client);
   }
 }

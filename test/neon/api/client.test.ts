@@ -1,9 +1,23 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { createNeonApi } from "../../../provider/neon";
 import type { NeonApi } from "../../../provider/contract/neonApi";
 import { NeonError } from "../../../provider/neon/api/errors";
 import { redact } from "../../../provider/contract/secrets";
 import { virtualClock } from "../clocks";
-import { BRANCH, closeScripted, errorOf, failure, KEY, PROJECT, project, scriptedNeon } from "./scriptedNeon";
+import {
+  BRANCH,
+  closeScripted,
+  errorOf,
+  failure,
+  KEY,
+  OPERATION,
+  PROJECT,
+  project,
+  scriptedNeon,
+} from "./scriptedNeon";
 
 afterEach(closeScripted);
 
@@ -95,6 +109,100 @@ describe("reads", () => {
     ]);
   });
 
+  test.each([
+    ["a cursor that comes again", (before: number) => (before % 2 === 0 ? "two" : "three"), 4],
+    ["a cursor that stays the same", () => "two", 2],
+    ["ever new cursors", (before: number) => `page-${before}`, 100],
+  ])(
+    "end with an error if a list has %s, because what is cut off would count as gone",
+    async (_, next, pages) => {
+      const { neon, server } = await scriptedNeon((_request, before) => ({
+        status: 200,
+        body: { branches: [{ id: `br-${before}`, name: "a" }], pagination: { next: next(before) } },
+      }));
+      // The path is the same for all pages, so the number of the page is the number of the request.
+      await expect(neon.branches(PROJECT)).rejects.toThrow(
+        /list of branches of project .* (no end|more than 100)/,
+      );
+      expect(server.requests.length).toBeLessThanOrEqual(pages);
+      const operations = await scriptedNeon(({ method, url }, before) => {
+        if (method === "POST") return failure(500);
+        if (url.includes("/roles/")) return { status: 200, body: { role: { name: "bemi" } } };
+        return { status: 200, body: { operations: [OPERATION], pagination: { cursor: next(before) } } };
+      });
+      await expect(operations.neon.createRole(PROJECT, BRANCH, "bemi")).rejects.toThrow(
+        /list of operations of project .* (no end|more than 100)/,
+      );
+    },
+  );
+
+  test("stop at 32 MB, also of a compressed answer, and are not repeated", async () => {
+    const large = { project: { id: PROJECT, name: "x".repeat(33 * 1024 * 1024) } };
+    for (const gzip of [false, true]) {
+      const { neon, server } = await scriptedNeon(() => ({ status: 200, body: large, gzip }));
+      expect((await errorOf(neon.project(PROJECT))).message).toMatch(
+        /has more than 32 MB, which is not read: check NEON/,
+      );
+      expect(server.requests).toHaveLength(1);
+    }
+  });
+
+  test.each([
+    "-5",
+    "0x10",
+    "Infinity",
+    "1e308",
+    "NaN",
+    "soon",
+    "9".repeat(30),
+    "Thu, 01 Jan 9999 00:00:00 GMT",
+    "",
+  ])("wait neither for ever nor without end after Retry-After: %s", async (header) => {
+    const clock = virtualClock();
+    const { neon } = await scriptedNeon(() => failure(503, { "retry-after": header }), { clock });
+    expect((await errorOf(neon.project(PROJECT))).message).toMatch(
+      /Run this again in (a few minutes|\d{1,5} s)\.$/,
+    );
+    expect(clock.elapsed()).toBeLessThanOrEqual(120_000);
+  });
+
+  test("refuse an answer about another object than the one that was asked for", async () => {
+    const other = "other-project-654321";
+    const about = "differs from its API documentation (it is about ";
+    const wrong = await scriptedNeon(({ url }) => {
+      if (url.includes("/roles/")) return { status: 200, body: { role: { name: "owner" } } };
+      if (url.includes("/branches/"))
+        return { status: 200, body: { branch: { id: "br-other", name: "main" } } };
+      if (url.includes("/connection_uri"))
+        return { status: 200, body: { uri: "postgresql://owner:x@host/other?sslmode=require" } };
+      return { status: 200, body: { project: { id: other } } };
+    });
+    const { neon, server } = wrong;
+    await expect(neon.project(PROJECT)).rejects.toThrow(`${about}${other})`);
+    await expect(neon.branch(PROJECT, BRANCH)).rejects.toThrow(`${about}br-other)`);
+    await expect(neon.role(PROJECT, BRANCH, "bemi")).rejects.toThrow(`${about}owner)`);
+    const query = {
+      projectId: PROJECT,
+      branchId: BRANCH,
+      endpointId: "ep-1",
+      database: "neondb",
+      role: "owner",
+    };
+    await expect(neon.connectionUri(query)).rejects.toThrow("is for another database or role");
+    await expect(neon.updateSettings(PROJECT, () => ({ enable_logical_replication: true }))).rejects.toThrow(
+      about,
+    );
+    expect(server.requests.filter(({ method }) => method !== "GET")).toEqual([]);
+  });
+
+  test("show Neon's words in part and as one line", async () => {
+    const body = { message: `\u001b[2J\n::add-mask::${"x".repeat(5_000_000)}`, request_id: "\u001b]0;x" };
+    const { neon } = await scriptedNeon(() => ({ status: 403, body }));
+    const { message } = await errorOf(neon.project(PROJECT));
+    expect(message).toContain("request id \\u{1b}]0;x: \\u{1b}[2J\\n::add-mask::xxx");
+    expect(message.length).toBeLessThan(1_500);
+  });
+
   test("stay below Neon's rate limit for the route", async () => {
     const { neon, clock } = await scriptedNeon(() => project());
     await Promise.all(Array.from({ length: 60 }, () => neon.project(PROJECT)));
@@ -140,6 +248,62 @@ describe("an error", () => {
       expect(() => createNeonApi({ baseUrl, apiKey: KEY, log: () => undefined })).toThrow(/NEON_API_URL/);
     },
   );
+
+  test.each([
+    "https://user:hidden-word@console.neon.tech/api/v2",
+    "https://hidden-word@console.neon.tech/api/v2",
+    "https://console.neon.tech/api/v2?key=hidden-word",
+    "https://console.neon.tech/api/v2#hidden-word",
+  ])("refuses a base URL with more than an address in it, without repeating it: %s", (baseUrl) => {
+    const create = (): unknown => createNeonApi({ baseUrl, apiKey: KEY, log: () => undefined });
+    expect(create).toThrow(/NEON_API_URL .* without user, password, query and fragment/);
+    expect(create).not.toThrow(/hidden-word/);
+  });
+
+  test.each(["", " ", "napi two", "napi\nHost: x", "napi\u0100"])("refuses %j as a key", (apiKey) => {
+    const create = (): unknown =>
+      createNeonApi({ baseUrl: "https://neon.example", apiKey, log: () => undefined });
+    expect(create).toThrow(/API key is empty, or contains spaces or other characters/);
+  });
+
+  test("does not send the key through a proxy to an address of this machine", async () => {
+    const proxy = await scriptedNeon(() => ({ status: 200, body: {} }));
+    const before = { ...process.env };
+    for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"])
+      process.env[name] = new URL(proxy.server.baseUrl).origin;
+    try {
+      const { neon } = await scriptedNeon(() => project());
+      await neon.project(PROJECT);
+    } finally {
+      process.env = before;
+    }
+    expect(proxy.server.requests).toEqual([]);
+  });
+
+  test("does not take the answer of a proxy that refuses the tunnel for one of Neon's", async () => {
+    const seen: string[] = [];
+    const proxy = createServer().on("connect", ({ url, headers }: IncomingMessage, socket: Duplex) => {
+      seen.push(`${url} ${JSON.stringify(headers)}`);
+      socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}");
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const before = { ...process.env };
+    process.env["HTTPS_PROXY"] = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const baseUrl = "https://neon.example/api/v2";
+    const neon = createNeonApi({ baseUrl, apiKey: KEY, log: () => undefined, clock: virtualClock() });
+    try {
+      // Not `undefined`, which would mean that there is no such role.
+      await expect(neon.role(PROJECT, BRANCH, "bemi")).rejects.toThrow(
+        /cannot be reached \(the proxy refused with 404 on GET/,
+      );
+    } finally {
+      process.env = before;
+      proxy.close();
+    }
+    expect(seen[0]).toMatch(/^neon\.example:443 /);
+    expect(seen.join()).not.toContain(KEY);
+  });
 
   test.each(["..", ".", ""])(
     "refuses %j as the name of a role: it would make a request about the branch",

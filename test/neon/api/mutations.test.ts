@@ -110,6 +110,22 @@ describe("a mutation under a fault", () => {
     expect(server.calls().filter((call) => call.startsWith("POST"))).toHaveLength(3);
   });
 
+  test.each([
+    ["text", Buffer.from("<html>")],
+    ["nothing", undefined],
+    ["other types", { role: "bemi", operations: 7 }],
+    ["another role", { role: { name: "owner", password: "password-9" }, operations: [] }],
+    ["no password", { role: { name: "bemi" }, operations: [] }],
+  ])("asks for the password if the answer to creating a role is %s", async (_, body) => {
+    const { answer } = roleServer({});
+    const { neon, server } = await scriptedNeon((request) => {
+      const reply = answer(request);
+      return request.method === "POST" ? { status: 201, body } : reply;
+    });
+    await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("password-1");
+    expect(server.calls().filter((call) => call.startsWith("POST"))).toHaveLength(1);
+  });
+
   test("sends nothing once the engine is gone", async () => {
     const { neon, server } = await scriptedNeon(() => project(), {
       checkpoint: () => {

@@ -101,7 +101,10 @@ describe("after a lost answer", () => {
       if (method === "POST") return "cut";
       if (url.startsWith(`${ROLES}/bemi/reveal`)) return { status: 200, body: { password: "abcd" } };
       if (url.startsWith(ROLES)) return { status: 200, body: { role: { name: "bemi" } } };
-      if (url.includes("/operations/")) return FINISHED;
+      if (url.includes("/operations/")) {
+        const id = url.slice(url.lastIndexOf("/") + 1);
+        return { status: 200, body: { operation: { ...OPERATION, id, status: "finished" } } };
+      }
       return list(new URLSearchParams(url.split("?")[1]).get("cursor"));
     };
     return scriptedNeon(answer, { clock });

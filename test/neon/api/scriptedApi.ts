@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 
 export interface SeenRequest {
   readonly method: string;
@@ -12,7 +13,14 @@ export interface SeenRequest {
 
 /** The reply to a request: an answer, a cut connection, or no answer at all. */
 export type Reply =
-  | { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly status: number;
+      /** Sent as JSON; text that is no JSON as a Buffer. */
+      readonly body?: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Compresses the body. */
+      readonly gzip?: boolean;
+    }
   | "cut"
   | "silence";
 
@@ -77,6 +85,12 @@ function send(outgoing: ServerResponse, reply: Reply): void {
     outgoing.destroy();
     return;
   }
-  outgoing.writeHead(reply.status, { "content-type": "application/json", ...reply.headers });
-  outgoing.end(reply.body === undefined ? "" : JSON.stringify(reply.body));
+  const { status, headers, body, gzip = false } = reply;
+  outgoing.writeHead(status, {
+    "content-type": "application/json",
+    ...(gzip ? { "content-encoding": "gzip" } : {}),
+    ...headers,
+  });
+  const text = Buffer.isBuffer(body) ? body : Buffer.from(body === undefined ? "" : JSON.stringify(body));
+  outgoing.end(gzip ? gzipSync(text) : text);
 }

@@ -1,12 +1,17 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionSettings, Login } from "../../../provider/contract/connection";
 import { UserError } from "../../../provider/contract/errors";
-import { openConnection } from "../../../provider/postgres/session/connection";
+import {
+  abandonConnection,
+  closeConnection,
+  connectionIsLost,
+  openConnection,
+} from "../../../provider/postgres/session/connection";
 import { transaction } from "../../../provider/postgres/session/sessions";
 import { SqlError } from "../../../provider/postgres/sql/sqlError";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
@@ -201,6 +206,31 @@ test("refuses a certificate for another name", async () => {
   const error = await failure(open(ownerLogin({ host: "127.0.0.2", port })));
   relay.close();
   expect(error.message).toMatch(/cannot be trusted/);
+});
+
+test("counts a server that goes silent as a lost connection, and does not wait for it at the end", async () => {
+  const sockets: Socket[] = [];
+  const relay = createServer((client) => {
+    const server = connect(ownerLogin().port, "localhost");
+    sockets.push(client, server);
+    client.pipe(server).pipe(client);
+  }).listen(0, "localhost");
+  await once(relay, "listening");
+  const { port } = relay.address() as AddressInfo;
+  const settings = { sslRootCert: db.sslRootCert };
+  const open = () => openConnection(ownerLogin({ port }), settings, () => undefined, 500);
+  const [asked, idle] = [await open(), await open()];
+  expect((await asked.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+  for (const socket of sockets) socket.unpipe().pause();
+  const begun = performance.now();
+  const error = await failure(asked.query("SELECT 2"));
+  expect(connectionIsLost(error)).toBe(true);
+  const ended = new Promise<void>((resolve) => asked.once("end", resolve));
+  abandonConnection(asked);
+  await Promise.all([ended, closeConnection(idle)]);
+  expect(performance.now() - begun).toBeLessThan(5_000);
+  relay.close();
+  for (const socket of sockets) socket.destroy();
 });
 
 test("names the port at which nothing listens", async () => {

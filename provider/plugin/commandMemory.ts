@@ -1,27 +1,29 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
-import path from "node:path";
+import { PrivateFolder } from "./privateFolder";
+
+/** Longest time that an answer is worth anything to the next process, in milliseconds: process ids come again. */
+const LIFETIME = 10 * 60_000;
+
+/** What an answer looks like: a few words. Anything else in a file is not from here. */
+const ANSWER = /^[a-z ]{1,40}$/;
 
 /**
  * Answers that hold for one command of the user. `pulumi up` uses two plugin processes, one for the preview and one for
  * the update, and both refresh; a question that costs a login should be asked once. Pulumi tells a process neither which
- * of the two it is nor anything about the other. So the first one writes the answer into a private temporary folder, to
- * a file named after the process id of the command, and the second one reads and removes it.
+ * of the two it is nor anything about the other, and the first one has ended when the second one starts. So the first
+ * one leaves the answer in a private folder, in a file named after the process id of the command, and the second one
+ * takes it. Where there is no folder that only this user can write to, each process asks.
  */
 export class CommandMemory {
   readonly #inMemory = new Map<string, Promise<string>>();
-  readonly #command: string | undefined;
-  readonly #folder: string;
+  readonly #command: number | undefined;
+  readonly #folder: PrivateFolder;
 
   /**
-   * @param command process id of the command, see {@link commandProcess}; without one, answers hold for this process only
-   * @param folder where answers wait for the next process; default: a folder of this user among the temporary files
+   * @param command process id of the command; without one, answers hold for this process only
+   * @param folder where answers wait for the next process; default: nowhere
    */
-  constructor(
-    command: string | undefined,
-    folder = path.join(tmpdir(), `pulumi-neon-bemi-${userInfo().uid}`),
-  ) {
+  constructor(command: number | undefined, folder = new PrivateFolder(undefined)) {
     this.#command = command;
     this.#folder = folder;
   }
@@ -29,6 +31,8 @@ export class CommandMemory {
   /**
    * Asks once per command; an error is not kept. Neither key nor answer may hold a secret, because both end up in a
    * file.
+   *
+   * @param ask answers with at most 40 lower-case letters and spaces; another answer holds for this process only
    */
   once(key: string, ask: () => Promise<string>): Promise<string> {
     let answer = this.#inMemory.get(key);
@@ -42,38 +46,23 @@ export class CommandMemory {
 
   async #recallOr(key: string, ask: () => Promise<string>): Promise<string> {
     if (this.#command === undefined) return ask();
-    const file = path.join(
-      this.#folder,
-      `${this.#command}-${createHash("sha256").update(key).digest("hex")}`,
-    );
-    const kept = this.#takeFile(file);
-    if (kept !== undefined) return kept;
+    this.#removeOld();
+    const name = `${this.#command}-${createHash("sha256").update(key).digest("hex")}`;
+    const kept = this.#folder.take(name);
+    if (kept !== undefined && ANSWER.test(kept)) return kept;
     const answer = await ask();
-    this.#leaveFile(file, answer);
+    if (ANSWER.test(answer)) this.#folder.leave(name, answer);
     return answer;
   }
 
-  #takeFile(file: string): string | undefined {
-    try {
-      // Another user of the machine could have made a folder of this name and put forged answers into it.
-      if (statSync(this.#folder).uid !== userInfo().uid) return undefined;
-      const answer = readFileSync(file, "utf8");
-      rmSync(file);
-      return answer;
-    } catch {
-      return undefined;
-    }
-  }
-
-  #leaveFile(file: string, answer: string): void {
-    try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      for (const name of readdirSync(this.#folder)) {
-        if (!isRunning(Number.parseInt(name, 10))) rmSync(path.join(this.#folder, name), { force: true });
-      }
-      writeFileSync(file, answer, { mode: 0o600 });
-    } catch {
-      // The answer could not be kept. That is harmless, because the next process asks again.
+  /** Removes what commands left that were killed, or had nothing to update. */
+  #removeOld(): void {
+    for (const name of this.#folder.names()) {
+      const [, command] = /^(\d{1,10})-[0-9a-f]{64}$/.exec(name) ?? [];
+      if (command === undefined) continue;
+      // The time of a file is that of the machine's clock, not of the monotonic one. A file of the future is old too.
+      const age = Date.now() - (this.#folder.writtenAt(name) ?? 0);
+      if (age < -LIFETIME || age > LIFETIME || !isRunning(Number(command))) this.#folder.remove(name);
     }
   }
 }
@@ -82,6 +71,6 @@ function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

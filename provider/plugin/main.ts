@@ -22,7 +22,7 @@ async function main(): Promise<void> {
       engine.end();
     });
   }
-  const parts = pluginProcess({ engine, environment: process.env, command: String(process.ppid) });
+  const parts = pluginProcess({ engine, environment: process.env, command: process.ppid });
   console.log(await listen(service(parts)));
 }
 

@@ -9,6 +9,7 @@ import * as sql from "../postgres";
 import { CommandMemory } from "./commandMemory";
 import { ComponentServer } from "./construct";
 import type { Engine } from "./engine";
+import { PrivateFolder, privatePath } from "./privateFolder";
 import { makeRun } from "./run";
 import type { Parts } from "./server";
 
@@ -34,7 +35,7 @@ interface Surroundings {
   /** Environment variables. This is the one place of the provider that reads them. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Process id of the user's command, which both plugin processes of an up share. */
-  readonly command: string | undefined;
+  readonly command: number | undefined;
 }
 
 /** The parts of one plugin process. It serves one provider of the program: one account of Neon's. */
@@ -85,7 +86,10 @@ export function pluginProcess({ engine, environment, command }: Surroundings): P
           return setting("sslRootCert");
         },
       },
-      memory: new CommandMemory(command),
+      memory: new CommandMemory(
+        command,
+        new PrivateFolder(privatePath("pulumi-neon-bemi-commands", environment)),
+      ),
       log,
       status,
       checkpoint,

@@ -217,9 +217,11 @@ function isTlsError(code: string, message: string): boolean {
 export function facts(error: unknown): { readonly code: string; readonly message: string } {
   const { code, message }: { code?: unknown; message?: unknown } =
     typeof error === "object" && error !== null ? error : {};
+  // The driver's words for the limit of `newClient`.
+  const said = message === "Query read timeout" ? "the server did not answer in time" : message;
   return {
     code: typeof code === "string" ? code : "",
-    message: redact(typeof message === "string" ? message : String(error)),
+    message: redact(typeof said === "string" ? said : String(error)),
   };
 }
 

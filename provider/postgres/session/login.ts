@@ -6,7 +6,8 @@ import type { RoleOutputs } from "../../contract/fields/role";
 import { connectionError, tryConnection } from "./connection";
 
 /** Whether a role can log in with its password. Only a refusal of the role itself is a result. */
-export type LoginResult = "ok" | "wrong password" | "may not log in";
+const LOGIN_RESULTS = ["ok", "wrong password", "may not log in"] as const;
+export type LoginResult = (typeof LOGIN_RESULTS)[number];
 
 /**
  * Logs in once as the role, over verified TLS, and leaves again. Only a login shows whether a password is right,
@@ -49,10 +50,11 @@ export async function verifyNewLogin(run: Run, login: Login): Promise<LoginResul
  *
  * @throws UserError when the server cannot be asked
  */
-export function verifyLoginOnce(run: Run, login: Login): Promise<LoginResult> {
+export async function verifyLoginOnce(run: Run, login: Login): Promise<LoginResult> {
   const { host, port, database, user } = login;
   const key = JSON.stringify(["login", host, port, database, user]);
-  return run.oncePerCommand(key, () => verifyLogin(run, login)) as Promise<LoginResult>;
+  const answer = await run.oncePerCommand(key, () => verifyLogin(run, login));
+  return LOGIN_RESULTS.find((result) => result === answer) ?? verifyLogin(run, login);
 }
 
 /**

@@ -1,6 +1,4 @@
 import { mkdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
-import { createHash } from "node:crypto";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { clearInterval, setInterval } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,8 +10,9 @@ const STALE_MS = 20_000;
  * Runs `work` while no other process holds the lock of the same name for the same project. This is plain JavaScript,
  * because it is needed before the dependencies are installed.
  *
- * The lock is a folder, because creating a folder is atomic on every file system. It is outside the project, because
- * `npm ci` deletes node_modules. Its owner touches it every two seconds. A lock that was not touched for twenty seconds
+ * The lock is a folder, because creating a folder is atomic on every file system. It is in the project's folder: in the
+ * folder for temporary files, every user of the machine could hold it. It is not in node_modules, which `npm ci` deletes.
+ * Its owner touches it every two seconds. A lock that was not touched for twenty seconds
  * was left by a killed process, and is removed.
  *
  * @template Result
@@ -24,8 +23,7 @@ const STALE_MS = 20_000;
  * @returns {Promise<Result>}
  */
 export async function withLock(name, folder, onWait, work) {
-  const owner = createHash("sha256").update(folder).digest("hex").slice(0, 16);
-  const lock = path.join(tmpdir(), `pulumi-neon-bemi-${owner}-${name}.lock`);
+  const lock = path.join(folder, `.${name}.lock`);
   let told = false;
   while (!take(lock)) {
     if (!told) onWait();

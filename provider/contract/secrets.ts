@@ -11,8 +11,11 @@
  * word, unless it is shorter than four characters.
  */
 interface Known {
+  /** Texts that are replaced wherever they occur. */
   readonly forms: Set<string>;
+  /** Texts that are replaced as whole words. */
   readonly words: Set<string>;
+  /** Texts that are replaced where a password stands. */
   readonly simple: Set<string>;
 }
 
@@ -24,8 +27,13 @@ const REDACTED = "[secret]";
 /** Shortest text that is replaced. */
 const SHORTEST = 4;
 
-/** The pattern of all secrets so far; made anew after each new one. */
+/** Longest of the pieces in which a longer text is looked for, in characters, e.g. a certificate's key. */
+const PIECE = 500;
+
+/** The pattern of `words` and `simple`; made anew after each new one. */
 let compiled: RegExp | undefined;
+/** `forms`, the longest first; made anew after each new one. */
+let ordered: readonly string[] | undefined;
 
 /** Registers a credential (a password, a key, a connection URI) and returns it. */
 export function secret(value: string): string {
@@ -46,8 +54,11 @@ export function conceal(text: string): void {
  */
 export function redact(text: string): string {
   compiled ??= pattern();
+  let clean = text;
+  ordered ??= [...known.forms].sort((a, b) => b.length - a.length);
+  for (const form of ordered) clean = clean.replaceAll(form, REDACTED);
   return (
-    text
+    clean
       .replace(compiled, REDACTED)
       // A password may contain `@`, unescaped in what people write: the last one of the word ends it.
       .replace(/\b([a-z][a-z0-9+.-]{0,20}:\/\/[^\s:@/]{0,200}:)\S{1,1000}@/gi, `$1${REDACTED}@`)
@@ -63,13 +74,16 @@ function isDistinctive(text: string): boolean {
 }
 
 function addForms(value: string): void {
-  for (const form of formsOf(value)) add(known.forms, form);
+  // Pieces of the same length, so that none is too short to be recognised.
+  const piece = Math.ceil(value.length / Math.ceil(value.length / PIECE));
+  for (let at = 0; at < value.length; at += piece)
+    for (const form of formsOf(value.slice(at, at + piece))) add(known.forms, form);
 }
 
 function add(set: Set<string>, value: string): void {
   if (set.has(value)) return;
   set.add(value);
-  compiled = undefined;
+  compiled = ordered = undefined;
 }
 
 /** The forms in which a text is repeated: as it is, quoted for SQL or JSON, encoded for a URL, in hexadecimal and base64. */
@@ -87,7 +101,7 @@ function formsOf(value: string): string[] {
     new URLSearchParams([["", wellFormed]]).toString().slice(1),
     bytes.toString("hex"),
     ...[0, 1, 2].flatMap((offset) => base64Within(bytes, offset)),
-  ].filter((form) => form.length >= SHORTEST);
+  ].filter((form) => isDistinctive(form));
 }
 
 /**
@@ -110,7 +124,6 @@ function pattern(): RegExp {
       .map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
       .join("|");
   const parts: string[] = [];
-  if (known.forms.size > 0) parts.push(any(known.forms));
   if (known.words.size > 0) parts.push(`(?<![\\p{L}\\p{N}_])(?:${any(known.words)})(?![\\p{L}\\p{N}_])`);
   if (known.simple.size > 0)
     parts.push(

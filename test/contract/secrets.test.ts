@@ -21,6 +21,12 @@ test.each([
   for (let at = 0; at + 8 <= encoded.length; at++) expect(clean).not.toContain(encoded.slice(at, at + 8));
 });
 
+test("replaces a long secret, of which no piece is left", () => {
+  const key = Array.from({ length: 20_000 }, (_, index) => index.toString(36)).join("Z");
+  conceal(key);
+  expect(redact(`a ${key} z`)).toMatch(/^a (\[secret\])+ z$/);
+});
+
 test.each([
   "postgresql://owner:pa@ss@host/db",
   "postgres://owner:a:b@c@host:5432/db?sslmode=require",

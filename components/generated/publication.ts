@@ -10,16 +10,16 @@ export type PublicationArgs = PublicationFields & OneSelection;
 
 /** Arguments, of which some exclude each other: see {@link PublicationArgs}. */
 export interface PublicationFields {
-  /** Id of the Neon project, e.g. `cool-darkness-123456`. */
+  /** Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces the resource. */
   projectId: Input<string>;
   /**
-   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. Default: the
-   * project's default branch.
+   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. A change
+   * replaces the resource. Default: the project's default branch.
    */
   branch?: Input<string>;
   /**
    * Name of the database, e.g. `neondb`. It is reached as its owner, over the branch's direct (never pooled)
-   * endpoint.
+   * endpoint. A change replaces the resource.
    */
   database: Input<string>;
   /**
@@ -81,6 +81,16 @@ export class Publication extends NeonBemiResource {
   declare readonly branchIsDefault: Output<boolean>;
   /** Id of the branch's read-write endpoint, `ep-...`. */
   declare readonly endpointId: Output<string>;
+  /**
+   * Name of the database; not set where no database is named. It differs from `database` after somebody
+   * renamed the database.
+   */
+  declare readonly databaseName: Output<string | undefined>;
+  /**
+   * PostgreSQL's oid of the database, by which it is recognised under another name; not set before the
+   * database was connected to.
+   */
+  declare readonly databaseOid: Output<number | undefined>;
   /**
    * Owner role of the database, which the resource acts as; not set where no database is named. With it, a
    * refresh need not look everything up again.

@@ -61,6 +61,16 @@ export class ReplicationRole extends NeonBemiResource {
   /** Id of the branch's read-write endpoint, `ep-...`. */
   declare readonly endpointId: Output<string>;
   /**
+   * Name of the database; not set where no database is named. It differs from `database` after somebody
+   * renamed the database.
+   */
+  declare readonly databaseName: Output<string | undefined>;
+  /**
+   * PostgreSQL's oid of the database, by which it is recognised under another name; not set before the
+   * database was connected to.
+   */
+  declare readonly databaseOid: Output<number | undefined>;
+  /**
    * Owner role of the database, which the resource acts as; not set where no database is named. With it, a
    * refresh need not look everything up again.
    */

@@ -10,18 +10,20 @@ export type BemiAuditTrailArgs = BemiAuditTrailFields & AtMostOneSelection;
 export interface BemiAuditTrailFields {
   /**
    * Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces `LogicalReplication`,
-   * `ReplicationRole`, `ApiRole`, `ReadAccess`, `ReplicationSlot`, `Readiness` and `IpAllow`.
+   * `ReplicationRole`, `ApiRole`, `ReadAccess`, `ReplicaIdentity`, `Publication`, `ReplicationSlot`,
+   * `Readiness` and `IpAllow`.
    */
   projectId: Input<string>;
   /**
    * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. A change
-   * replaces `ReplicationRole`, `ApiRole`, `ReadAccess`, `ReplicationSlot` and `Readiness`. Default: the
-   * project's default branch.
+   * replaces `ReplicationRole`, `ApiRole`, `ReadAccess`, `ReplicaIdentity`, `Publication`, `ReplicationSlot`
+   * and `Readiness`. Default: the project's default branch.
    */
   branch?: Input<string>;
   /**
    * Name of the database, e.g. `neondb`. It is reached as its owner, over the branch's direct (never pooled)
-   * endpoint. A change replaces `ReadAccess`, `ReplicationSlot` and `Readiness`.
+   * endpoint. A change replaces `ReadAccess`, `ReplicaIdentity`, `Publication`, `ReplicationSlot` and
+   * `Readiness`.
    */
   database: Input<string>;
   /**

@@ -117,8 +117,13 @@ export interface Kind<Inputs extends object, Outputs extends object> {
   read(state: Inputs & Partial<Outputs>, run: Run): Promise<Observed<Outputs> | undefined>;
   /** Brings the object to the inputs, and repairs drift. */
   update(state: Inputs & Partial<Outputs>, inputs: Inputs, run: Run): Promise<Outputs>;
-  /** Removes the object, and restores what was changed for it. An object that is gone already is no error. */
-  delete(state: Inputs & Partial<Outputs>, run: Run): Promise<void>;
+  /**
+   * Removes the object, and restores what was changed for it. An object that is gone already is no error.
+   *
+   * @param replaced - whether another object takes its place: what both use, such as the consumer's role, must stay as it
+   *   is. Default: false, as on destroy.
+   */
+  delete(state: Inputs & Partial<Outputs>, run: Run, replaced?: boolean): Promise<void>;
   /**
    * The object that an import names; `undefined` when there is none. Left out by kinds that cannot be imported.
    *

@@ -110,6 +110,8 @@ export interface NeonDatabase {
 
 export interface NeonRole {
   readonly name: string;
+  /** When the role was made, in ISO format; left out where Neon does not say. */
+  readonly createdAt?: string;
   /** `false` for a role that cannot log in, or that logs in with OAuth. */
   readonly hasPassword: boolean;
 }

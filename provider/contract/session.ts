@@ -1,9 +1,10 @@
 import type { Catalog } from "./catalog";
-import type { ResolvedTarget } from "./target";
+import type { ResolvedDatabase, ResolvedTarget } from "./target";
 
 /** The owner's one connection to a database, lent to one handler at a time. */
 export interface Session {
-  readonly target: ResolvedTarget & { readonly database: { readonly name: string; readonly owner: string } };
+  /** Where the session is. `database.owner` is the role that it acts as: the database's owner as of its login. */
+  readonly target: ResolvedTarget & { readonly database: ResolvedDatabase };
   /** `server_version_num`, e.g. 170010. */
   readonly serverVersion: number;
   /** Where clients connect: host and port of the direct endpoint. */

@@ -49,7 +49,8 @@ function initFailed({ id, properties }: PartialFailure, reason: string): Metadat
   return metadata;
 }
 
-function linesOf(error: unknown): readonly string[] {
+/** What an error says to the user, line by line; not redacted. */
+export function linesOf(error: unknown): readonly string[] {
   if (error instanceof UserError) return error.lines;
   // What the component server says is this package's own: the mistakes in the arguments, a line each.
   if (isServiceError(error)) return error.details.split("\n");

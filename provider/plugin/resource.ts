@@ -4,10 +4,15 @@ import { UnfinishedError, UserError } from "../contract/errors";
 import type { AnyKind, Run } from "../contract/kind";
 import { describeMistakes, mistakesIn, type Mistake } from "../contract/mistakes";
 import { printable } from "../contract/printable";
-import { sameTarget, type Target } from "../contract/target";
+import { withRecordedOf, type Target } from "../contract/target";
+import { linesOf } from "./failure";
 import { InputFields } from "./inputs";
+import { anotherBy, GENERATION, generationOf, Living } from "./living";
+import { moved } from "./moved";
+import { stateOf, type Sent } from "./state";
 import { parseUrn } from "./urn";
 import { differences, hasUnknown, isUnknown, rootOf, UNKNOWN, type Change, type Values } from "./values";
+import { watched } from "./watched";
 
 /** How new inputs and the last state differ. */
 export interface Difference {
@@ -42,6 +47,7 @@ export class Resource {
   readonly #fields: InputFields;
   readonly #outputNames: readonly string[];
   readonly #offline: boolean;
+  readonly #living = new Living();
   /** Outputs that are secret whatever they are made of. */
   readonly secrets: readonly string[];
 
@@ -71,7 +77,7 @@ export class Resource {
   diff(state: Values, oldInputs: Values, news: Values, ignored: readonly string[] = []): Difference {
     const changes = new Map<string, { change: Change; input: boolean }>();
     for (const [path, change] of differences(oldInputs, news)) {
-      if (path === "branch" && namesSameBranch(state, news)) continue;
+      if ((path === "branch" || path === "database") && anotherBy([path], state, news).length === 0) continue;
       if (!this.#fields.names.has(path)) changes.set(path, { change, input: true });
     }
     for (const key of Object.keys(state)) {
@@ -82,41 +88,66 @@ export class Resource {
   }
 
   /** Outputs of a create that is only planned: unknown where only doing it will tell. Throws what it would throw. */
-  async previewCreate(news: Values): Promise<Values> {
-    return this.#planned(news, undefined);
+  async previewCreate(urn: string, news: Values): Promise<Values> {
+    const before = this.#replacedBySame(urn, news);
+    if (before !== undefined) this.#logReplacement();
+    return this.#planned(news, before);
   }
 
   /** Outputs of an update that is only planned; otherwise like {@link previewCreate}. */
-  async previewUpdate(state: Values, news: Values): Promise<Values> {
-    return this.#planned(news, withoutDrift(state));
+  async previewUpdate(sent: Sent, news: Values): Promise<Values> {
+    return this.#planned(news, forPlace(this.#checked(sent), news));
   }
 
-  async create(news: Values): Promise<State> {
+  /**
+   * Makes the object. A replacement of a resource by the same object in the database or in Neon is an update of that
+   * object: its users do not notice, and the delete of the old resource, which follows, leaves it alone.
+   */
+  async create(urn: string, news: Values): Promise<State> {
     const id = this.#kind.id(news);
-    return this.#kept(id, news, this.#kind.create(news, this.#run));
+    const newest = this.#living.newest(urn);
+    const generation = newest === undefined ? {} : { [GENERATION]: generationOf(newest) + 1 };
+    const before = this.#replacedBySame(urn, news);
+    if (before !== undefined) this.#logReplacement();
+    const { run, wrote } = watched(this.#run);
+    const made =
+      before === undefined
+        ? await this.#kept(id, news, this.#kind.create(news, run), wrote)
+        : await this.#kept(id, news, this.#kind.update(before, news, this.#run));
+    return this.#noted(urn, { ...made, outputs: { ...made.outputs, ...generation } });
   }
 
-  async update(id: string, state: Values, news: Values): Promise<State> {
-    return this.#kept(id, news, this.#kind.update(withoutDrift(state), news, this.#run));
+  /** Brings the object to new inputs. After an error the engine keeps the state as it was, and the next up repeats this. */
+  async update(sent: Sent & { readonly id: string }, news: Values): Promise<State> {
+    const before = this.#checked(sent);
+    const { [GENERATION]: generation } = before;
+    const work = this.#kind.update(forPlace(before, news), news, this.#run);
+    const changed = await this.#kept(sent.id, news, work);
+    return this.#noted(sent.urn, { ...changed, outputs: { ...changed.outputs, ...known({ generation }) } });
   }
 
   /** The outputs as they are now, what has drifted included; `undefined` when the object is gone. */
-  async refresh(id: string, state: Values, inputs: Values): Promise<State | undefined> {
-    if (this.#offline) return { id, inputs, outputs: state };
-    const observed = await this.#kind.read({ ...inputs, ...withoutDrift(state) }, this.#run);
-    if (observed === undefined) return undefined;
+  async refresh(sent: Sent & { readonly id: string; readonly inputs: Values }): Promise<State | undefined> {
+    const { urn, id, inputs, state: raw } = sent;
+    const state = this.#checked(sent);
+    this.#living.note(urn, state);
+    if (this.#offline) return { id, inputs, outputs: raw };
+    const observed = await this.#kind.read({ ...state, ...inputs }, this.#run);
+    if (observed === undefined) {
+      this.#living.forget(urn);
+      return undefined;
+    }
     // An engine that reads forgets that the last run failed, so this is remembered until an update succeeds.
-    const { unfinished } = state;
-    return {
-      id,
-      inputs,
-      outputs: {
-        ...inputs,
-        ...observed.outputs,
-        ...observed.drift,
-        ...(unfinished === undefined ? {} : { unfinished }),
-      },
+    const { unfinished } = raw;
+    const { [GENERATION]: generation } = state;
+    const outputs = {
+      ...inputs,
+      ...observed.outputs,
+      ...moved(state, inputs, observed.outputs),
+      ...observed.drift,
+      ...known({ unfinished, generation }),
     };
+    return this.#noted(urn, { id, inputs, outputs });
   }
 
   /** An object that exists and is in no state; `undefined` when there is no such object. */
@@ -134,8 +165,43 @@ export class Resource {
     return observed && { id: this.#kind.id(inputs), inputs, outputs: { ...state, ...observed.outputs } };
   }
 
-  async delete(state: Values): Promise<void> {
-    await this.#kind.delete(withoutDrift(state), this.#run);
+  /** Removes the object, unless a replacement of the resource is the same object. */
+  async delete(sent: Sent): Promise<void> {
+    const state = this.#checked(sent);
+    const newest = this.#living.newest(sent.urn);
+    const { replaceOn } = this.#kind.definition;
+    const replaced = newest !== undefined && anotherBy(replaceOn, state, newest).length > 0;
+    if (newest !== undefined && !replaced && generationOf(newest) > generationOf(state)) {
+      this.#run.log("Nothing is removed: the replacement is the same object, and uses it.");
+      return;
+    }
+    await this.#kind.delete(state, this.#run, replaced);
+    if (!replaced) this.#living.forget(sent.urn);
+  }
+
+  /** The state of the resource, of those that this process has seen, that a create replaces by the same object. */
+  #replacedBySame(urn: string, news: Values): Values | undefined {
+    const before = this.#living.newest(urn);
+    if (before === undefined) return undefined;
+    const { replaceOn } = this.#kind.definition;
+    return anotherBy(replaceOn, before, news).length === 0 ? before : undefined;
+  }
+
+  #logReplacement(): void {
+    this.#run.log(
+      "The replacement is the same object in another resource: it stays, and is brought up to date like in an update.",
+    );
+    if ("passwordVersion" in this.#kind.definition.inputs.shape)
+      this.#run.log("The role keeps its password. A change of passwordVersion sets a new one.");
+  }
+
+  #checked(sent: Sent): Values {
+    return stateOf(this.#kind, this.#fields.names, { ...sent, state: withoutDrift(sent.state) });
+  }
+
+  #noted(urn: string, made: State): State {
+    this.#living.note(urn, withoutDrift(made.outputs));
+    return made;
   }
 
   async #planned(news: Values, state: Values | undefined): Promise<Values> {
@@ -159,14 +225,31 @@ export class Resource {
     return { ...unknown, ...news, ...known(outputs) };
   }
 
-  /** The state after some work, also where the work left something unfinished. */
-  async #kept(id: string, inputs: Values, work: Promise<object>): Promise<State> {
+  /**
+   * The state after some work, also where the work left something unfinished. A create that fails after it has written
+   * something keeps the resource: otherwise nobody would know of the object, and no destroy would remove it.
+   *
+   * @param wrote of a create: whether it has written anything
+   */
+  async #kept(id: string, inputs: Values, work: Promise<object>, wrote = () => false): Promise<State> {
     try {
       return { id, inputs, outputs: { ...inputs, ...(await work) } };
     } catch (error) {
-      if (!(error instanceof UnfinishedError)) throw error;
-      const unfinished = printable(error.message);
-      return { id, inputs, outputs: { ...inputs, ...error.outputs, unfinished }, problem: error.lines };
+      const left = error instanceof UnfinishedError ? error.outputs : wrote() && (await this.#left(inputs));
+      if (!left) throw error;
+      const problem = linesOf(error);
+      const unfinished = printable(problem.join(" "));
+      return { id, inputs, outputs: { ...inputs, ...left, unfinished }, problem };
+    }
+  }
+
+  /** What a create that failed has left: its outputs as far as they can be read; `undefined` when there is nothing. */
+  async #left(inputs: Values): Promise<Values | undefined> {
+    try {
+      return (await this.#kind.read(inputs, this.#run))?.outputs;
+    } catch {
+      // The next refresh reads them.
+      return {};
     }
   }
 }
@@ -184,14 +267,13 @@ function withoutDrift(state: Values): Values {
   return Object.fromEntries(Object.entries(state).filter(([key]) => !isDrift(key)));
 }
 
+/** The state for new inputs that may name another branch or database than the one it was made on. */
+function forPlace(state: Values, news: Values): Values {
+  return withRecordedOf(state as unknown as Target, news as unknown as Target) as unknown as Values;
+}
+
 /** Project, stack and name of the declaring resource, for people who read the mark on an object. */
 function displayName(urn: string): string {
   const { project, stack, name } = parseUrn(urn);
   return `${project}/${stack}/${name}`;
-}
-
-/** `undefined`, a branch's name and its id can all mean the same branch, by what the state recorded. */
-function namesSameBranch(state: Values, news: Values): boolean {
-  const place = { projectId: news["projectId"], database: news["database"] };
-  return sameTarget({ ...state, ...place } as Target, { ...news, ...place } as Target);
 }

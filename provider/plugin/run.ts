@@ -4,10 +4,11 @@ import type { ConnectionSettings, Login } from "../contract/connection";
 import type { Run } from "../contract/kind";
 import type { NeonApi } from "../contract/neonApi";
 import type { Session } from "../contract/session";
-import type { ResolvedTarget } from "../contract/target";
-import { connectTo, resolveTarget } from "../neon";
+import type { RecordedTarget, ResolvedTarget, Target } from "../contract/target";
+import { connectTo } from "../neon";
 import { Sessions, type DatabaseTarget } from "../postgres";
 import type { CommandMemory } from "./commandMemory";
+import { assertRecorded, Places } from "./places";
 
 /** What a {@link ProcessRun} is made of. */
 export interface RunParts {
@@ -36,14 +37,20 @@ export interface ProcessRun extends Run {
 /** Makes the one run of a process. It keeps resolved targets and SQL sessions, each made when first needed. */
 export function makeRun(parts: RunParts): ProcessRun {
   const { neon, connection, clock = systemClock, memory, log, checkpoint } = parts;
-  const lookUp: Run["resolve"] =
-    parts.resolve ?? ((target, recorded) => resolveTarget(neon(), target, recorded, log));
-  const login = parts.login ?? ((target: DatabaseTarget) => connectTo(neon(), target));
-  const sessions = new Sessions({ login, connection, log });
+  const sessions = new Sessions({
+    login: parts.login ?? ((target: DatabaseTarget) => connectTo(neon(), target)),
+    ownerOf: async ({ projectId, branchId, database: { name } }) =>
+      (await neon().databases(projectId, branchId)).find((database) => database.name === name)?.owner,
+    connection,
+    log,
+  });
+  const lookUp = parts.resolve ?? new Places(neon, sessions, log).resolve;
 
   const resolved = new Map<string, Promise<ResolvedTarget>>();
+  const keyOf = ({ projectId, branch, database }: Target, recorded: Partial<RecordedTarget> | undefined) =>
+    JSON.stringify([projectId, branch, database, recorded?.branchId]);
   const resolve: Run["resolve"] = (target, recorded) => {
-    const key = JSON.stringify([target.projectId, target.branch, target.database, recorded?.branchId]);
+    const key = keyOf(target, recorded);
     const known = resolved.get(key);
     if (known !== undefined) return known;
     const answer = lookUp(target, recorded);
@@ -60,7 +67,13 @@ export function makeRun(parts: RunParts): ProcessRun {
       return neon();
     },
     resolve,
-    sql: async (target, work, recorded) => sessions.use(await resolve(target, recorded), work),
+    sql: async (target, work, recorded = {}) =>
+      sessions.use(await resolve(target, recorded), async (session) => {
+        await assertRecorded(session, recorded);
+        // The session knows more than Neon's API said: the database's oid, and an owner that has changed since.
+        resolved.set(keyOf(target, recorded), Promise.resolve(session.target));
+        return work(session);
+      }),
     closeSql: (target) => sessions.close(target),
     oncePerCommand: (key, ask) => memory.once(key, ask),
     connection,

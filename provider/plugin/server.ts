@@ -15,7 +15,7 @@ import { Resource, type CheckedInputs, type State } from "./resource";
 import { packageSchema } from "./schema";
 import { receive, send } from "./secrecy";
 import { parseUrn } from "./urn";
-import { differences, encode, rootOf, type Change, type Properties } from "./values";
+import { differences, encode, rootOf, type Change, type Properties, type Values } from "./values";
 import { VERSION } from "./version";
 
 const { DIFF_NONE, DIFF_SOME } = pb.DiffResponse.DiffChanges;
@@ -144,13 +144,14 @@ export function service({
       during(call, async () => {
         const { request } = call;
         const resource = resourceOf(request.getUrn());
+        const urn = request.getUrn();
         const news = receive(request.getProperties());
         const response = new pb.CreateResponse().setRefreshBeforeUpdate(true);
         if (request.getPreview())
           return response.setProperties(
-            send(await resource.previewCreate(news.values), resource.secrets, [news]),
+            send(await resource.previewCreate(urn, news.values), resource.secrets, [news]),
           );
-        const made = await resource.create(news.values);
+        const made = await resource.create(urn, news.values);
         return response.setId(made.id).setProperties(finished(resource, made, [news]));
       }),
     ),
@@ -166,7 +167,7 @@ export function service({
         const isImport = Object.keys(state.values).length === 0;
         const found = isImport
           ? await resource.import(id, urn)
-          : await resource.refresh(id, state.values, inputs.values);
+          : await resource.refresh({ urn, id, state: state.values, inputs: inputs.values });
         // Without an id, the object is gone.
         if (found === undefined) return new pb.ReadResponse();
         return new pb.ReadResponse()
@@ -181,21 +182,28 @@ export function service({
       during(call, async () => {
         const { request } = call;
         const resource = resourceOf(request.getUrn());
-        const olds = receive(request.getOlds());
         const news = receive(request.getNews());
+        const sent = {
+          urn: request.getUrn(),
+          id: request.getId(),
+          state: receive(request.getOlds()).values,
+          inputs: sentInputs(request),
+        };
         const response = new pb.UpdateResponse().setRefreshBeforeUpdate(true);
         if (request.getPreview()) {
-          const planned = await resource.previewUpdate(olds.values, news.values);
+          const planned = await resource.previewUpdate(sent, news.values);
           return response.setProperties(send(planned, resource.secrets, [news]));
         }
-        const changed = await resource.update(request.getId(), olds.values, news.values);
+        const changed = await resource.update(sent, news.values);
         return response.setProperties(finished(resource, changed, [news]));
       }),
     ),
 
     delete: unary((call: Call<pb.DeleteRequest>) =>
       during(call, async () => {
-        await resourceOf(call.request.getUrn()).delete(receive(call.request.getProperties()).values);
+        const { request } = call;
+        const [urn, id, state] = [request.getUrn(), request.getId(), receive(request.getProperties()).values];
+        await resourceOf(urn).delete({ urn, id, state, inputs: sentInputs(request) });
         return new Empty();
       }),
     ),
@@ -216,6 +224,12 @@ export function service({
     call: unimplemented("Call"),
   };
   return methods as unknown as IResourceProviderServer;
+}
+
+/** The inputs of the last run; `undefined` where the engine is too old to send them. */
+function sentInputs(request: pb.UpdateRequest | pb.DeleteRequest): Values | undefined {
+  const sent = request.getOldInputs();
+  return sent === undefined ? undefined : receive(sent).values;
 }
 
 /**

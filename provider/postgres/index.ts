@@ -6,4 +6,5 @@ export { readiness } from "./readiness/readiness";
 export { replicaIdentity } from "./identity/replicaIdentity";
 export { replicationRole } from "./role/replicationRole";
 export { replicationSlot } from "./slot/replicationSlot";
+export { SqlError } from "./sql/sqlError";
 export { Sessions, type DatabaseTarget } from "./session/sessions";

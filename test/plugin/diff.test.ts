@@ -81,6 +81,15 @@ test.each([
   expect(await differences({ ...news, ...MADE }, { ...news }, { ...old })).toEqual([]);
 });
 
+test("a renamed database or branch under its new name is no change, once the state has followed it", async () => {
+  const followed = { ...STATE, branch: "main", branchName: "prod" };
+  expect(await differences(followed, { ...SHELF, branch: "main" }, { ...SHELF, branch: "prod" })).toEqual([]);
+  const elsewhere = { ...SHELF, branch: "other" };
+  expect(await differences(followed, { ...SHELF, branch: "main" }, elsewhere)).toContain(
+    "replaces for branch",
+  );
+});
+
 test("another branch replaces", async () => {
   expect(await differences(STATE, SHELF, { ...SHELF, branch: "dev" })).toEqual([
     "branch: ADD_REPLACE by the program",

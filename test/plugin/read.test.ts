@@ -1,5 +1,5 @@
 import { MADE, SHELF } from "./fakeKind";
-import { plain, provider, secretly, secretsOf } from "./harness";
+import { plain, provider, secretly, secretsOf, URN } from "./harness";
 
 const STATE = { ...SHELF, ...MADE, password: secretly(MADE.password) };
 const ID = "cool-darkness-123456/novels";
@@ -23,6 +23,44 @@ describe("a refresh", () => {
     const answer = await ask.read(ID, STATE, inputs);
     expect(secretsOf(answer.getInputs())).toEqual(["name"]);
     expect(secretsOf(answer.getProperties())).toEqual(["name", "password", "username"]);
+  });
+
+  test("names a branch, a database and a compute that are called otherwise now", async () => {
+    const { ask, kind } = await provider();
+    const now = { ...MADE, branchName: "prod", endpointId: "ep-new" };
+    kind.read.mockResolvedValue({ outputs: now });
+    const answer = await ask.read(ID, { ...STATE, branch: "main" }, { ...SHELF, branch: "main" });
+    expect(plain(answer.getProperties())).toMatchObject({
+      branchRenamed: '"main" is "prod" now',
+      computeReplaced: `"${MADE.endpointId}" is "ep-new" now`,
+    });
+    kind.read.mockResolvedValue({ outputs: { ...MADE, branchId: "br-restored", endpointId: "ep-new" } });
+    const restored = await ask.read(ID, { ...STATE, branch: "main" }, { ...SHELF, branch: "main" });
+    expect(plain(restored.getProperties())).not.toHaveProperty("computeReplaced");
+  });
+
+  test.each([
+    [{ branchId: 7 }, /branchId does not fit/],
+    [{ name: "POEMS" }, /name must be lower-case letters/],
+    [{ name: "poems" }, /name of its outputs is not that of its inputs/],
+    [{ generation: "many" }, /generation must be a number/],
+  ])("refuses a state with %j, and names the resource", async (edit, why) => {
+    const { ask, kind } = await provider();
+    const error: unknown = await ask
+      .read(ID, { ...STATE, ...edit }, SHELF)
+      .catch((reason: unknown) => reason);
+    expect(String(error)).toMatch(why);
+    expect(String(error)).toContain(`The state of ${URN} cannot be used`);
+    expect(kind.read).not.toHaveBeenCalled();
+  });
+
+  test("refuses a state whose id is that of another object", async () => {
+    const { ask, kind } = await provider();
+    const error: unknown = await ask
+      .delete("cool-darkness-123456/poems", STATE)
+      .catch((reason: unknown) => reason);
+    expect(String(error)).toMatch(/its id "cool-darkness-123456\/poems" is that of another object/);
+    expect(kind.delete).not.toHaveBeenCalled();
   });
 
   test("remembers that the last run did not finish", async () => {

@@ -30,6 +30,14 @@ export const recordedTarget = {
   branchName: z.string().meta({ description: "Name of the branch." }),
   branchIsDefault: z.boolean().meta({ description: "Whether the branch is the project's default branch." }),
   endpointId: z.string().meta({ description: "Id of the branch's read-write endpoint, `ep-...`." }),
+  databaseName: z.string().optional().meta({
+    description:
+      "Name of the database; not set where no database is named. It differs from `database` after somebody renamed the database.",
+  }),
+  databaseOid: z.int().positive().optional().meta({
+    description:
+      "PostgreSQL's oid of the database, by which it is recognised under another name; not set before the database was connected to.",
+  }),
   owner: z.string().optional().meta({
     description:
       "Owner role of the database, which the resource acts as; not set where no database is named. With it, a refresh need not look everything up again.",

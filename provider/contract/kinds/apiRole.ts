@@ -6,7 +6,12 @@ import { databaseTarget } from "../fields/target";
 
 export const apiRoleInputs = z.strictObject({ ...databaseTarget, name: roleName, ...roleFields });
 
-export const apiRoleOutputs = roleOutputs;
+export const apiRoleOutputs = roleOutputs.extend({
+  roleCreatedAt: z.string().optional().meta({
+    description:
+      "When Neon made the role, by Neon's clock: it tells the role from another one of the same name; not set before the first refresh.",
+  }),
+});
 
 export const apiRoleDefinition = define({
   type: "ApiRole",

@@ -37,7 +37,7 @@ only tables that have one are ever in the publication. Declare it after a \`Repl
 selection.`,
   inputs: publicationInputs,
   outputs: publicationOutputs,
-  replaceOn: ["name"],
+  replaceOn: ["projectId", "branch", "database", "name"],
   readBack: ["name"],
 });
 

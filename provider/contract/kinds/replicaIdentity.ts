@@ -26,7 +26,7 @@ as it was before. The identity that each table had before is recorded in the dat
 It is put back on destroy, or when the table leaves the selection.`,
   inputs: replicaIdentityInputs,
   outputs: replicaIdentityOutputs,
-  replaceOn: ["publication"],
+  replaceOn: ["projectId", "branch", "database", "publication"],
 });
 
 export type ReplicaIdentityInputs = z.output<typeof replicaIdentityInputs>;

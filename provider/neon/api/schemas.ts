@@ -86,11 +86,16 @@ export const databases = z.object({
   ),
 });
 
-const roleFields = z.object({ name: z.string(), authentication_method: z.string().optional() });
+const roleFields = z.object({
+  name: z.string(),
+  created_at: z.string().optional(),
+  authentication_method: z.string().optional(),
+});
 export const oneRole = z
   .object({ role: roleFields })
-  .transform(({ role: { name, authentication_method } }): NeonRole => ({
+  .transform(({ role: { name, created_at, authentication_method } }): NeonRole => ({
     name,
+    ...(created_at === undefined ? {} : { createdAt: created_at }),
     hasPassword: authentication_method === undefined || authentication_method === "password",
   }));
 

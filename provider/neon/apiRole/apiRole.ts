@@ -1,7 +1,8 @@
-import { isGone, UnfinishedError, type UserError } from "../../contract/errors";
+import { isGone, UnfinishedError, UserError } from "../../contract/errors";
 import { parseImportId } from "../../contract/importId";
 import { type ApiRoleInputs, type ApiRoleOutputs, apiRoleDefinition } from "../../contract/kinds/apiRole";
 import type { Kind, Planned, Run } from "../../contract/kind";
+import type { NeonRole } from "../../contract/neonApi";
 import { execute, type Doers } from "../../contract/plan";
 import { recorded, type ResolvedTarget, type Target } from "../../contract/target";
 import { secret } from "../../contract/secrets";
@@ -35,10 +36,13 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
         await perform(planCreate(inputs, other, target.branchName), target, login, run);
         return outputsOf(inputs, target, login);
       }
-      // Creating a role sends the POST before it reads anything, so after a failed read the role may exist.
-      const failedRead = error instanceof NeonError && error.method === "GET";
-      if (error instanceof OperationError || error instanceof UnreadableAnswer || failedRead)
-        throw await unfinished(error, inputs, target, run);
+      // Creating a role sends the POST before it reads anything, so after a failed read the role may exist. It may also
+      // exist when the answer to the POST was lost or cannot be read, and Neon did it late.
+      const sent =
+        error instanceof OperationError ||
+        error instanceof UnreadableAnswer ||
+        (error instanceof NeonError && (error.method === "GET" || (await exists(inputs, target, run))));
+      if (sent) throw await unfinished(error, inputs, target, run);
       throw error;
     }
     return outputsOf(inputs, target, login);
@@ -46,12 +50,18 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
 
   read: async (state, run) => {
     try {
-      const target = await run.resolve(targetOf(state), state);
+      const here = await sessionTarget(state, run);
+      const target = here ?? (await branchOf(state, run));
       const role = await run.neon.role(state.projectId, target.branchId, state.name);
       if (role === undefined) return undefined;
-      const password =
-        state.password ?? (await run.neon.revealPassword(state.projectId, target.branchId, state.name));
-      return { outputs: outputsOf(state, target, { password, created: state.created ?? false }) };
+      const { projectId, name, created = false } = state;
+      const password = state.password ?? (await run.neon.revealPassword(projectId, target.branchId, name));
+      const madeAt = (await isOfState(role, state, target, run)) ? role.createdAt : state.roleCreatedAt;
+      const outputs = {
+        ...outputsOf(state, target, { password, created }),
+        ...(madeAt === undefined ? {} : { roleCreatedAt: madeAt }),
+      };
+      return here === undefined ? { outputs, drift: { databaseGone: `"${state.database}"` } } : { outputs };
     } catch (error) {
       if (isGone(error)) return undefined;
       throw error;
@@ -62,7 +72,8 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
     const target = await run.resolve(targetOf(inputs), state);
     const login: Login = { password: state.password, created: state.created ?? false };
     await perform(planUpdate(state, inputs), target, login, run);
-    return outputsOf(inputs, target, login);
+    const { roleCreatedAt } = state;
+    return { ...outputsOf(inputs, target, login), ...(roleCreatedAt === undefined ? {} : { roleCreatedAt }) };
   },
 
   delete: async (state, run) => {
@@ -72,11 +83,14 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
       return;
     }
     try {
-      const target = await run.resolve(targetOf(state), state);
+      const target = await branchOf(state, run);
+      const role = await run.neon.role(state.projectId, target.branchId, state.name);
+      if (role === undefined) return;
+      if (!(await isOfState(role, state, target, run))) throw anotherRole(state);
       await perform(steps, target, { password: state.password, created: true }, run);
     } catch (error) {
       if (!isGone(error)) throw error;
-      run.log(`Role ${state.name} is gone with its branch or project`);
+      run.log(`Role ${state.name} is gone with its branch`);
     }
   },
 
@@ -90,11 +104,7 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
 };
 
 /** The steps over Neon's API and the roles of the server, without taking any. */
-async function plan(
-  inputs: ApiRoleInputs,
-  run: Run,
-  state?: ApiRoleInputs & Partial<ApiRoleOutputs>,
-): Promise<Planned<ApiRoleOutputs>> {
+async function plan(inputs: ApiRoleInputs, run: Run, state?: State): Promise<Planned<ApiRoleOutputs>> {
   const target = await run.resolve(targetOf(inputs), state);
   const existing = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
   return run.sql(
@@ -161,6 +171,61 @@ async function perform(
     },
   };
   await execute(steps, doers, run);
+}
+
+type State = ApiRoleInputs & Partial<ApiRoleOutputs>;
+
+/** The database in the state as a session knows it, with its oid; `undefined` when the database is gone. */
+async function sessionTarget(state: State, run: Run): Promise<ResolvedTarget | undefined> {
+  try {
+    return await run.sql(targetOf(state), (session) => Promise.resolve(session.target), state);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Whether the role is the one in the state. An API role has no mark: only the time at which Neon made it tells it from
+ * another one of its name. Where that is not recorded, or a restore of the branch has renewed it, the password tells.
+ */
+async function isOfState(
+  { createdAt }: NeonRole,
+  { projectId, name, password, roleCreatedAt }: State,
+  { branchId }: ResolvedTarget,
+  run: Run,
+): Promise<boolean> {
+  if (createdAt !== undefined && createdAt === roleCreatedAt) return true;
+  return password !== undefined && (await run.neon.revealPassword(projectId, branchId, name)) === password;
+}
+
+function anotherRole({ name, projectId }: State): UserError {
+  return new UserError(
+    `Role ${name} of project ${projectId} is not deleted: it was made at another time than the role in the state, and has another password, so it may be somebody else's. Delete it in Neon's console if nobody uses it, or remove the resource from the state: pulumi state delete.`,
+  );
+}
+
+/** The branch of the role, with its compute. A role outlives the database. */
+async function branchOf(state: State, run: Run): Promise<ResolvedTarget> {
+  try {
+    return await run.resolve(targetOf(state), state);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    const { projectId, branch } = state;
+    return run.resolve({ projectId, branch }, state);
+  }
+}
+
+/** Whether the role exists now; `false` where Neon does not answer. */
+async function exists(
+  { projectId, name }: ApiRoleInputs,
+  { branchId }: ResolvedTarget,
+  run: Run,
+): Promise<boolean> {
+  return run.neon.role(projectId, branchId, name).then(
+    (role) => role !== undefined,
+    () => false,
+  );
 }
 
 /** All kinds resolve the same target for one database, so that it is looked up once. */

@@ -1,10 +1,11 @@
-import { isGone, UnfinishedError, UserError } from "../../contract/errors";
+import { UnfinishedError, UserError } from "../../contract/errors";
 import { parseProjectId } from "../../contract/importId";
 import { type IpAllowInputs, type IpAllowOutputs, ipAllowDefinition } from "../../contract/kinds/ipAllow";
 import type { Drift, Kind, Run } from "../../contract/kind";
 import type { NeonAllowedIps, NeonProject, NeonSettingsPatch } from "../../contract/neonApi";
 import { systemClock, type Clock } from "../../contract/clock";
 import { NeonError } from "../api/errors";
+import { visibleProject } from "../target/project";
 import { firstFew } from "../../contract/wording";
 import { describeChanges, describeEffects } from "./describe";
 import { isEntry, missing, parseEntries, sameText, textsOnList } from "./list";
@@ -41,7 +42,7 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
     id: ({ projectId }) => projectId,
 
     plan: async (inputs, run, state) => {
-      const { allowedIps } = await run.neon.knownProject(inputs.projectId);
+      const { allowedIps } = await known(inputs.projectId, run);
       const { plan, outputs } = planUpdate(inputs, outputsIn(state), allowedIps);
       const steps = plan(allowedIps, NO_CHANGE);
       return {
@@ -54,39 +55,25 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
     },
 
     create: async (inputs, run) => {
-      const project = await run.neon.project(inputs.projectId);
-      return apply(inputs, outputsIn(undefined), project, run, clock);
+      return apply(inputs, outputsIn(undefined), await fresh(inputs.projectId, run), run, clock);
     },
 
     read: async (state, run) => {
-      let project: NeonProject;
-      try {
-        project = await run.neon.knownProject(state.projectId);
-      } catch (error) {
-        if (isGone(error)) return undefined;
-        throw error;
-      }
-      return { outputs: outputsIn(state), drift: driftOf(project.allowedIps.ips, state.ips) };
+      const { allowedIps } = await known(state.projectId, run);
+      return { outputs: outputsIn(state), drift: driftOf(allowedIps.ips, state.ips) };
     },
 
     update: async (state, inputs, run) =>
-      apply(inputs, outputsIn(state), await run.neon.project(inputs.projectId), run, clock),
+      apply(inputs, outputsIn(state), await fresh(inputs.projectId, run), run, clock),
 
     delete: async (state, run) => {
-      try {
-        await takeBack(state, await run.neon.project(state.projectId), run, clock);
-      } catch (error) {
-        if (!isGone(error)) throw error;
-        run.log(
-          `This API key sees no project ${state.projectId}, so there are no IP Allow entries to remove`,
-        );
-      }
+      await takeBack(state, await fresh(state.projectId, run), run, clock);
     },
 
     // The entries count as others' own: a destroy leaves them on the list.
     find: async (id, run) => {
       const projectId = parseProjectId(id, ipAllowDefinition.type);
-      const { allowedIps } = await run.neon.knownProject(projectId);
+      const { allowedIps } = await known(projectId, run);
       const ips = allowedIps.ips.filter(isEntry);
       return ips.length === 0
         ? undefined
@@ -95,8 +82,21 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
   };
 }
 
-function outputsIn(state: Partial<IpAllowOutputs> | undefined): IpAllowOutputs {
-  return { added: state?.added ?? [], wasOpen: state?.wasOpen ?? false };
+/** The project as this process knows it. */
+function known(projectId: string, run: Run): Promise<NeonProject> {
+  return visibleProject(projectId, (id) => run.neon.knownProject(id));
+}
+
+/** The project as it is now. */
+function fresh(projectId: string, run: Run): Promise<NeonProject> {
+  return visibleProject(projectId, (id) => run.neon.project(id));
+}
+
+/** What the state records. Entries that its inputs do not name are not its own, whatever it says. */
+function outputsIn(state: (IpAllowInputs & Partial<IpAllowOutputs>) | undefined): IpAllowOutputs {
+  const { ips = [], added = [], wasOpen = false } = state ?? {};
+  const named = parseEntries(ips);
+  return { added: added.filter((own) => named.some(({ text }) => sameText(text, own))), wasOpen };
 }
 
 /** Puts the entries of the inputs on the list, and removes entries that the inputs no longer name. */
@@ -156,7 +156,7 @@ async function takeBack(
   run: Run,
   clock: Clock,
 ): Promise<void> {
-  const own = textsOnList(project.allowedIps.ips, state.added ?? []);
+  const own = textsOnList(project.allowedIps.ips, outputsIn(state).added);
   const plan: Plan = (list, other) => planRemoval(list, state, own, other);
   const steps = plan(project.allowedIps, NO_CHANGE);
   if (steps.length > 0 && afterSteps(project.allowedIps, steps).ips.length === 0) {

@@ -1,5 +1,5 @@
 import type { Catalog } from "../../contract/catalog";
-import { isGone, UserError } from "../../contract/errors";
+import { isGone, UnfinishedError, UserError } from "../../contract/errors";
 import { parseProjectId } from "../../contract/importId";
 import {
   type LogicalReplicationInputs,
@@ -12,6 +12,7 @@ import type { Session } from "../../contract/session";
 import { recorded, type RecordedTarget, type Target } from "../../contract/target";
 import { systemClock, type Clock } from "../../contract/clock";
 import { backoff } from "../api/backoff";
+import { visibleProject } from "../target/project";
 import {
   describeSteps,
   enablingPatch,
@@ -54,17 +55,12 @@ export function logicalReplicationKind(
     create: (inputs, run) => ensure(inputs, undefined, { run, clock, inspect }),
 
     read: async (state, run) => {
-      try {
-        const project = await run.neon.knownProject(state.projectId);
-        const where = hasDatabase(state) ? recorded(await run.resolve(targetOf(state), state)) : {};
-        const outputs = { ...where, walLevel: "logical", enabledHere: state.enabledHere ?? false } as const;
-        return project.logicalReplication
-          ? { outputs }
-          : { outputs, drift: { logicalReplicationOff: `project ${state.projectId}` } };
-      } catch (error) {
-        if (isGone(error)) return undefined;
-        throw error;
-      }
+      const { projectId, enabledHere = false } = state;
+      const project = await visibleProject(projectId, (id) => run.neon.knownProject(id));
+      const outputs = { ...(await whereVerified(state, run)), walLevel: "logical", enabledHere } as const;
+      return project.logicalReplication
+        ? { outputs }
+        : { outputs, drift: { logicalReplicationOff: `project ${projectId}` } };
     },
 
     update: (state, inputs, run) => ensure(inputs, state, { run, clock, inspect }),
@@ -78,10 +74,27 @@ export function logicalReplicationKind(
 
     find: async (id, run) => {
       const projectId = parseProjectId(id, logicalReplicationDefinition.type);
-      const { logicalReplication: on } = await run.neon.knownProject(projectId);
+      const { logicalReplication: on } = await visibleProject(projectId, (id) => run.neon.knownProject(id));
       return on ? { inputs: { projectId }, outputs: { walLevel: "logical", enabledHere: false } } : undefined;
     },
   };
+}
+
+/**
+ * What the state's database means now. The setting is the project's: when the branch or the database is gone, the
+ * resource stays, and records neither.
+ */
+async function whereVerified(
+  state: LogicalReplicationInputs & Partial<LogicalReplicationOutputs>,
+  run: Run,
+): Promise<Partial<RecordedTarget>> {
+  if (!hasDatabase(state)) return {};
+  try {
+    return await run.sql(targetOf(state), (session) => Promise.resolve(recorded(session.target)), state);
+  } catch (error) {
+    if (isGone(error)) return {};
+    throw error;
+  }
 }
 
 function hasDatabase<Value extends Target>(target: Value): target is Value & { readonly database: string } {
@@ -106,7 +119,7 @@ async function plan(
   state: Partial<LogicalReplicationOutputs> | undefined,
   { run, inspect }: Means,
 ): Promise<Planned<LogicalReplicationOutputs>> {
-  const project = await run.neon.knownProject(inputs.projectId);
+  const project = await visibleProject(inputs.projectId, (id) => run.neon.knownProject(id));
   const target = hasDatabase(inputs) ? targetOf(inputs) : undefined;
   const server =
     target &&
@@ -141,7 +154,7 @@ async function ensure(
   state: Partial<LogicalReplicationOutputs> | undefined,
   { run, clock, inspect }: Means,
 ): Promise<LogicalReplicationOutputs> {
-  const project = await run.neon.project(inputs.projectId);
+  const project = await visibleProject(inputs.projectId, (id) => run.neon.project(id));
   const database: Database = { run, clock, recordedTarget: state };
   // The server is asked before any change, so that a wrong name or an unreachable host costs no restart.
   const server = hasDatabase(inputs)
@@ -159,6 +172,7 @@ async function ensure(
 
   const begun = clock.now();
   let where = server?.where;
+  const done = { turnedOn: false };
   const doers: Doers<LogicalReplicationStep> = {
     "enable logical replication": async () => {
       run.log(
@@ -166,6 +180,7 @@ async function ensure(
       );
       await run.closeSql({ projectId: project.id });
       await run.neon.updateSettings(project.id, enablingPatch, project);
+      done.turnedOn = true;
     },
     "restart compute": ({ target }) => restartCompute(database, target),
     "wait for wal_level": async ({ target, seconds, otherwise }) => {
@@ -177,7 +192,13 @@ async function ensure(
       }
     },
   };
-  await execute(steps, doers, run);
+  try {
+    await execute(steps, doers, run);
+  } catch (error) {
+    // Neon cannot turn the setting off again, and nothing else remembers who turned it on.
+    if (!done.turnedOn || !(error instanceof UserError)) throw error;
+    throw new UnfinishedError(error.message, { ...where, walLevel: "logical", enabledHere: true });
+  }
   if (enables) {
     const seconds = ((clock.now() - begun) / 1_000).toFixed(1);
     run.log(

@@ -1,15 +1,28 @@
 import { isGone, UserError } from "../../contract/errors";
 import type { RecordedTarget, ResolvedTarget, Target } from "../../contract/target";
-import type { NeonApi, NeonBranch, NeonEndpoint } from "../../contract/neonApi";
+import type { NeonApi, NeonBranch, NeonDatabase, NeonEndpoint } from "../../contract/neonApi";
 import { closest, firstFew } from "../../contract/wording";
 import { connectTo, directAddress } from "./connection";
+import { visibleProject } from "./project";
 
 /** How many existing names an error lists. */
 const LISTED = 5;
 
-/** The project has no branch, or the branch no database, of that name. */
-export class TargetNotFound extends UserError {
+/** The branch or the database that the state recorded is gone: Neon knows no branch of its id, the server no such oid. */
+export class TargetGone extends UserError {
   override readonly gone = true;
+}
+
+/** The branch has no database of that name. Only SQL can tell whether the recorded one has another name now. */
+export class DatabaseNotFound extends UserError {
+  constructor(
+    message: string,
+    readonly branchId: string,
+    /** The branch's databases. */
+    readonly databases: readonly NeonDatabase[],
+  ) {
+    super(message);
+  }
 }
 
 /**
@@ -17,11 +30,13 @@ export class TargetNotFound extends UserError {
  * an object that the target does not name. Takes at most four requests, one more if the recorded branch differs, and
  * only two plus the connection URI if the recorded compute and owner still exist.
  *
- * @param recorded what the target meant according to the state. It is an error if the name now means another branch,
+ * @param recorded what the target meant according to the state. If no branch has the name any more, the recorded branch
+ *   is used under its new name, and a line says so. It is an error if the name now means another branch,
  *   except after a restore. A restore makes a new branch under the old name and moves the compute to it, and may keep
  *   the old branch under another name. So the new branch is accepted, and logged, if the recorded branch is gone or if
  *   its compute belongs to the new branch.
- * @throws TargetNotFound when branch or database do not exist; UserError when they exist but cannot be used
+ * @throws TargetGone when the recorded branch does not exist any more; {@link DatabaseNotFound} when the branch has no
+ *   database of the name; UserError when Neon shows no project or branch, or they cannot be used
  */
 export async function resolveTarget(
   neon: NeonApi,
@@ -30,8 +45,8 @@ export async function resolveTarget(
   log: (message: string) => void,
 ): Promise<ResolvedTarget> {
   const { projectId } = target;
-  const project = await neon.knownProject(projectId);
-  const branch = await resolveBranch(neon, target);
+  const project = await visibleProject(projectId, (id) => neon.knownProject(id));
+  const branch = await resolveBranch(neon, target, recorded, log);
   if (recorded?.branchId !== undefined && recorded.branchId !== branch.id)
     await acceptRestore(neon, target, branch, { ...recorded, branchId: recorded.branchId }, log);
   const unchanged = await asRecorded(neon, target, branch, recorded);
@@ -46,8 +61,10 @@ export async function resolveTarget(
   const database = databases.find(({ name }) => name === target.database);
   if (target.database !== undefined && database === undefined) {
     const names = databases.map(({ name }) => name);
-    throw new TargetNotFound(
+    throw new DatabaseNotFound(
       `Branch ${branch.name} of project ${projectId} has no database "${target.database}". ${candidates("Its databases", names, target.database)}`,
+      branch.id,
+      databases,
     );
   }
 
@@ -83,12 +100,12 @@ async function asRecorded(
   neon: NeonApi,
   { projectId, database: name }: Target,
   branch: NeonBranch,
-  { branchId, endpointId, owner }: Partial<RecordedTarget> = {},
+  { branchId, endpointId, owner, databaseOid: oid }: Partial<RecordedTarget> = {},
 ): Promise<ResolvedTarget | undefined> {
   if (branchId !== branch.id || endpointId === undefined || owner === undefined || name === undefined) {
     return undefined;
   }
-  const database = { name, owner };
+  const database = { name, owner, ...(oid === undefined ? {} : { oid }) };
   const target = {
     projectId,
     branchId,
@@ -105,31 +122,45 @@ async function asRecorded(
   }
 }
 
-async function resolveBranch(neon: NeonApi, { projectId, branch: asked }: Target): Promise<NeonBranch> {
+async function resolveBranch(
+  neon: NeonApi,
+  { projectId, branch: asked }: Target,
+  recorded: Partial<RecordedTarget> | undefined,
+  log: (message: string) => void,
+): Promise<NeonBranch> {
   if (asked === undefined) {
     const main = (await neon.branches(projectId)).find(({ isDefault }) => isDefault);
     if (main === undefined)
-      throw new TargetNotFound(`Project ${projectId} has no default branch: name one with branch.`);
+      throw new UserError(`Project ${projectId} has no default branch: name one with branch.`);
     return main;
   }
+  const found = await findBranch(neon, projectId, asked);
+  if (found !== undefined) return found;
+  if (recorded?.branchId === undefined) {
+    const names = (await neon.branches(projectId)).map(({ name }) => name);
+    throw new UserError(
+      `Project ${projectId} has no branch "${asked}". ${candidates("Its branches", names, asked)}`,
+    );
+  }
+  const renamed = await neon.branch(projectId, recorded.branchId);
+  if (renamed === undefined)
+    throw new TargetGone(`Branch "${asked}" (${recorded.branchId}) of project ${projectId} is gone.`);
+  log(
+    `Branch "${asked}" of project ${projectId} is called "${renamed.name}" now (${renamed.id}), and is used under that name. Set branch to "${renamed.name}".`,
+  );
+  return renamed;
+}
+
+/** The branch of this id or name, if there is one. */
+async function findBranch(neon: NeonApi, projectId: string, asked: string): Promise<NeonBranch | undefined> {
   if (asked.startsWith("br-")) {
     const byId = await neon.branch(projectId, asked);
     if (byId !== undefined) return byId;
   }
   const [found, ...more] = (await neon.branches(projectId, asked)).filter(({ name }) => name === asked);
-  if (found === undefined) {
-    const names = (await neon.branches(projectId)).map(({ name }) => name);
-    throw new TargetNotFound(
-      `Project ${projectId} has no branch "${asked}". ${candidates("Its branches", names, asked)}`,
-    );
-  }
-  if (more.length > 0) {
-    const ids = [found, ...more].map(({ id }) => id).join(", ");
-    throw new UserError(
-      `Project ${projectId} has several branches "${asked}" (${ids}): give branch as an id.`,
-    );
-  }
-  return found;
+  if (found === undefined || more.length === 0) return found;
+  const ids = [found, ...more].map(({ id }) => id).join(", ");
+  throw new UserError(`Project ${projectId} has several branches "${asked}" (${ids}): give branch as an id.`);
 }
 
 /**
@@ -137,7 +168,6 @@ async function resolveBranch(neon: NeonApi, { projectId, branch: asked }: Target
  *
  * @throws UserError if a restore does not explain it
  */
-
 async function acceptRestore(
   neon: NeonApi,
   { projectId, branch }: Target,

@@ -1,4 +1,4 @@
-import { UserError } from "../../contract/errors";
+import { UnfinishedError, UserError } from "../../contract/errors";
 import { parseImportId } from "../../contract/importId";
 import {
   type ReadAccessInputs,
@@ -44,7 +44,13 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
         await again(() => revokeGranted(session, state, run, inputs));
         // The grants are planned from what the revokes have left: a default privilege of the whole database that goes
         // may have to be replaced by those of single schemas.
-        return grant(session, inputs, run, true);
+        try {
+          return await grant(session, inputs, run, true);
+        } catch (error) {
+          // Some of the grants may be made: only with the new selection in its state does a destroy revoke them.
+          if (!(error instanceof UserError)) throw error;
+          throw new UnfinishedError(error.message, recorded(session.target));
+        }
       },
       state,
     ),

@@ -125,11 +125,16 @@ function findRecord(catalog: Catalog, role: string): DecodedMark<RecordedPrivile
   return found?.mark.managedBy === managedBy(role) ? found : undefined;
 }
 
-/** Whether a resource of this module, whichever, made the role for this database. */
-function madeHere(session: Pick<Session, "target">, catalog: Catalog, role: string): boolean {
+/**
+ * Whether a resource of this module, whichever, made the role on this branch. The database in its mark does not count: a
+ * trail that moves to another database takes its role along, and still has to revoke what it granted in the first one.
+ */
+function madeHere({ target }: Pick<Session, "target">, catalog: Catalog, role: string): boolean {
   const comment = catalog.roles.find(({ name }) => name === role)?.comment;
   const mark = decodeMark(comment)?.mark;
-  return mark !== undefined && ownership(comment, databaseObjectMark(session, mark)) === "ours";
+  if (mark === undefined) return false;
+  const { projectId, branchId } = target;
+  return ownership(comment, { ...mark, projectId, branchId, id: undefined }) === "ours";
 }
 
 /** The record belongs to the role, not to one resource: two resources may grant the same role access. */

@@ -52,20 +52,20 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
   update: (state, inputs, run) => run.sql(inputs, (session) => converge(session, inputs, run, state), state),
 
   read: (state, run) =>
-    onBranch(state, run, async (session) => {
+    onBranch(state, run, async (session, here) => {
       const role = findRole(await session.catalog(), state.name);
       if (role === undefined) return undefined;
-      const { password = "", created = false } = state;
+      // The state lacks `created` when the create failed after its first write: the mark then says whose role it is.
+      const { password = "", created = isCreatedHere(role, state, state, session.target) } = state;
       const outputs = outputsOf(session, state.name, {
         password,
         created,
         ...(created ? { ownershipId: ownershipIdNow(role, state, session) } : {}),
       });
-      const drift =
-        session.target.database.name === state.database
-          ? await driftOf(role, outputs, session, run)
-          : { databaseGone: `"${state.database}"` };
-      return { outputs, drift };
+      if (here) return { outputs, drift: await driftOf(role, outputs, session, run) };
+      const { databaseName, databaseOid } = state;
+      const lost = { databaseName, databaseOid };
+      return { outputs: { ...outputs, ...lost }, drift: { databaseGone: `"${state.database}"` } };
     }),
 
   delete: async (state, run) => {

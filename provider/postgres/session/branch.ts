@@ -7,13 +7,17 @@ import { unlessGone } from "./gone";
  * Lends `work` a session to the database in the state or, if that database is gone, to another one of the same branch.
  * For roles, which belong to the branch and outlive its databases. Returns `undefined` when the branch is gone, or has
  * no database left.
+ *
+ * @param work is told whether the session is to the database in the state, whatever that is called now
  */
 export async function onBranch<Result>(
   state: Target & Partial<RecordedTarget> & { readonly database: string },
   run: Run,
-  work: (session: Session) => Promise<Result>,
+  work: (session: Session, here: boolean) => Promise<Result>,
 ): Promise<Result | undefined> {
-  const here = await unlessGone(async () => ({ result: await run.sql(state, work, state) }));
+  const here = await unlessGone(async () => ({
+    result: await run.sql(state, (session) => work(session, true), state),
+  }));
   if (here !== undefined) return here.result;
   return unlessGone(async () => {
     const { projectId, branch } = state;
@@ -22,6 +26,8 @@ export async function onBranch<Result>(
     // The owner of the lost database made the role, and has rights on it, so its other databases come first.
     const other = others.find(({ owner }) => owner === state.owner) ?? others[0];
     if (other === undefined) return undefined;
-    return run.sql({ projectId, branch, database: other.name }, work, state);
+    // The recorded oid is that of the lost database, not of this one.
+    const elsewhere = { ...state, databaseOid: undefined };
+    return run.sql({ projectId, branch, database: other.name }, (session) => work(session, false), elsewhere);
   });
 }

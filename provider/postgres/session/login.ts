@@ -61,10 +61,10 @@ export async function verifyLoginOnce(run: Run, login: Login): Promise<LoginResu
  * The kind of a role, which after every create and update also logs in as the role. Only a login proves that the
  * connection details handed to Bemi work. If it fails, the role stays in the state as unfinished.
  */
-export function withVerifiedLogin<Inputs extends { readonly database: string }>(
-  kind: Kind<Inputs, RoleOutputs>,
-): Kind<Inputs, RoleOutputs> {
-  const verified = async (outputs: RoleOutputs, { database }: Inputs, run: Run): Promise<RoleOutputs> => {
+export function withVerifiedLogin<Inputs extends { readonly database: string }, Outputs extends RoleOutputs>(
+  kind: Kind<Inputs, Outputs>,
+): Kind<Inputs, Outputs> {
+  const verified = async (outputs: Outputs, { database }: Inputs, run: Run): Promise<Outputs> => {
     const { host, port, username: user, password } = outputs;
     const result = await verifyNewLogin(run, { host, port, database, user, password });
     if (result === "ok") return outputs;

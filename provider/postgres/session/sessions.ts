@@ -29,12 +29,29 @@ const SETTINGS = `
               THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END,
          pg_catalog.set_config('client_min_messages', 'warning', false),
          pg_catalog.set_config('jit', 'off', false),
-         pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version`;
+         pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
+         d.oid::pg_catalog.int8::pg_catalog.text AS oid,
+         pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text AS owner
+    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`;
+
+/** The answer to {@link SETTINGS}. */
+interface Facts {
+  readonly version: number;
+  /** The database's oid, in digits. */
+  readonly oid: string;
+  /** The database's owner. */
+  readonly owner: string;
+}
 
 /** What {@link Sessions} need to open a connection. */
 export interface Opening {
   /** Looks up where the database is and how its owner logs in. Called for every new connection. */
   readonly login: (target: DatabaseTarget) => Promise<Login>;
+  /**
+   * Looks up who owns the database now; `undefined` when nobody can tell. Called only when the owner that the target
+   * names cannot log in, or does not own the database any more.
+   */
+  readonly ownerOf: (target: DatabaseTarget) => Promise<string | undefined>;
   readonly connection: ConnectionSettings;
   /** Prints a line for the user when a compute takes long to start. */
   readonly log: (line: string) => void;
@@ -63,7 +80,7 @@ export class Sessions {
     let entry = this.#queues.get(key);
     if (entry === undefined) {
       const named = { ...target, database };
-      entry = { target: named, queue: new Queue(() => OpenSession.open(named, this.#opening)) };
+      entry = { target: named, queue: new Queue(() => openAsOwner(named, this.#opening)) };
       this.#queues.set(key, entry);
     }
     return entry.queue.use(work);
@@ -162,9 +179,41 @@ interface Countable {
   unref(): void;
 }
 
+/**
+ * Opens a session as the database's owner. The owner that the target names comes from the state. When that one cannot log
+ * in, or does not own the database any more, the owner is looked up again: otherwise a new owner would leave preview, up
+ * and destroy with `permission denied`.
+ */
+async function openAsOwner(target: DatabaseTarget, opening: Opening): Promise<OpenSession> {
+  const { name, owner } = target.database;
+  const ownerNow = async (): Promise<string | undefined> => {
+    const now = await opening.ownerOf(target).catch(() => undefined);
+    return now === owner ? undefined : now;
+  };
+  const openAs = (now: string): Promise<OpenSession> => {
+    opening.log(`Database "${name}" belongs to role ${now} now; until the last run it was ${owner}.`);
+    return OpenSession.open({ ...target, database: { name, owner: now } }, opening);
+  };
+  let session: OpenSession;
+  try {
+    session = await OpenSession.open(target, opening);
+  } catch (error) {
+    const now = await ownerNow();
+    if (now === undefined) throw error;
+    return openAs(now);
+  }
+  if (session.databaseOwner === owner) return session;
+  const now = await ownerNow();
+  if (now === undefined) return session;
+  await session.end();
+  return openAs(now);
+}
+
 class OpenSession implements Session {
-  readonly target: Session["target"];
+  target: Session["target"];
   serverVersion = 0;
+  /** Who owns the database, whoever the session acts as. */
+  databaseOwner = "";
   readonly address: Session["address"];
   readonly #client: Client & Countable;
   #catalog: Promise<Catalog> | undefined;
@@ -183,8 +232,11 @@ class OpenSession implements Session {
     const login = await opening.login(target);
     const client = await openConnection(login, opening.connection, opening.log);
     const session = new OpenSession(client, login, target);
-    const [row] = await session.read<{ version: number }>(SETTINGS);
-    session.serverVersion = row?.version ?? 0;
+    const [row] = await session.read<Facts>(SETTINGS);
+    if (row === undefined) throw new Error("the server does not know the database of the session");
+    session.serverVersion = row.version;
+    session.databaseOwner = row.owner;
+    session.target = { ...target, database: { ...target.database, oid: Number(row.oid) } };
     return session;
   }
 

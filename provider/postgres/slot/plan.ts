@@ -59,12 +59,14 @@ function foreignTo(slot: SlotFacts, role: string, database: string): string | un
  * that no other role uses.
  *
  * @param database name of the database of the session
+ * @param replaced whether another slot takes its place: the role then stays in use
  * @throws UserError if our role may not drop the slot
  */
 export function planDrop(
   catalog: Catalog,
   { name, role, dropOnDestroy }: Pick<ReplicationSlotInputs, "name" | "role" | "dropOnDestroy">,
   database: string,
+  replaced = false,
 ): SlotStep[] {
   const slot = findSlot(catalog, name);
   if (slot === undefined) return [];
@@ -84,9 +86,9 @@ export function planDrop(
     );
   const consumer = catalog.roles.find((facts) => facts.name === role);
   if (consumer === undefined) return [{ step: "drop slot", slot: name, role, disconnects: "nobody" }];
-  // Only a role that this module made loses its login: it is dropped next. Another role keeps all it has, also if this
-  // run is killed.
-  if (decodeMark(consumer.comment) === undefined)
+  // Only a role that this module made, and that is dropped next, loses its login. Another role keeps all it has, also if
+  // this run is killed.
+  if (replaced || decodeMark(consumer.comment) === undefined)
     return [{ step: "drop slot", slot: name, role, disconnects: "the consumer" }];
   const drop: SlotStep = { step: "drop slot", slot: name, role, disconnects: "all connections of the role" };
   return consumer.canLogin ? [{ step: "disable login", role }, drop] : [drop];

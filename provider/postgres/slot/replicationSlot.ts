@@ -45,8 +45,8 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
 
   read: (state, run) => unlessGone(async () => ({ outputs: await run.sql(state, watch(state), state) })),
 
-  delete: async (state, run) => {
-    await unlessGone(() => run.sql(state, (session) => remove(session, state, run), state));
+  delete: async (state, run, replaced = false) => {
+    await unlessGone(() => run.sql(state, (session) => remove(session, state, run, replaced), state));
   },
 
   find: async (id, run) => {
@@ -79,9 +79,9 @@ function outputsOf(
   return { ...recorded(session.target), state: slotState(catalog, name) };
 }
 
-async function remove(session: Session, state: State, run: Run): Promise<void> {
+async function remove(session: Session, state: State, run: Run, replaced: boolean): Promise<void> {
   // Consumers connect and disconnect at any time, so the cached catalog is too old to decide from.
-  const steps = planDrop(await session.freshCatalog(), state, session.target.database.name);
+  const steps = planDrop(await session.freshCatalog(), state, session.target.database.name, replaced);
   await execute<SlotStep>(
     steps,
     {

@@ -165,11 +165,11 @@ test("starts a suspended compute to ask it, and does not restart it", async () =
   expect(calls.filter((call) => !call.startsWith("GET"))).toEqual([]);
 });
 
-test("reports the resource as gone if the project is gone", async () => {
+test("keeps the resource in the state if the key does not see the project", async () => {
   const gone = newOne();
   gone.state = { projectId: "no-such-project-1", mode: "enable", enabledHere: true };
-  await gone.refresh();
-  expect(gone.state).toBeUndefined();
+  await expect(gone.refresh()).rejects.toThrow(/sees no Neon project "no-such-project-1"/);
+  expect(gone.state).toBeDefined();
 });
 
 test("is imported by the project's id", async () => {

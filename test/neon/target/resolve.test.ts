@@ -1,4 +1,5 @@
-import { resolveTarget, TargetNotFound } from "../../../provider/neon/target/resolve";
+import { isGone, UserError } from "../../../provider/contract/errors";
+import { DatabaseNotFound, resolveTarget, TargetGone } from "../../../provider/neon/target/resolve";
 import type { NeonApi, NeonBranch, NeonEndpoint, NeonProject } from "../../../provider/contract/neonApi";
 import { directAddress, parseUri } from "../../../provider/neon/target/connection";
 import type { RecordedTarget } from "../../../provider/contract/target";
@@ -94,7 +95,7 @@ describe("with compute and owner in the state", () => {
 
   test("looks the compute up again if it is gone", async () => {
     const { neon } = neonOf({ endpoints: [endpoint({ id: "ep-b", host: "ep-b.aws.neon.tech" })] });
-    const connectionUri = () => Promise.reject(new TargetNotFound("no such compute"));
+    const connectionUri = () => Promise.reject(new TargetGone("no such compute"));
     const found = await resolveTarget({ ...neon, connectionUri }, target, state, () => undefined);
     expect(found).toMatchObject({ endpointId: "ep-b", database: { name: "neondb", owner: "neondb_owner" } });
   });
@@ -188,13 +189,34 @@ test.each<[string, World, { branch?: string; database?: string }, RegExp]>([
   await expect(resolve(world, target).work).rejects.toThrow(message);
 });
 
-test("tells a target that does not exist from one that cannot be used", async () => {
-  await expect(resolve({}, { branch: "x" }).work).rejects.toBeInstanceOf(TargetNotFound);
-  await expect(resolve({}, { database: "x" }).work).rejects.toBeInstanceOf(TargetNotFound);
-  await expect(resolve({ endpoints: [] }, {}).work).rejects.not.toBeInstanceOf(TargetNotFound);
+test("nothing counts as gone by its name, nor a project that the key does not see", async () => {
+  const hidden = () => Promise.reject(Object.assign(new UserError("Neon answered 404"), { gone: true }));
+  const { neon } = neonOf({});
+  for (const work of [
+    resolve({}, { branch: "x" }).work,
+    resolve({}, { database: "x" }).work,
+    resolve({}, { database: "x" }, "br-main").work,
+    resolve({ endpoints: [] }, {}).work,
+    resolveTarget({ ...neon, knownProject: hidden }, { projectId: PROJECT }, undefined, () => undefined),
+  ]) {
+    const error: unknown = await work.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect(isGone(error)).toBe(false);
+  }
+  await expect(resolve({}, { database: "x" }).work).rejects.toBeInstanceOf(DatabaseNotFound);
 });
 
 describe("with a recorded branch", () => {
+  test("follows a branch that has another name now, and says so", async () => {
+    const { work, lines } = resolve({ branches: [branch("prod", true, "br-1")] }, { branch: "main" }, "br-1");
+    await expect(work).resolves.toMatchObject({ branchId: "br-1", branchName: "prod" });
+    expect(lines).toEqual([expect.stringMatching(/"main" .* is called "prod" now \(br-1\).*Set branch to/)]);
+  });
+
+  test("a branch is gone when neither its name nor its recorded id exists", async () => {
+    await expect(resolve({}, { branch: "dev" }, "br-dev").work).rejects.toBeInstanceOf(TargetGone);
+  });
+
   test("refuses a name that means another branch now, and names both branches", async () => {
     const branches = [branch("main", true, "br-new"), branch("old-main", false, "br-old")];
     await expect(resolve({ branches }, {}, "br-old").work).rejects.toThrow(

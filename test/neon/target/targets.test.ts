@@ -145,6 +145,19 @@ describe("a branch", () => {
     expect(kept.state).toMatchObject({ branchId: restored.id });
   });
 
+  test("that was renamed is followed by its id, on refresh and on destroy", async () => {
+    const { branch } = await newBranch("qa", true);
+    const made = newRole();
+    await made.up(role({ branch: "qa" }));
+    const rename = { branch: { name: "quality" } };
+    await bench.done("PATCH", `${bench.project}/branches/${branch.id}`, rename);
+    expect(await made.refresh()).toEqual([expect.stringMatching(/"qa" .* is called "quality" now/)]);
+    expect(made.state).toMatchObject({ branchId: branch.id, branchName: "quality" });
+    await made.destroy();
+    const { body } = await bench.api("GET", `${bench.project}/branches/${branch.id}/roles`);
+    expect(body.roles.map(({ name }: { name: string }) => name)).not.toContain("bemi");
+  });
+
   test("whose name means another branch now is refused on up and on destroy", async () => {
     const made = newRole();
     await made.up(role({ branch: "prod" }));
@@ -219,13 +232,25 @@ describe("a project", () => {
     await bench.api("DELETE", `/projects/${projectId}`);
   });
 
-  test("that does not exist is refused for a new stack, and gone for an existing one", async () => {
+  test("that the key does not see is refused for a new stack, and empties no state", async () => {
     const projectId = "no-such-project-12345678";
-    expect(await refused({ projectId })).toMatch(/404 .*Check projectId \(no-such-project-12345678\)/);
-    const old = newRole();
-    old.state = { ...role({ projectId }), created: true };
-    await old.destroy();
-    expect(old.state).toBeUndefined();
+    const unseen = /sees no Neon project "no-such-project-12345678", .*Check projectId/;
+    expect(await refused({ projectId })).toMatch(unseen);
+    const resources = [
+      [newRole(), { ...role({ projectId }), created: true }],
+      [newSetting(), { ...setting({ projectId }), enabledHere: true }],
+      [new Resource(ipAllowKind(fastClock(100)), () => newRun(bench.emulator.apiKey)), allow({ projectId })],
+    ] as const;
+    for (const [resource, state] of resources) {
+      (resource as { state: object }).state = state;
+      expect(await refusal(resource.refresh())).toMatch(unseen);
+      expect(resource.state).toEqual(state);
+    }
+    // The setting of the project is not touched on destroy.
+    for (const [resource] of [resources[0], resources[2]]) {
+      expect(await refusal(resource.destroy())).toMatch(unseen);
+      expect(resource.state).toBeDefined();
+    }
   });
 
   test("without the database is refused, and the error lists its databases", async () => {

@@ -12,10 +12,18 @@ import {
   connectionIsLost,
   openConnection,
 } from "../../../provider/postgres/session/connection";
-import { transaction } from "../../../provider/postgres/session/sessions";
+import { Sessions, transaction } from "../../../provider/postgres/session/sessions";
 import { SqlError } from "../../../provider/postgres/sql/sqlError";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
-import { testRun, type TestRun } from "../../support/run";
+import { TARGET, testRun, type TestRun } from "../../support/run";
+
+const WHERE = {
+  branchId: "br-cool-sea-123456",
+  branchName: "main",
+  branchIsDefault: true,
+  endpointId: "ep-cool-sea-123456",
+  host: "localhost",
+};
 
 let db: TestDatabase;
 let run: TestRun;
@@ -69,6 +77,64 @@ async function failure(work: Promise<unknown>): Promise<Error> {
   if (!(error instanceof Error)) throw new Error("nothing was thrown");
   return error;
 }
+
+describe("after the database got another owner", () => {
+  const database = { name: "neondb", owner: "neondb_owner" };
+  const target = { ...TARGET, database, ...WHERE };
+
+  /** Who a session acts as, and who it says the owner is, with the lines that were logged. */
+  async function actsAs(ownerOf: () => Promise<string | undefined>) {
+    const lines: string[] = [];
+    const sessions = new Sessions({
+      login: ({ database: { owner } }) =>
+        Promise.resolve(
+          owner === "next_owner" ? ownerLogin({ user: owner, password: "next" }) : ownerLogin(),
+        ),
+      ownerOf,
+      connection: { sslRootCert: db.sslRootCert },
+      log: (line) => lines.push(line),
+    });
+    try {
+      return await sessions.use(target, async (session) => {
+        const [row] = await session.read<{ role: string }>("SELECT current_user::text AS role");
+        return { role: row?.role, owner: session.target.database.owner, lines };
+      });
+    } finally {
+      await sessions.closeAll();
+    }
+  }
+
+  const next = {
+    role: "next_owner",
+    owner: "next_owner",
+    lines: ['Database "neondb" belongs to role next_owner now; until the last run it was neondb_owner.'],
+  };
+
+  beforeAll(async () => {
+    await runSql(db.superuserUri, "CREATE ROLE next_owner LOGIN PASSWORD 'next'");
+    await runSql(db.superuserUri, "ALTER DATABASE neondb OWNER TO next_owner");
+  });
+
+  afterAll(async () => {
+    await runSql(db.superuserUri, "ALTER ROLE neondb_owner LOGIN");
+    await runSql(db.superuserUri, "ALTER DATABASE neondb OWNER TO neondb_owner");
+  });
+
+  test("a session acts as the new owner, and says so", async () => {
+    expect(await actsAs(() => Promise.resolve("next_owner"))).toEqual(next);
+  });
+
+  test("a session stays with the owner that it has if nobody knows another one", async () => {
+    const kept = { role: "neondb_owner", owner: "neondb_owner", lines: [] };
+    expect(await actsAs(() => Promise.resolve(undefined))).toEqual(kept);
+    expect(await actsAs(() => Promise.reject(new Error("Neon is down")))).toEqual(kept);
+  });
+
+  test("a former owner that may not log in any more is no obstacle", async () => {
+    await runSql(db.superuserUri, "ALTER ROLE neondb_owner NOLOGIN");
+    expect(await actsAs(() => Promise.resolve("next_owner"))).toEqual(next);
+  });
+});
 
 test("gives callers one session in turn, with one login and one read of the catalog", async () => {
   const order: string[] = [];

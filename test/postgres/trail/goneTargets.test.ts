@@ -6,6 +6,7 @@ import type { EngineState } from "../../support/engine";
 import { liveRun } from "../../support/run";
 import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
+import { until } from "../../support/until";
 import { logicalReplication } from "../../../provider/neon";
 
 const SHOP = {
@@ -155,21 +156,74 @@ describe("on Neon", () => {
     expect(differences(before, await catalogState(db, info.database))).toEqual([]);
   });
 
-  test.each([{ branch: "gone" }, { projectId: "gone-project-123456" }])(
-    "destroy after somebody deleted it: %p",
-    async (gone) => {
-      const { info } = sandbox;
-      const args = { projectId: info.projectId, database: info.database, schemas: ["public", "billing"] };
-      const trail = new Trail(() => liveRun(info));
-      await trail.up(args);
-      const moved = Object.entries(trail.state).map(([name, { inputs, outputs }]) => [
-        name,
-        { inputs: { ...inputs, ...gone }, outputs },
-      ]);
-      const elsewhere = new Trail(() => liveRun(info), Object.fromEntries(moved) as EngineState);
-      await elsewhere.destroy();
-      expect(elsewhere.state).toEqual({});
-      await trail.destroy();
-    },
-  );
+  test("follows a database that was renamed, and destroys what is in it", async () => {
+    const { info } = sandbox;
+    const { projectId } = info;
+    const db = { ...info, ownerUri: `${info.ownerUri}&sslrootcert=${encodeURIComponent(info.sslRootCert)}` };
+    const database = await newDatabase(db, SHOP);
+    const before = await catalogState(db, database);
+    const trail = new Trail(() => liveRun(info), {}, { processPer: "phase" });
+    await trail.up({ projectId, database, schemas: ["public", "sales"] });
+    const made = Object.keys(trail.state);
+    const renamed = `${database}_renamed`;
+    await runSql(info.superuserUri, `ALTER DATABASE ${database} RENAME TO ${renamed}`);
+    await trail.refresh();
+    expect(Object.keys(trail.state)).toEqual(made);
+    for (const { outputs } of Object.values(trail.state)) expect(outputs["databaseName"]).toBe(renamed);
+    await trail.destroy();
+    expect(trail.lines).toContainEqual(expect.stringContaining(`is called "${renamed}" now`));
+    await runSql(info.superuserUri, `ALTER DATABASE ${renamed} RENAME TO ${database}`);
+    expect(differences(before, await catalogState(db, database))).toEqual([]);
+    await runSql(info.superuserUri, `DROP DATABASE ${database} WITH (FORCE)`);
+  });
+
+  test("a deleted branch is gone; a project that the key does not see empties no state", async () => {
+    const { info } = sandbox;
+    const branch = await newBranch(info, "short-lived");
+    const args = { projectId: info.projectId, branch: branch.name, database: info.database };
+    const trail = new Trail(() => liveRun(info));
+    await trail.up({ ...args, schemas: ["public", "billing"] });
+    const hidden = Object.entries(trail.state).map(([name, { inputs, outputs }]) => [
+      name,
+      { inputs: { ...inputs, projectId: "hidden-project-123456" }, outputs },
+    ]);
+    const elsewhere = new Trail(() => liveRun(info), Object.fromEntries(hidden) as EngineState);
+    const known = structuredClone(elsewhere.state);
+    await expect(elsewhere.refresh()).rejects.toThrow(/sees no Neon project "hidden-project-123456"/);
+    // The last resource, readiness, has nothing to delete.
+    await expect(elsewhere.destroy()).rejects.toThrow(/sees no Neon project "hidden-project-123456"/);
+    expect(Object.keys(elsewhere.state)).toEqual(Object.keys(known).filter((name) => name !== "readiness"));
+
+    await branch.remove();
+    await trail.destroy();
+    expect(trail.state).toEqual({});
+  });
 });
+
+/** Makes a branch of the sandbox's project, with a compute. */
+async function newBranch(
+  { apiUrl, apiKey, projectId }: Sandbox["info"],
+  name: string,
+): Promise<{ readonly name: string; remove(): Promise<void> }> {
+  const ask = (method: string, path: string, body?: object): Promise<Response> =>
+    fetch(`${apiUrl}/projects/${projectId}/branches${path}`, {
+      method,
+      headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const made = await ask("POST", "", { branch: { name }, endpoints: [{ type: "read_write" }] });
+  const { branch } = (await made.json()) as { branch: { id: string } };
+  const stateNow = async (): Promise<string | undefined> => {
+    const answer = await ask("GET", `/${branch.id}`);
+    if (answer.status === 404) return undefined;
+    return ((await answer.json()) as { branch: { current_state: string } }).branch.current_state;
+  };
+  await until(async () => (await stateNow()) === "ready");
+  return {
+    name,
+    remove: async () => {
+      await ask("DELETE", `/${branch.id}`);
+      await until(async () => (await stateNow()) === undefined);
+    },
+  };
+}

@@ -164,6 +164,9 @@ export class Cli {
         PULUMI_HOME: path.join(this.folder, "home"),
         PULUMI_CONFIG_PASSPHRASE: "test",
         TMPDIR: path.join(this.folder, "tmp"),
+        // Otherwise the engine first tries to download the plugin of every package in the repository's node_modules. The
+        // program needs none of them, and the attempts take seconds per command.
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
         ...this.env,
         ...env,
       },

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { anyRuns, processTree } from "../support/processes";
+import { anyRuns, end, processTree } from "../support/processes";
 import { TrailStack } from "../support/trailStack";
 import { until } from "../support/until";
 import type { Running } from "../support/cli";
@@ -61,7 +61,7 @@ beforeAll(async () => {
 afterAll(() => stack.close());
 
 /** Lets a command run up to a point, interrupts it there, and expects its plugin to end soon after the next safe point. */
-async function interrupt(command: string, [what, at, end]: Point): Promise<void> {
+async function interrupt(command: string, [what, at, how]: Point): Promise<void> {
   const calls = path.join(stack.cli.folder, `calls-${command}-${what}.json`);
   const running = stack.cli.start([command, "--yes", "--skip-preview"], { PULUMI_DEBUG_GRPC: calls });
   const hold = stack.gate.hold(at);
@@ -69,16 +69,16 @@ async function interrupt(command: string, [what, at, end]: Point): Promise<void>
   const started = processTree(running.child.pid ?? 0);
   const plugins = started.filter((each) => each.command.includes("pulumi-resource-neon-bemi"));
   expect(plugins).not.toEqual([]);
-  await interruptBy(end, running, calls);
+  await interruptBy(how, running, calls);
   hold.release();
   const released = Date.now();
   await until(() => !anyRuns(plugins));
   const allowed = GONE_MS + (what.startsWith("IP Allow") ? IP_ALLOW_MS : 0);
   expect({ what, gone: Date.now() - released < allowed }).toEqual({ what, gone: true });
   await running.ended;
-  if (end === "SIGINT") return;
-  // A CLI that is killed leaves its language host, and its lock on the stack.
-  for (const each of started) if (anyRuns([each])) process.kill(each.pid, "SIGKILL");
+  if (how === "SIGINT") return;
+  // A CLI that is killed leaves its language host, the program and its lock on the stack.
+  end(started);
   await stack.cli.inFolder(["cancel", stack.cli.stack, "--yes"]);
 }
 
@@ -95,11 +95,11 @@ async function reached(running: Running, point: Promise<void>, what: string): Pr
  *
  * @param calls the file in which the CLI records its calls of the plugin
  */
-async function interruptBy(end: End, { child }: Running, calls: string): Promise<void> {
-  if (end === "closed output") child.stdout?.destroy();
-  else child.kill(end);
+async function interruptBy(how: End, { child }: Running, calls: string): Promise<void> {
+  if (how === "closed output") child.stdout?.destroy();
+  else child.kill(how);
   await until(() =>
-    end === "SIGINT"
+    how === "SIGINT"
       ? readFileSync(calls, "utf8").includes("ResourceProvider/Cancel")
       : child.exitCode !== null || child.signalCode !== null,
   );

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { SandboxInfo } from "../../sandbox/sandbox";
+import { endTree } from "./processes";
 import { ensurePulumiCli, PROJECT, type PulumiCli } from "../../tools/pulumiCli";
 
 /** Name of this repository's Pulumi project, and namespace of its program's keys. */
@@ -41,6 +42,8 @@ export class Cli {
   /** Name of the stack that the commands are about. */
   stack = "test";
   #backend = "state";
+  /** The commands that have not ended. */
+  readonly #running = new Set<ChildProcess>();
 
   private constructor(
     private readonly pulumi: PulumiCli,
@@ -145,8 +148,12 @@ export class Cli {
     return JSON.parse(await this.inFolder(args)) as unknown;
   }
 
-  /** Removes the temporary folder. */
+  /**
+   * Removes the temporary folder. Ends every command that still runs, after a test that failed, with all that it has
+   * started: a program whose engine is gone goes on, and takes more and more memory.
+   */
   async remove(): Promise<void> {
+    for (const { pid } of this.#running) endTree(pid);
     await rm(this.folder, { recursive: true, force: true });
   }
 
@@ -172,11 +179,13 @@ export class Cli {
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    this.#running.add(child);
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
     const ended = new Promise<Outcome>((resolve) => {
       child.once("close", (code) => {
+        this.#running.delete(child);
         resolve({ code, output });
       });
     });

@@ -37,3 +37,13 @@ export function anyRuns(some: readonly Process[]): boolean {
   const now = processes();
   return some.some(({ pid, command }) => now.some((each) => each.pid === pid && each.command === command));
 }
+
+/** Kills those of the processes that are still running. */
+export function end(some: readonly Process[]): void {
+  for (const each of some) if (anyRuns([each])) process.kill(each.pid, "SIGKILL");
+}
+
+/** Kills a process with all that it and its children have started. */
+export function endTree(root: number | undefined): void {
+  if (root !== undefined) end(processTree(root));
+}

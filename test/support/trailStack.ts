@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { z } from "zod";
 import { startSandbox, type Sandbox, type SandboxInfo, type SandboxOptions } from "../../sandbox";
 import { allowListFacts, catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
@@ -65,6 +67,18 @@ export class TrailStack {
   /** Runs a statement as a superuser, past the gate. */
   sql<Row extends object>(statement: string): Promise<Row[]> {
     return runSql<Row>(this.info.superuserUri, statement);
+  }
+
+  /** The statements of the provider that the server has logged, with `log_statement = all`. */
+  loggedStatements(): string[] {
+    const log = path.join(path.dirname(this.info.requestLog), this.info.branchId, "server.log");
+    return readFileSync(log, "utf8")
+      .split(/^(?=\d{4}-\d\d-\d\d )/m)
+      .flatMap((entry) => {
+        const [, user, statement] =
+          /^\S+ \S+ \S+ \[\d+\] (\S+)@\S+ LOG: {2}(?:statement|execute \S+): ([^]*)/.exec(entry) ?? [];
+        return user === undefined || user === "cloud_admin" ? [] : [statement ?? ""];
+      });
   }
 
   /**

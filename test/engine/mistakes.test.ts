@@ -4,7 +4,7 @@ import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
-import { Cli, environmentOf, type Outcome } from "../support/cli";
+import { Cli, environmentOf, errorsIn, type Outcome } from "../support/cli";
 import { counting } from "../support/counts";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
@@ -47,19 +47,6 @@ async function withoutWrites(run: () => Promise<Outcome>): Promise<Outcome> {
   expect(requests.filter((request) => !request.startsWith("GET "))).toEqual([]);
   expect(compareFacts(before, await facts())).toEqual([]);
   return outcome;
-}
-
-/** The errors that a command has printed, each on one line, without the engine's "preview failed". */
-function errorsIn(output: string): string[] {
-  const lines = output.slice(output.indexOf("Diagnostics:")).split("\n");
-  const errors: string[] = [];
-  let inError = false;
-  for (const line of lines) {
-    if (/^ {4}error: /.test(line)) errors.push(line.trim());
-    else if (inError && /^ {6}/.test(line)) errors.push(`${errors.pop() ?? ""} ${line.trim()}`);
-    inError = /^ {4}error: /.test(line) || (inError && /^ {6}/.test(line));
-  }
-  return errors.filter((error) => !/^error: (preview|update) failed$/.test(error));
 }
 
 /** Expects one short error that matches `says`, without a stack, and no write. */

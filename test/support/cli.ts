@@ -202,3 +202,16 @@ function successful(args: readonly string[], { code, output }: Outcome): string 
   if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${code ?? "a signal"}:\n${output}`);
   return output;
 }
+
+/** The errors that a command has printed, each on one line, without the engine's "preview failed". */
+export function errorsIn(output: string): string[] {
+  const lines = output.slice(output.indexOf("Diagnostics:")).split("\n");
+  const errors: string[] = [];
+  let inError = false;
+  for (const line of lines) {
+    if (/^ {4}error: /.test(line)) errors.push(line.trim());
+    else if (inError && /^ {6}/.test(line)) errors.push(`${errors.pop() ?? ""} ${line.trim()}`);
+    inError = /^ {4}error: /.test(line) || (inError && /^ {6}/.test(line));
+  }
+  return errors.filter((error) => !/^error: (preview|update) failed$/.test(error));
+}

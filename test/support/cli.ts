@@ -9,16 +9,25 @@ import { ensurePulumiCli, PROJECT, type PulumiCli } from "../../tools/pulumiCli"
 /** Name of this repository's Pulumi project, and namespace of its program's keys. */
 const NAMESPACE = "audit-trail";
 
-/** The Pulumi.yaml of a plain JavaScript program with the package installed, as the README has it. */
-const OWN_PROJECT = `name: shop
+/** In what a program of one's own is written. */
+type Language = "javascript" | "typescript";
+
+/** The Pulumi.yaml of a program with the package installed, as the README has it. */
+const ownProject = (language: Language): string => `name: shop
 runtime:
   name: nodejs
   options:
-    typescript: false
+    typescript: ${language === "typescript"}
 plugins:
   providers:
     - name: neon-bemi
       path: node_modules/pulumi-neon-bemi
+`;
+
+/** The tsconfig.json of a TypeScript program. */
+const TSCONFIG = `{
+  "compilerOptions": { "strict": true, "target": "es2022", "module": "node20", "types": ["node"], "skipLibCheck": true, "noEmit": true }
+}
 `;
 
 /** How a command of the CLI ended. */
@@ -50,7 +59,8 @@ export class Cli {
     /** The temporary folder; holds the program, unless it is the repository's. */
     readonly folder: string,
     private readonly env: Readonly<Record<string, string>>,
-    private readonly own: boolean,
+    /** `undefined` for this repository's program. */
+    private readonly language: Language | undefined,
   ) {}
 
   /**
@@ -60,18 +70,23 @@ export class Cli {
    */
   static async create(env: Readonly<Record<string, string>>): Promise<Cli> {
     // Not in the repository, because the CLI writes the passphrase's salt beside the project file.
-    return Cli.make(env, `name: ${NAMESPACE}\nruntime: nodejs\n`, false);
+    return Cli.make(env, `name: ${NAMESPACE}\nruntime: nodejs\n`, undefined);
   }
 
-  /** A stack of a plain JavaScript program in a folder of its own, with this package among its node_modules. */
-  static async ofProgram(env: Readonly<Record<string, string>>, source: string): Promise<Cli> {
-    const cli = await Cli.make(env, OWN_PROJECT, true);
+  /** A stack of a program in a folder of its own, with this package among its node_modules. */
+  static async ofProgram(
+    env: Readonly<Record<string, string>>,
+    source: string,
+    language: Language = "javascript",
+  ): Promise<Cli> {
+    const cli = await Cli.make(env, ownProject(language), language);
     const modules = path.join(cli.folder, "node_modules");
     await mkdir(path.join(modules, "@pulumi"), { recursive: true });
     await symlink(PROJECT, path.join(modules, "pulumi-neon-bemi"));
-    const sdk = path.join("@pulumi", "pulumi");
-    await symlink(path.join(PROJECT, "node_modules", sdk), path.join(modules, sdk));
-    await writeFile(path.join(cli.folder, "package.json"), `{ "name": "shop", "main": "index.js" }\n`);
+    for (const name of [path.join("@pulumi", "pulumi"), "@types"])
+      await symlink(path.join(PROJECT, "node_modules", name), path.join(modules, name));
+    await writeFile(path.join(cli.folder, "package.json"), `{ "name": "shop", "main": "${cli.main}" }\n`);
+    await writeFile(path.join(cli.folder, "tsconfig.json"), TSCONFIG);
     await cli.program(source);
     return cli;
   }
@@ -79,10 +94,10 @@ export class Cli {
   private static async make(
     env: Readonly<Record<string, string>>,
     project: string,
-    own: boolean,
+    language: Language | undefined,
   ): Promise<Cli> {
     const pulumi = await ensurePulumiCli({ progress: () => undefined });
-    const cli = new Cli(pulumi, await mkdtemp(path.join(tmpdir(), "neon-bemi-cli-")), env, own);
+    const cli = new Cli(pulumi, await mkdtemp(path.join(tmpdir(), "neon-bemi-cli-")), env, language);
     for (const name of ["home", "tmp"]) await mkdir(path.join(cli.folder, name));
     await writeFile(path.join(cli.folder, "Pulumi.yaml"), project);
     await cli.moveTo("state");
@@ -91,7 +106,7 @@ export class Cli {
 
   /** Replaces the source of the program of {@link ofProgram}. */
   async program(source: string): Promise<void> {
-    await writeFile(path.join(this.folder, "index.js"), source);
+    await writeFile(path.join(this.folder, this.main), source);
   }
 
   /** Makes an empty stack of the same name in another backend, and uses that one from now on. */
@@ -120,7 +135,7 @@ export class Cli {
   /** Starts what {@link run} runs. */
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
     const onStack = [...args, "--stack", this.stack];
-    return this.own
+    return this.language !== undefined
       ? this.spawn(onStack, this.folder, env)
       : this.spawn([...onStack, "--config-file", this.configFile], PROJECT, env);
   }
@@ -155,6 +170,11 @@ export class Cli {
   async remove(): Promise<void> {
     for (const { pid } of this.#running) endTree(pid);
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Name of the file with the source of a program of its own. */
+  private get main(): string {
+    return this.language === "typescript" ? "index.ts" : "index.js";
   }
 
   private get configFile(): string {

@@ -1,9 +1,6 @@
-import { startSandbox } from "../../sandbox";
-import type { Sandbox } from "../../sandbox/sandbox";
-import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
+import { compareFacts } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
-import { Cli, environmentOf } from "../support/cli";
-import { expectCareful, readRequestLog } from "../support/requestLog";
+import { TrailStack } from "../support/trailStack";
 
 /** What somebody does behind the stack's back, and the difference that the next preview must name, with its value. */
 const DRIFT: readonly [statement: string, name: string, value: RegExp][] = [
@@ -17,41 +14,29 @@ const DRIFT: readonly [statement: string, name: string, value: RegExp][] = [
   ["GRANT pg_read_all_settings TO bemi", "roleMemberships", /pg_read_all_settings/],
 ];
 
-let sandbox: Sandbox;
-let cli: Cli;
-let before: Fact[];
+/** How many previews run at once. Each has four processes: more would take a minute on two cores. */
+const PREVIEWS = 4;
+
+const UNCHANGED = /Resources:\n\s+9 unchanged\n/;
+
+// On a busy machine a command of the CLI can take many seconds.
+jest.setTimeout(300_000);
+
+let stack: TrailStack;
 
 beforeAll(async () => {
-  // Event triggers need the rights that Neon gives the owner.
-  sandbox = await startSandbox({ profile: "neon" });
-  const { projectId, database } = sandbox.info;
-  before = await facts();
-  cli = await Cli.ofProgram(
-    environmentOf(sandbox.info),
-    `const { BemiAuditTrail } = require("pulumi-neon-bemi");
-     const trail = new BemiAuditTrail("orders", {
-       projectId: "${projectId}",
-       database: "${database}",
-       dropSlotOnDestroy: true,
-     });
-     exports.connection = trail.connection;
-     exports.status = trail.status;`,
-  );
+  stack = await TrailStack.open({
+    // Event triggers need the rights that Neon gives the owner.
+    sandbox: { profile: "neon", settings: { log_statement: "all" } },
+    exports: ["connection", "status"],
+  });
 });
 
-afterAll(async () => {
-  expectCareful(readRequestLog(sandbox.info.requestLog));
-  await cli.remove();
-  await sandbox.stop();
-});
-
-function facts(): Promise<Fact[]> {
-  return withClient({ connectionString: sandbox.info.superuserUri }, catalogFacts);
-}
+afterAll(() => stack.close());
 
 /** Makes all the drift, past the event triggers that would mend some of it at once. */
 async function drift(): Promise<void> {
-  await withClient({ connectionString: sandbox.info.superuserUri }, async (client) => {
+  await withClient({ connectionString: stack.info.superuserUri }, async (client) => {
     await client.query("SET session_replication_role = replica");
     const { rows } = await client.query<{ evtname: string }>("SELECT evtname FROM pg_event_trigger");
     expect(rows.length).toBeGreaterThan(0);
@@ -64,31 +49,64 @@ async function drift(): Promise<void> {
   });
 }
 
+/** Runs the work while every table is locked in a mode that lets nothing pass but AccessShare, and no write is allowed. */
+async function whileReadOnly<Result>(work: () => Promise<Result>): Promise<Result> {
+  return withClient({ connectionString: stack.info.superuserUri }, async (client) => {
+    const { rows } = await client.query<{ names: string }>(
+      "SELECT string_agg(oid::regclass::text, ', ') AS names FROM pg_class WHERE relkind IN ('r', 'p')",
+    );
+    await client.query("ALTER SYSTEM SET default_transaction_read_only = on");
+    await client.query("SELECT pg_reload_conf()");
+    await client.query("BEGIN READ WRITE");
+    await client.query(`LOCK TABLE ${rows[0]?.names ?? ""} IN EXCLUSIVE MODE`);
+    try {
+      return await work();
+    } finally {
+      await client.query("ROLLBACK");
+      await client.query("ALTER SYSTEM RESET default_transaction_read_only");
+      await client.query("SELECT pg_reload_conf()");
+    }
+  });
+}
+
 // The program has no `refresh` option, and no command here is given one.
 test("a preview names all drift without a refresh, one up mends it, the next preview is calm", async () => {
+  const { cli } = stack;
   await cli.must(["up", "--yes", "--skip-preview"]);
-  const healthy = await facts();
+  const healthy = await stack.facts();
   const status = (await cli.output("status")) as { selected: number };
   const { password } = (await cli.output("connection")) as { password: string };
-  expect(await cli.must(["up", "--yes", "--skip-preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);
+  expect(await cli.must(["up", "--yes", "--skip-preview"])).toMatch(UNCHANGED);
 
   await drift();
-  const preview = await cli.must(["preview", "--diff"]);
+  const logged = stack.loggedStatements().length;
+  const preview = await whileReadOnly(() => cli.must(["preview", "--diff"]));
   for (const [, name, value] of DRIFT) expect(preview).toMatch(new RegExp(` - ${name} *: .*${value.source}`));
   expect(preview).not.toMatch(/ to (create|delete|replace)/);
+  const statements = stack.loggedStatements().slice(logged);
+  expect(statements.length).toBeGreaterThan(1);
+  expect(statements.filter((statement) => !/^\s*(SELECT|WITH|SHOW)\s/.test(statement))).toEqual([]);
 
-  await cli.must(["up", "--yes", "--skip-preview"]);
-  expect(await cli.must(["preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);
+  // In the middle of a transaction of the up, previews neither wait for it nor fail.
+  const commit = stack.gate.hold("COMMIT\0");
+  const up = cli.start(["up", "--yes", "--skip-preview"]);
+  await Promise.race([commit.reached, up.ended.then(({ output }) => Promise.reject(new Error(output)))]);
+  const previews = await Promise.all(Array.from({ length: PREVIEWS }, () => cli.must(["preview", "--diff"])));
+  for (const each of previews) expect(each).toMatch(/ - notPublished *: /);
+  commit.release();
+  expect(await up.ended).toMatchObject({ code: 0 });
+
+  expect(await cli.must(["preview"])).toMatch(UNCHANGED);
   const selected = status.selected + 1;
   expect(await cli.output("status")).toEqual({ ...status, selected, published: selected, full: selected });
   expect(await cli.output("connection")).not.toMatchObject({ password });
-  const others = compareFacts(healthy, await facts()).filter(({ object }) => !object.includes("payouts"));
+  const others = compareFacts(healthy, await stack.facts()).filter(
+    ({ object }) => !object.includes("payouts"),
+  );
   // The new password.
   expect(others.map(({ kind, object }) => `${kind} ${object}`)).toEqual(["role bemi"]);
 
-  await withClient({ connectionString: sandbox.info.superuserUri }, (client) =>
-    client.query("DROP TABLE public.payouts"),
-  );
+  await stack.sql("DROP TABLE public.payouts");
   await cli.must(["destroy", "--yes", "--skip-preview"]);
-  expect(compareFacts(before, await facts())).toEqual([]);
+  await stack.expectRestored();
 });

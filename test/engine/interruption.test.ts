@@ -1,116 +1,120 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { startSandbox } from "../../sandbox";
-import type { Sandbox } from "../../sandbox/sandbox";
-import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
-import { withClient } from "../../tools/start/client";
-import { Cli, environmentOf, type Running } from "../support/cli";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { anyRuns, end, processTree } from "../support/processes";
+import { TrailStack } from "../support/trailStack";
 import { until } from "../support/until";
-import { expectCareful, readRequestLog } from "../support/requestLog";
+import type { Running } from "../support/cli";
 
-/** How long a plugin process may outlive the CLI: the rest of a step between two writes, on a busy machine. */
-const GONE_MS = 5_000;
+/** How long a plugin process may outlive the release of the message at which its command was interrupted. */
+const GONE_MS = 1_000;
 
-/** One trail that is interrupted on its way up, and on its way down. Each command continues from the last one. */
-let sandbox: Sandbox;
-let cli: Cli;
-let before: Fact[];
+/** How long after a change of the IP Allow list the provider reads it again. Only then is a safe point. */
+const IP_ALLOW_MS = 1_500;
+
+/** How a command is interrupted: by Ctrl-C, by `kill -9`, or as by `| head`, which closes its output. */
+type End = "SIGINT" | "SIGKILL" | "closed output";
+
+/** A point of a run: the gate holds the first message that contains the text, so that the provider waits for its answer. */
+type Point = readonly [what: string, at: string, end: End];
+
+/** The real CLI at every point: only it starts the plugin, and ends it, as for a user. Each command continues from the last. */
+const UP: readonly Point[] = [
+  ["logical replication, the request", "PATCH /projects/", "closed output"],
+  ["the role, its statement", "CREATE ROLE %I", "SIGINT"],
+  ["the role, its first login", "user\0bemi\0", "SIGKILL"],
+  ["read access", "GRANT SELECT ON", "closed output"],
+  ["replica identities, their record", "CREATE SCHEMA", "SIGINT"],
+  ["event triggers", "CREATE EVENT TRIGGER", "SIGKILL"],
+  ["replica identities, the tables", "' REPLICA IDENTITY '", "closed output"],
+  ["the publication", "CREATE PUBLICATION", "SIGINT"],
+  ["its tables", '"action":"ADD"', "SIGKILL"],
+  ["the slot and readiness, which only read", "WITH sch AS", "closed output"],
+  ["IP Allow, the request", "PATCH /projects/", "SIGINT"],
+];
+
+const DESTROY: readonly Point[] = [
+  ["IP Allow, the request", "PATCH /projects/", "SIGINT"],
+  ["the login of the consumer", "NOLOGIN", "SIGKILL"],
+  ["the slot", "pg_drop_replication_slot", "closed output"],
+  ["the tables of the publication", '"action":"DROP"', "SIGINT"],
+  ["event triggers", "DROP EVENT TRIGGER", "SIGKILL"],
+  ["replica identities, the tables", "' REPLICA IDENTITY '", "closed output"],
+  ["replica identities, their record", "DROP SCHEMA", "SIGINT"],
+  ["read access", "REVOKE SELECT", "SIGKILL"],
+  ["the role, its connections", "its connections do not end", "closed output"],
+  ["the role", "DROP ROLE", "SIGINT"],
+];
+
+// Each test runs a dozen commands of the CLI.
+jest.setTimeout(300_000);
+
+let stack: TrailStack;
 
 beforeAll(async () => {
-  sandbox = await startSandbox({});
-  before = await facts();
-  const { projectId, database } = sandbox.info;
-  cli = await Cli.ofProgram(
-    environmentOf(sandbox.info),
-    `const { BemiAuditTrail } = require("pulumi-neon-bemi");
-     const trail = new BemiAuditTrail("trail", {
-       projectId: "${projectId}",
-       database: "${database}",
-       dropSlotOnDestroy: true,
-     });
-     exports.status = trail.status;`,
+  // Event triggers need the rights that Neon gives the owner.
+  stack = await TrailStack.open({
+    sandbox: { profile: "neon" },
+    args: { readAccess: true, allowedIps: ["127.0.0.1", "203.0.113.7"], restrictOpenProject: true },
+  });
+});
+
+afterAll(() => stack.close());
+
+/** Lets a command run up to a point, interrupts it there, and expects its plugin to end soon after the next safe point. */
+async function interrupt(command: string, [what, at, how]: Point): Promise<void> {
+  const calls = path.join(stack.cli.folder, `calls-${command}-${what}.json`);
+  const running = stack.cli.start([command, "--yes", "--skip-preview"], { PULUMI_DEBUG_GRPC: calls });
+  const hold = stack.gate.hold(at);
+  await reached(running, hold.reached, what);
+  const started = processTree(running.child.pid ?? 0);
+  const plugins = started.filter((each) => each.command.includes("pulumi-resource-neon-bemi"));
+  expect(plugins).not.toEqual([]);
+  await interruptBy(how, running, calls);
+  hold.release();
+  const released = Date.now();
+  await until(() => !anyRuns(plugins));
+  const allowed = GONE_MS + (what.startsWith("IP Allow") ? IP_ALLOW_MS : 0);
+  expect({ what, gone: Date.now() - released < allowed }).toEqual({ what, gone: true });
+  await running.ended;
+  if (how === "SIGINT") return;
+  // A CLI that is killed leaves its language host, the program and its lock on the stack.
+  end(started);
+  await stack.cli.inFolder(["cancel", stack.cli.stack, "--yes"]);
+}
+
+/** @throws if the command ends before it reaches the point */
+async function reached(running: Running, point: Promise<void>, what: string): Promise<void> {
+  const tooEarly = running.ended.then(({ output }) => {
+    throw new Error(`The command came to its end before the point "${what}":\n${output}`);
+  });
+  await Promise.race([point, tooEarly]);
+}
+
+/**
+ * Settles when the plugin knows of it: when the CLI has ended, or has told the plugin that it cancels the run.
+ *
+ * @param calls the file in which the CLI records its calls of the plugin
+ */
+async function interruptBy(how: End, { child }: Running, calls: string): Promise<void> {
+  if (how === "closed output") child.stdout?.destroy();
+  else child.kill(how);
+  await until(() =>
+    how === "SIGINT"
+      ? readFileSync(calls, "utf8").includes("ResourceProvider/Cancel")
+      : child.exitCode !== null || child.signalCode !== null,
   );
+}
+
+test("an up that is interrupted at any point leaves no plugin, and the last one converges", async () => {
+  for (const point of UP) await interrupt("up", point);
+  await stack.cli.must(["up", "--yes", "--skip-preview"]);
+  expect(await stack.cli.output("status")).toMatchObject({ ready: true });
+  expect(await stack.cli.must(["preview"])).toMatch(/Resources:\n\s+10 unchanged\n/);
 });
 
-afterAll(async () => {
-  expectCareful(readRequestLog(sandbox.info.requestLog));
-  await cli.remove();
-  await sandbox.stop();
-});
-
-function facts(): Promise<Fact[]> {
-  return withClient({ connectionString: sandbox.info.superuserUri }, catalogFacts);
-}
-
-/** Process id, parent and command line of every process that is running. */
-function processes(): { pid: number; parent: number; command: string }[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const [, state, parent] = /\) (\S) (\d+)/.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? [];
-        if (state === "Z") return [];
-        const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
-        return [{ pid: Number(name), parent: Number(parent), command }];
-      } catch {
-        // It ended meanwhile.
-        return [];
-      }
-    });
-}
-
-/** The plugin processes that a command of the CLI has started. */
-function pluginsOf({ child }: Running): number[] {
-  const all = processes();
-  const below = (parent: number | undefined): typeof all =>
-    all.filter((each) => each.parent === parent).flatMap((each) => [each, ...below(each.pid)]);
-  return below(child.pid)
-    .filter(({ command }) => command.includes("pulumi-resource-neon-bemi"))
-    .map(({ pid }) => pid);
-}
-
-/** Runs a command until it says something, ends it in some way, and expects its plugin to end soon too. */
-async function interrupt(command: string, says: RegExp, end: (running: Running) => void): Promise<void> {
-  const running = cli.start([command, "--yes", "--skip-preview"]);
-  let ended = false;
-  void running.ended.then(() => (ended = true));
-  await until(() => Promise.resolve(ended || says.test(running.printed())));
-  const plugins = pluginsOf(running);
-  end(running);
-  const { output } = await running.ended;
-  const since = Date.now();
-  if (plugins.length === 0) throw new Error(`The command came to its end before ${String(says)}:\n${output}`);
-  await until(() => Promise.resolve(!processes().some(({ pid }) => plugins.includes(pid))));
-  expect(Date.now() - since).toBeLessThan(GONE_MS);
-}
-
-/** Ends the command by a signal. After SIGKILL the stack is still locked, as the CLI then says. */
-async function killed(command: string, signal: "SIGINT" | "SIGKILL", says: RegExp): Promise<void> {
-  await interrupt(command, says, ({ child }) => child.kill(signal));
-  if (signal === "SIGKILL") await cli.inFolder(["cancel", cli.stack, "--yes"]);
-}
-
-test("an up that is interrupted again and again leaves no plugin, and the last one converges", async () => {
-  await killed("up", "SIGINT", /trail-replication creating/);
-  await killed("up", "SIGKILL", /trail-role creating/);
-  await killed("up", "SIGINT", /trail-access creating/);
-  await killed("up", "SIGKILL", /trail-identity creating/);
-  await killed("up", "SIGINT", /trail-publication creating/);
-  await killed("up", "SIGKILL", /trail-readiness creating/);
-  await cli.must(["up", "--yes", "--skip-preview"]);
-  expect(await cli.output("status")).toMatchObject({ ready: true });
-  expect(await cli.must(["preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);
-});
-
-test("a command whose output is closed leaves no plugin", async () => {
-  await interrupt("up", /trail-identity refresh \(/, ({ child }) => child.stdout?.destroy());
-  await cli.inFolder(["cancel", cli.stack, "--yes"]);
-});
-
-test("a destroy that is interrupted again and again leaves no plugin, and the last one restores all", async () => {
-  await killed("destroy", "SIGINT", /trail-slot deleting/);
-  await killed("destroy", "SIGKILL", /trail-publication deleting/);
-  await killed("destroy", "SIGINT", /trail-identity deleting/);
-  await killed("destroy", "SIGKILL", /trail-role deleting/);
-  await cli.must(["destroy", "--yes", "--skip-preview"]);
-  expect(compareFacts(before, await facts())).toEqual([]);
+test("a destroy that is interrupted at any point leaves no plugin, and the last one restores all", async () => {
+  await stack.sql("SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')");
+  for (const point of DESTROY) await interrupt("destroy", point);
+  await stack.cli.must(["destroy", "--yes", "--skip-preview"]);
+  await stack.expectRestored();
 });

@@ -1,36 +1,53 @@
+import { execFile } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
+import { PROJECT } from "../../tools/pulumiCli";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
-import { Cli, environmentOf, type Outcome } from "../support/cli";
+import { Cli, environmentOf, errorsIn, type Outcome } from "../support/cli";
 import { counting } from "../support/counts";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
+import { MISTAKES, REFUSED, type Mistake, type Program } from "./mistakeRows";
+
+// On a busy machine a command of the CLI can take many seconds.
+jest.setTimeout(600_000);
+
+/** How many commands run at once. */
+const LANES = 2;
+
+const UP = ["up", "--yes", "--skip-preview"];
 
 /** The mistakes that a user is likely to make: each is one clear error, before anything is changed. */
 let sandbox: Sandbox;
-/** A stack of this repository's program. */
-let cli: Cli;
-/** A stack of a plain JavaScript program, in which no compiler has looked. */
-let own: Cli;
-let before: Fact[];
+/** What runs one mistake after the other. Each has its own stacks. */
+let lanes: readonly Map<Program, Cli>[];
+/** How the mistakes of the table ended. */
+const outcomes = new Map<Mistake, Outcome>();
+/** Requests that changed something, and what was different in the catalog, after all mistakes of the table. */
+let written: unknown[];
 
 beforeAll(async () => {
   sandbox = await startSandbox({});
-  cli = await Cli.create(environmentOf(sandbox.info));
-  own = await Cli.ofProgram(environmentOf(sandbox.info), "");
-});
-
-beforeEach(async () => {
-  before = await facts();
+  lanes = Array.from({ length: LANES }, () => new Map<Program, Cli>());
+  const rows = MISTAKES.values();
+  written = await writtenBy(() =>
+    Promise.all(
+      lanes.map(async (lane) => {
+        // Both lanes take from the same rows.
+        for (const mistake of rows) outcomes.set(mistake, await make(mistake, lane));
+      }),
+    ),
+  );
 });
 
 afterAll(async () => {
   expectCareful(readRequestLog(sandbox.info.requestLog));
-  await cli.remove();
-  await own.remove();
+  for (const lane of lanes) for (const cli of lane.values()) await cli.remove();
   await sandbox.stop();
 });
 
@@ -38,204 +55,53 @@ function facts(): Promise<Fact[]> {
   return withClient({ connectionString: sandbox.info.superuserUri }, catalogFacts);
 }
 
-/** Runs a command, and expects it to write nothing: neither through Neon's API nor in the database. */
-async function withoutWrites(run: () => Promise<Outcome>): Promise<Outcome> {
-  let outcome: Outcome = { code: null, output: "" };
-  const { requests } = await counting(sandbox.info, async () => {
-    outcome = await run();
-  });
-  expect(requests.filter((request) => !request.startsWith("GET "))).toEqual([]);
-  expect(compareFacts(before, await facts())).toEqual([]);
-  return outcome;
+/** Runs the work, and returns what was written meanwhile: through Neon's API, and in the database. */
+async function writtenBy(work: () => Promise<unknown>): Promise<unknown[]> {
+  const before = await facts();
+  const { requests } = await counting(sandbox.info, work);
+  return [
+    ...requests.filter((request) => !request.startsWith("GET ")),
+    ...compareFacts(before, await facts()),
+  ];
 }
 
-/** The errors that a command has printed, each on one line, without the engine's "preview failed". */
-function errorsIn(output: string): string[] {
-  const lines = output.slice(output.indexOf("Diagnostics:")).split("\n");
-  const errors: string[] = [];
-  let inError = false;
-  for (const line of lines) {
-    if (/^ {4}error: /.test(line)) errors.push(line.trim());
-    else if (inError && /^ {6}/.test(line)) errors.push(`${errors.pop() ?? ""} ${line.trim()}`);
-    inError = /^ {4}error: /.test(line) || (inError && /^ {6}/.test(line));
-  }
-  return errors.filter((error) => !/^error: (preview|update) failed$/.test(error));
+/** The stack of the program in this lane. */
+async function stackOf(program: Program, lane: Map<Program, Cli>): Promise<Cli> {
+  const env = environmentOf(sandbox.info);
+  const cli =
+    lane.get(program) ??
+    (program === "repository" ? await Cli.create(env) : await Cli.ofProgram(env, "", program));
+  lane.set(program, cli);
+  return cli;
 }
 
-/** Expects one short error that matches `says`, without a stack, and no write. */
-async function expectError(run: () => Promise<Outcome>, says: RegExp): Promise<void> {
-  const { code, output } = await withoutWrites(run);
-  expect({ code, errors: errorsIn(output) }).toEqual({
-    code: expect.any(Number) as number,
-    errors: [expect.stringMatching(says)],
-  });
-  expect(code).not.toBe(0);
-  // A list has its sentences in each line.
-  const [line = ""] = (errorsIn(output)[0] ?? "").replace("Preview failed: ", "").split(" - ").slice(-1);
-  const sentences = line.split(/[.:?!](?: |$)/).filter((part) => /\S/.test(part));
-  expect(sentences.length).toBeLessThanOrEqual(5);
-  expect(output).not.toMatch(/\n\s+at .+:\d+:\d+\)?\n/);
-}
-
-/** The least that the program must be told. */
-function settings(): Record<string, unknown> {
+/** Makes one mistake. */
+async function make(mistake: Mistake, lane: Map<Program, Cli>): Promise<Outcome> {
+  const { program, command, config, declares, host } = mistake;
+  const cli = await stackOf(program, lane);
   const { projectId, database } = sandbox.info;
-  return { projectId, database, schemas: ["public"] };
+  if (program === "repository") await cli.config({ projectId, database, schemas: ["public"], ...config });
+  else await cli.program(source(program, declares ?? ""));
+  const run = (env: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
+    cli.run(command === "up" ? UP : ["preview"], { ...env, ...mistake.env?.(sandbox.info) });
+  return host === undefined ? run() : withOtherHost(host, (NEON_API_URL) => run({ NEON_API_URL }));
 }
 
-/** Previews this repository's program with other settings, or another environment. */
-async function preview(
-  config: Readonly<Record<string, unknown>>,
-  env: Readonly<Record<string, string>> = {},
-  command: readonly string[] = ["preview"],
-): Promise<Outcome> {
-  await cli.config({ ...settings(), ...config });
-  return cli.run(command, env);
+/** A program that declares one resource. */
+function source(program: Program, declares: string): string {
+  const { projectId, database } = sandbox.info;
+  const load =
+    program === "typescript"
+      ? 'import * as neon from "pulumi-neon-bemi";'
+      : 'const neon = require("pulumi-neon-bemi");';
+  return `${load}\nconst target = ${JSON.stringify({ projectId, database })};\nnew neon.${declares};\n`;
 }
-
-const UP = ["up", "--yes", "--skip-preview"];
-
-/** Settings that are wrong by themselves, by the row of the list of likely mistakes, with what is said of them. */
-type Wrong = readonly [row: string, config: Readonly<Record<string, unknown>>, says: RegExp];
-
-const WRONG: readonly Wrong[] = [
-  ["a malformed project id (row 4)", { projectId: "Not A Project" }, /^projectId must be a Neon id/],
-  [
-    "an environment in lower case (row 7)",
-    { environment: "production" },
-    /^environment must be Production, .* set environment Production$/,
-  ],
-  [
-    "a host name as address (row 15)",
-    { allowedIps: ["bemi.example.com"] },
-    /^allowedIps\[0\] "bemi\.e.*" is not/,
-  ],
-  ["a slot in upper case (row 16)", { slot: "Bemi" }, /^slot must be 1 to 63 lower-case/],
-  [
-    "a publication in upper case (row 16)",
-    { publication: "Bemi" },
-    /^publication must be 1 to 63 lower-case/,
-  ],
-  ["schemas as a text (row 17)", { schemas: "public" }, /^schemas must be a list.*--path 'schemas\[0\]'/],
-  ["a flag as yes (row 17)", { trackNewTables: "yes" }, /^trackNewTables must be true or false/],
-  ["a role as a text (row 17)", { role: "bemi" }, /^role must be an object such as/],
-  ["an unknown key (row 18)", { shcemas: ["public"] }, /^shcemas is not a key.*did you mean schemas\?/],
-  [
-    "a key in the wrong case (row 18)",
-    { projectID: "x" },
-    /^projectID is not a key.*did you mean projectId\?/,
-  ],
-];
-
-const WRONG_TOO: readonly Wrong[] = [
-  [
-    "a table without its schema (row 10)",
-    { ...tables("orders") },
-    /^tables\[0\] must be a table name with its/,
-  ],
-  ["no address (row 15)", { allowedIps: [] }, /^allowedIps must not be an empty list/],
-  ["no database (row 19)", { database: undefined }, /^database is required/],
-  [
-    "the provider's namespace (row 26)",
-    { "neon-bemi:branch": "x" },
-    /^neon-bemi:branch is not a.* mean branch\?/,
-  ],
-  [
-    "another project's key (row 26)",
-    { projectId: undefined, "other:projectId": "cool-darkness-123456" },
-    /^other:projectId belongs to the project other\. Did you mean projectId\?/,
-  ],
-];
-
-test.each([[WRONG], [WRONG_TOO]])(
-  "a preview reports every wrong setting at once, a line each",
-  async (wrong) => {
-    const config = Object.assign({}, ...wrong.map(([, each]) => each)) as Record<string, unknown>;
-    let said = "";
-    await expectError(async () => {
-      const outcome = await preview(config);
-      said = outcome.output;
-      return outcome;
-    }, /^error: The stack's configuration needs attention:/);
-    const lines = said.split("\n").flatMap((line) => / {6}- (.*)/.exec(line)?.[1] ?? []);
-    for (const [, , says] of wrong) expect(lines).toContainEqual(expect.stringMatching(says));
-    expect(lines).toHaveLength(wrong.length);
-  },
-);
-
-/** Settings that only a look at the account and the database can find wrong, or that exclude each other. */
-const SETTINGS: readonly Wrong[] = [
-  ["an unknown project (row 4)", { projectId: "no-such-project" }, /no-such-project.*Check projectId/],
-  [
-    "an unknown database (row 5)",
-    { database: "neonbd" },
-    /no database "neonbd"\. Its databases: neondb\. Did you/,
-  ],
-  ["an unknown branch (row 6)", { branch: "dev" }, /has no branch "dev"\. Its branches: main\./],
-  ["tables beside schemas (row 8)", { tables: ["public.orders"] }, /schemas and tables exclude each other/],
-  [
-    "a typo in a table, a table in upper case (rows 9 and 11)",
-    tables("public.ordes", "public.Products"),
-    /public\.ordes is not a table.*Did you mean public\.orders\?.*Did you mean public\.products\?/,
-  ],
-  [
-    "a schema in upper case (row 11)",
-    { schemas: ["Public"] },
-    /Public is not a schema.*Did you mean public\?/,
-  ],
-  [
-    "an address for an open project (row 15)",
-    { allowedIps: ["203.0.113.7"] },
-    /is empty.*restrictOpenProject: true/,
-  ],
-];
-
-function tables(...names: string[]): Record<string, unknown> {
-  return { schemas: undefined, tables: names };
-}
-
-test.each(SETTINGS)("a preview reports %s", async (_row, config, says) => {
-  await expectError(() => preview(config), says);
-});
-
-/** Environments in which a preview finds a mistake. */
-const ENVIRONMENTS: readonly [row: string, env: () => Record<string, string>, says: RegExp][] = [
-  [
-    "a wrong API key (row 1)",
-    () => ({ NEON_API_KEY: "napi_wrong" }),
-    /401.*API key is missing, invalid or revoked/,
-  ],
-  ["a key with quotes (row 1)", () => ({ NEON_API_KEY: `"${sandbox.info.apiKey}"` }), /401.*NEON_API_KEY/],
-  ["a missing API key (row 2)", () => ({ NEON_API_KEY: "" }), /There is no Neon API key\. Set NEON_API_KEY/],
-  [
-    "an API that cannot be reached (row 25)",
-    () => ({ NEON_API_URL: "http://127.0.0.1:9/api/v2" }),
-    /Neon's API at http:\/\/127\.0\.0\.1:9\/.* cannot be reached.*NEON_API_URL/,
-  ],
-  [
-    "a certificate that cannot be verified",
-    () => ({ PGSSLROOTCERT: "" }),
-    /TLS connection to localhost:\d+ cannot be trusted.*PGSSLROOTCERT/,
-  ],
-];
-
-test.each(ENVIRONMENTS)("a preview reports %s", async (_row, env, says) => {
-  await expectError(() => preview({}, env()), says);
-});
-
-test("a key with spaces around it is accepted (row 3)", async () => {
-  const { code } = await withoutWrites(() => preview({}, { NEON_API_KEY: ` ${sandbox.info.apiKey}\n` }));
-  expect(code).toBe(0);
-});
-
-test("a typo in excludeTables is a warning, because the table may come later (row 12)", async () => {
-  const { code, output } = await withoutWrites(() => preview({ excludeTables: ["public.sesions"] }));
-  expect(code).toBe(0);
-  expect(output).toMatch(/public\.sesions is excluded, but there is no such table.*mean public\.sessions\?/);
-});
 
 /** Runs an API that passes requests on to the sandbox, and replaces the host in the connection URIs of its answers. */
-async function withOtherHost(host: string, work: (apiUrl: string) => Promise<void>): Promise<void> {
+async function withOtherHost<Result>(
+  host: string,
+  work: (apiUrl: string) => Promise<Result>,
+): Promise<Result> {
   const proxy: Server = createServer((request, response) => {
     const headers = { authorization: request.headers.authorization ?? "" };
     void fetch(new URL(request.url ?? "/", sandbox.info.apiUrl), { headers, method: request.method })
@@ -248,69 +114,84 @@ async function withOtherHost(host: string, work: (apiUrl: string) => Promise<voi
   });
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   try {
-    await work(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/api/v2`);
+    return await work(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/api/v2`);
   } finally {
     proxy.closeAllConnections();
     proxy.close();
   }
 }
 
-test.each([
-  ["a pooled host", "ep-cool-darkness-123456-pooler.localhost:5432", /is the connection pooler.*direct host/],
-  ["a port on which nothing listens", "localhost:9", /localhost:9/],
-])("a preview reports %s", async (_what, host, says) => {
-  await withOtherHost(host, async (apiUrl) => {
-    await expectError(() => preview({}, { NEON_API_URL: apiUrl }), says);
+/** Expects one short error that matches `says`, without a stack. */
+function expectError({ code, output }: Outcome, says: RegExp): void {
+  expect({ code, errors: errorsIn(output) }).toEqual({
+    code: expect.any(Number) as number,
+    errors: [expect.stringMatching(says)],
   });
-});
-
-test.each([
-  ["a wrong API key (row 1)", {}, { NEON_API_KEY: "napi_wrong" }, /401.*API key is missing/],
-  ["an unknown database (row 5)", { database: "neonbd" }, {}, /no database "neonbd"/],
-  ["a typo in a table (row 9)", tables("public.ordes"), {}, /public\.ordes is not a table/],
-])("an up without a preview reports %s just as early", async (_row, config, env, says) => {
-  await expectError(() => preview(config, env, UP), says);
-});
-
-/** Arguments of a trail in plain JavaScript, in which a preview finds a mistake. */
-const ARGUMENTS: readonly [row: string, source: string, says: RegExp][] = [
-  [
-    "tables beside schemas (row 8)",
-    `{ ...target, schemas: ["public"], tables: ["public.a"] }`,
-    /exclude each other/,
-  ],
-  ["a typo in a table (row 9)", `{ ...target, tables: ["public.ordes"] }`, /Did you mean public\.orders\?/],
-  [
-    "an undefined database (row 27)",
-    `{ ...target, database: process.env.NO_SUCH }`,
-    /- database is required/,
-  ],
-  [
-    "a host name as address, a slot in upper case, an unknown key (rows 15, 16 and 18)",
-    `{ ...target, allowedIps: ["a.example.com"], slot: "Bemi", table: ["public.orders"] }`,
-    /- slot must be 1 to 63.* - allowedIps\[0\] .*is not.* - table is not an argument\. Did you mean tables\?/,
-  ],
-];
-
-/** Previews a plain JavaScript program that declares one resource. */
-async function previewOwn(declaration: string): Promise<Outcome> {
-  const { projectId, database } = sandbox.info;
-  const target = JSON.stringify({ projectId, database });
-  await own.program(
-    `const neon = require("pulumi-neon-bemi");\nconst target = ${target};\nnew neon.${declaration};`,
-  );
-  return own.run(["preview"]);
+  expect(code).not.toBe(0);
+  // A list has its sentences in each line.
+  const [line = ""] = (errorsIn(output)[0] ?? "").replace("Preview failed: ", "").split(" - ").slice(-1);
+  const sentences = line.split(/[.:?!](?: |$)/).filter((part) => /\S/.test(part));
+  expect(sentences.length).toBeLessThanOrEqual(5);
+  expect(output).not.toMatch(/\n\s+at .+:\d+:\d+\)?\n/);
 }
 
-test.each(ARGUMENTS)("in plain JavaScript, a preview reports %s", async (_row, source, says) => {
-  await expectError(() => previewOwn(`BemiAuditTrail("trail", ${source})`), says);
+test.each(MISTAKES.map((mistake) => ({ ...mistake, command: mistake.command ?? "preview", mistake })))(
+  "$program, $command: reports $title",
+  ({ mistake }) => {
+    const outcome = outcomes.get(mistake) ?? { code: null, output: "" };
+    expectError(outcome, mistake.says);
+    if (mistake.lines === undefined) return;
+    const lines = outcome.output.split("\n").flatMap((line) => / {6}- (.*)/.exec(line)?.[1] ?? []);
+    for (const says of mistake.lines) expect(lines).toContainEqual(expect.stringMatching(says));
+    expect(lines).toHaveLength(mistake.lines.length);
+  },
+);
+
+test("none of them has written anything, through the API or in the database", () => {
+  expect(outcomes.size).toBe(MISTAKES.length);
+  expect(written).toEqual([]);
 });
 
-test("in plain JavaScript, a preview reports an unknown key of a single resource (row 18)", async () => {
-  await expectError(
-    () => previewOwn(`Publication("trail", { ...target, schemas: ["public"], tabels: ["public.orders"] })`),
-    /tabels is not an argument.*mean tables\?/,
+/** A preview of this repository's program, which is expected to write nothing. */
+async function preview(
+  config: Readonly<Record<string, unknown>>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  let outcome: Outcome = { code: null, output: "" };
+  const [lane = new Map<Program, Cli>()] = lanes;
+  const mistake: Mistake = { title: "", program: "repository", config, env: () => env, says: /./ };
+  expect(await writtenBy(async () => (outcome = await make(mistake, lane)))).toEqual([]);
+  return outcome;
+}
+
+test("a key with spaces around it is accepted; a typo in excludeTables is a warning (rows 3 and 12)", async () => {
+  // The table may come later.
+  const { code, output } = await preview(
+    { excludeTables: ["public.sesions"] },
+    { NEON_API_KEY: ` ${sandbox.info.apiKey}\n` },
   );
+  expect(code).toBe(0);
+  expect(output).toMatch(/public\.sesions is excluded, but there is no such table.*mean public\.sessions\?/);
+});
+
+test("the TypeScript compiler refuses what it can know", async () => {
+  const { folder } = await stackOf("typescript", lanes[0] ?? new Map<Program, Cli>());
+  const files = REFUSED.map(async ([, declares], n) => {
+    await writeFile(path.join(folder, `refused${n}.ts`), source("typescript", declares));
+  });
+  await Promise.all([writeFile(path.join(folder, "index.ts"), ""), ...files]);
+  const said = await new Promise<string>((resolve) => {
+    execFile(path.join(PROJECT, "node_modules", ".bin", "tsc"), ["-p", folder], (_, stdout) => {
+      resolve(stdout);
+    });
+  });
+  // One error a file.
+  const errors = said.split(/^(?=\S)/m).filter((error) => error !== "");
+  expect(errors).toHaveLength(REFUSED.length);
+  for (const [n, [title, , says]] of REFUSED.entries()) {
+    const own = errors.filter((error) => error.includes(`refused${n}.ts`)).join("");
+    expect({ title, own }).toEqual({ title, own: expect.stringMatching(says) as string });
+  }
 });
 
 test("a preview reports a role and a publication made by hand, with both ways out (row 13)", async () => {
@@ -319,10 +200,9 @@ test("a preview reports a role and a publication made by hand, with both ways ou
     sandbox.info.superuserUri,
     "SET ROLE neondb_owner; CREATE PUBLICATION bemi FOR TABLE public.orders",
   );
-  before = await facts();
   try {
-    await expectError(
-      () => preview({}),
+    expectError(
+      await preview({}),
       /Role "bemi" exists.*adopt: true.*, or .* - Publication "bemi" exists.*adopt: true.*, or /,
     );
   } finally {
@@ -331,13 +211,9 @@ test("a preview reports a role and a publication made by hand, with both ways ou
 });
 
 test("a preview with adopt refuses what another trail holds, and names it (row 14)", async () => {
-  const { projectId, database } = sandbox.info;
-  await own.program(
-    `const { BemiAuditTrail } = require("pulumi-neon-bemi");
-     new BemiAuditTrail("first", ${JSON.stringify({ projectId, database, dropSlotOnDestroy: true })});`,
-  );
+  const own = await stackOf("javascript", lanes[0] ?? new Map<Program, Cli>());
+  await own.program(source("javascript", `BemiAuditTrail("first", { ...target, dropSlotOnDestroy: true })`));
   await own.must(UP);
-  before = await facts();
-  await expectError(() => preview({ adopt: true }), /shop\/test\/first/);
+  expectError(await preview({ adopt: true }), /shop\/test\/first/);
   await own.must(["destroy", "--yes", "--skip-preview"]);
 });

@@ -10,7 +10,7 @@ import { runSql } from "../support/postgres";
 let sandboxes: readonly [Sandbox, Sandbox];
 
 beforeAll(async () => {
-  sandboxes = [await startSandbox({}), await startSandbox({})];
+  sandboxes = await Promise.all([startSandbox({}), startSandbox({})]);
 });
 
 afterAll(async () => {

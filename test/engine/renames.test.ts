@@ -1,76 +1,77 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { startSandbox } from "../../sandbox";
-import type { Sandbox } from "../../sandbox/sandbox";
-import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
-import { withClient } from "../../tools/start/client";
-import { Cli, environmentOf } from "../support/cli";
-import { expectCareful, readRequestLog } from "../support/requestLog";
+import { compareFacts } from "../../tools/start/catalogs";
+import { errorsIn } from "../support/cli";
+import { TrailStack } from "../support/trailStack";
+
+// On a busy machine a command of the CLI can take many seconds.
+jest.setTimeout(300_000);
 
 /** One stack under one name after the other. Each test begins in the state that the test before it left. */
-let sandbox: Sandbox;
-let cli: Cli;
-let before: Fact[];
+let stack: TrailStack;
 let connection: unknown;
 
+const UNCHANGED = /Resources:\n\s+9 unchanged\n/;
+
 beforeAll(async () => {
-  sandbox = await startSandbox({});
-  before = await facts();
-  cli = await Cli.ofProgram(environmentOf(sandbox.info), program("orders"));
-  await cli.must(["up", "--yes", "--skip-preview"]);
-  connection = await cli.output("connection");
+  stack = await TrailStack.open({ name: "orders", exports: ["connection"] });
+  await stack.cli.must(["up", "--yes", "--skip-preview"]);
+  connection = await stack.cli.output("connection");
 });
 
-afterAll(async () => {
-  expectCareful(readRequestLog(sandbox.info.requestLog));
-  await cli.remove();
-  await sandbox.stop();
-});
-
-/** The program with a trail of this name. */
-function program(name: string, options = "{}"): string {
-  const { projectId, database } = sandbox.info;
-  return `
-    const { BemiAuditTrail } = require("pulumi-neon-bemi");
-    const trail = new BemiAuditTrail("${name}", {
-      projectId: "${projectId}",
-      database: "${database}",
-      dropSlotOnDestroy: true,
-    }, ${options});
-    exports.connection = trail.connection;`;
-}
-
-function facts(): Promise<Fact[]> {
-  return withClient({ connectionString: sandbox.info.superuserUri }, catalogFacts);
-}
+afterAll(() => stack.close());
 
 /** Expects preview and up to find nothing to do, and the database to stay as it is. */
 async function expectUnchanged(): Promise<void> {
-  const now = await facts();
+  const { cli } = stack;
+  const now = await stack.facts();
   const preview = await cli.must(["preview"]);
-  expect(preview).toMatch(/Resources:\n\s+9 unchanged\n/);
+  expect(preview).toMatch(UNCHANGED);
   expect(preview).not.toContain("Diagnostics:");
-  expect(await cli.must(["up", "--yes", "--skip-preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);
-  expect(compareFacts(now, await facts())).toEqual([]);
+  expect(await cli.must(["up", "--yes", "--skip-preview"])).toMatch(UNCHANGED);
+  expect(compareFacts(now, await stack.facts())).toEqual([]);
   expect(await cli.output("connection")).toEqual(connection);
 }
 
 test("a renamed stack is unchanged", async () => {
-  await cli.inFolder(["stack", "rename", "production", "--stack", "test"]);
-  cli.stack = "production";
+  await stack.cli.inFolder(["stack", "rename", "production", "--stack", "test"]);
+  stack.cli.stack = "production";
   await expectUnchanged();
+});
+
+// Pulumi makes what has a new name before it removes what has the old one, whose role and publication are in the way.
+test("a component renamed without an alias is one clear error, and its old name works on", async () => {
+  const { cli } = stack;
+  const now = await stack.facts();
+  await stack.declare("shop");
+  const outcomes = await Promise.all([cli.run(["preview"]), cli.run(["up", "--yes", "--skip-preview"])]);
+  for (const { code, output } of outcomes) {
+    expect(code).not.toBe(0);
+    const errors = errorsIn(output);
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /Role "bemi" exists already.*orders-role.* Publication "bemi" exists already.*orders-/,
+      ),
+    ]);
+  }
+  await stack.declare("orders");
+  // The component itself, which has nothing in the database.
+  expect(await cli.must(["up", "--yes", "--skip-preview"])).toMatch(/ - 1 deleted\n +9 unchanged\n/);
+  expect(compareFacts(now, await stack.facts())).toEqual([]);
+  expect(await cli.output("connection")).toEqual(connection);
 });
 
 test("a component renamed with an alias is unchanged", async () => {
-  await cli.program(program("shop", `{ aliases: [{ name: "orders" }] }`));
+  await stack.declare("shop", `{ aliases: [{ name: "orders" }] }`);
   await expectUnchanged();
-  expect(await cli.state()).toContain("shop-publication");
+  expect(await stack.cli.state()).toContain("shop-publication");
   // After one up, the alias has done its work.
-  await cli.program(program("shop"));
-  expect(await cli.must(["preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);
+  await stack.declare("shop");
+  expect(await stack.cli.must(["preview"])).toMatch(UNCHANGED);
 });
 
 test("a stack moved to another backend is unchanged, and destroy restores everything", async () => {
+  const { cli } = stack;
   await cli.state();
   const file = path.join(cli.folder, "state.json");
   expect(await readFile(file, "utf8")).toContain("ownershipId");
@@ -78,5 +79,5 @@ test("a stack moved to another backend is unchanged, and destroy restores everyt
   await cli.inFolder(["stack", "import", "--stack", cli.stack, "--file", file]);
   await expectUnchanged();
   await cli.must(["destroy", "--yes", "--skip-preview"]);
-  expect(compareFacts(before, await facts())).toEqual([]);
+  await stack.expectRestored();
 });

@@ -3,21 +3,31 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { SandboxInfo } from "../../sandbox/sandbox";
+import { endTree } from "./processes";
 import { ensurePulumiCli, PROJECT, type PulumiCli } from "../../tools/pulumiCli";
 
 /** Name of this repository's Pulumi project, and namespace of its program's keys. */
 const NAMESPACE = "audit-trail";
 
-/** The Pulumi.yaml of a plain JavaScript program with the package installed, as the README has it. */
-const OWN_PROJECT = `name: shop
+/** In what a program of one's own is written. */
+type Language = "javascript" | "typescript";
+
+/** The Pulumi.yaml of a program with the package installed, as the README has it. */
+const ownProject = (language: Language): string => `name: shop
 runtime:
   name: nodejs
   options:
-    typescript: false
+    typescript: ${language === "typescript"}
 plugins:
   providers:
     - name: neon-bemi
       path: node_modules/pulumi-neon-bemi
+`;
+
+/** The tsconfig.json of a TypeScript program. */
+const TSCONFIG = `{
+  "compilerOptions": { "strict": true, "target": "es2022", "module": "node20", "types": ["node"], "skipLibCheck": true, "noEmit": true }
+}
 `;
 
 /** How a command of the CLI ended. */
@@ -41,13 +51,16 @@ export class Cli {
   /** Name of the stack that the commands are about. */
   stack = "test";
   #backend = "state";
+  /** The commands that have not ended. */
+  readonly #running = new Set<ChildProcess>();
 
   private constructor(
     private readonly pulumi: PulumiCli,
     /** The temporary folder; holds the program, unless it is the repository's. */
     readonly folder: string,
     private readonly env: Readonly<Record<string, string>>,
-    private readonly own: boolean,
+    /** `undefined` for this repository's program. */
+    private readonly language: Language | undefined,
   ) {}
 
   /**
@@ -57,18 +70,23 @@ export class Cli {
    */
   static async create(env: Readonly<Record<string, string>>): Promise<Cli> {
     // Not in the repository, because the CLI writes the passphrase's salt beside the project file.
-    return Cli.make(env, `name: ${NAMESPACE}\nruntime: nodejs\n`, false);
+    return Cli.make(env, `name: ${NAMESPACE}\nruntime: nodejs\n`, undefined);
   }
 
-  /** A stack of a plain JavaScript program in a folder of its own, with this package among its node_modules. */
-  static async ofProgram(env: Readonly<Record<string, string>>, source: string): Promise<Cli> {
-    const cli = await Cli.make(env, OWN_PROJECT, true);
+  /** A stack of a program in a folder of its own, with this package among its node_modules. */
+  static async ofProgram(
+    env: Readonly<Record<string, string>>,
+    source: string,
+    language: Language = "javascript",
+  ): Promise<Cli> {
+    const cli = await Cli.make(env, ownProject(language), language);
     const modules = path.join(cli.folder, "node_modules");
     await mkdir(path.join(modules, "@pulumi"), { recursive: true });
     await symlink(PROJECT, path.join(modules, "pulumi-neon-bemi"));
-    const sdk = path.join("@pulumi", "pulumi");
-    await symlink(path.join(PROJECT, "node_modules", sdk), path.join(modules, sdk));
-    await writeFile(path.join(cli.folder, "package.json"), `{ "name": "shop", "main": "index.js" }\n`);
+    for (const name of [path.join("@pulumi", "pulumi"), "@types"])
+      await symlink(path.join(PROJECT, "node_modules", name), path.join(modules, name));
+    await writeFile(path.join(cli.folder, "package.json"), `{ "name": "shop", "main": "${cli.main}" }\n`);
+    await writeFile(path.join(cli.folder, "tsconfig.json"), TSCONFIG);
     await cli.program(source);
     return cli;
   }
@@ -76,10 +94,10 @@ export class Cli {
   private static async make(
     env: Readonly<Record<string, string>>,
     project: string,
-    own: boolean,
+    language: Language | undefined,
   ): Promise<Cli> {
     const pulumi = await ensurePulumiCli({ progress: () => undefined });
-    const cli = new Cli(pulumi, await mkdtemp(path.join(tmpdir(), "neon-bemi-cli-")), env, own);
+    const cli = new Cli(pulumi, await mkdtemp(path.join(tmpdir(), "neon-bemi-cli-")), env, language);
     for (const name of ["home", "tmp"]) await mkdir(path.join(cli.folder, name));
     await writeFile(path.join(cli.folder, "Pulumi.yaml"), project);
     await cli.moveTo("state");
@@ -88,7 +106,7 @@ export class Cli {
 
   /** Replaces the source of the program of {@link ofProgram}. */
   async program(source: string): Promise<void> {
-    await writeFile(path.join(this.folder, "index.js"), source);
+    await writeFile(path.join(this.folder, this.main), source);
   }
 
   /** Makes an empty stack of the same name in another backend, and uses that one from now on. */
@@ -117,7 +135,7 @@ export class Cli {
   /** Starts what {@link run} runs. */
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
     const onStack = [...args, "--stack", this.stack];
-    return this.own
+    return this.language !== undefined
       ? this.spawn(onStack, this.folder, env)
       : this.spawn([...onStack, "--config-file", this.configFile], PROJECT, env);
   }
@@ -145,9 +163,18 @@ export class Cli {
     return JSON.parse(await this.inFolder(args)) as unknown;
   }
 
-  /** Removes the temporary folder. */
+  /**
+   * Removes the temporary folder. Ends every command that still runs, after a test that failed, with all that it has
+   * started: a program whose engine is gone goes on, and takes more and more memory.
+   */
   async remove(): Promise<void> {
+    for (const { pid } of this.#running) endTree(pid);
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Name of the file with the source of a program of its own. */
+  private get main(): string {
+    return this.language === "typescript" ? "index.ts" : "index.js";
   }
 
   private get configFile(): string {
@@ -164,16 +191,21 @@ export class Cli {
         PULUMI_HOME: path.join(this.folder, "home"),
         PULUMI_CONFIG_PASSPHRASE: "test",
         TMPDIR: path.join(this.folder, "tmp"),
+        // Otherwise the engine first tries to download the plugin of every package in the repository's node_modules. The
+        // program needs none of them, and the attempts take seconds per command.
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
         ...this.env,
         ...env,
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    this.#running.add(child);
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
     const ended = new Promise<Outcome>((resolve) => {
       child.once("close", (code) => {
+        this.#running.delete(child);
         resolve({ code, output });
       });
     });
@@ -189,4 +221,17 @@ export function environmentOf({ apiUrl, apiKey, sslRootCert }: SandboxInfo): Rec
 function successful(args: readonly string[], { code, output }: Outcome): string {
   if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${code ?? "a signal"}:\n${output}`);
   return output;
+}
+
+/** The errors that a command has printed, each on one line, without the engine's "preview failed". */
+export function errorsIn(output: string): string[] {
+  const lines = output.slice(output.indexOf("Diagnostics:")).split("\n");
+  const errors: string[] = [];
+  let inError = false;
+  for (const line of lines) {
+    if (/^ {4}error: /.test(line)) errors.push(line.trim());
+    else if (inError && /^ {6}/.test(line)) errors.push(`${errors.pop() ?? ""} ${line.trim()}`);
+    inError = /^ {4}error: /.test(line) || (inError && /^ {6}/.test(line));
+  }
+  return errors.filter((error) => !/^error: (preview|update) failed$/.test(error));
 }

@@ -81,8 +81,15 @@ export class DemoStack {
       await mkdir(TMPDIR);
       const common = {
         pulumiCommand: await PulumiCommand.get({ root: options.cliRoot }),
-        // The CLI and its plugins leave temporary files behind, so they get their own folder for them.
-        envVars: { ...options.cliEnv, ...environment, TMPDIR },
+        envVars: {
+          ...options.cliEnv,
+          ...environment,
+          // The CLI and its plugins leave temporary files behind, so they get their own folder for them.
+          TMPDIR,
+          // Otherwise the engine first tries to download the plugin of every package in the repository's node_modules.
+          // The program needs none of them, and without the network the attempts take seconds per command.
+          PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+        },
       };
       const program = await LocalWorkspace.create({ ...common, workDir: options.project });
       const { name: project } = await program.projectSettings();

@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { startSandbox, type Sandbox, type SandboxInfo, type SandboxOptions } from "../../sandbox";
+import { allowListFacts, catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
+import { withClient } from "../../tools/start/client";
+import { Cli, environmentOf } from "./cli";
+import { Gate } from "./gate";
+import { expectCareful, readRequestLog } from "./requestLog";
+import { runSql } from "./postgres";
+
+interface TrailStackOptions {
+  readonly sandbox?: SandboxOptions;
+  /** Name of the trail. Default: `trail`. */
+  readonly name?: string;
+  /** Arguments of the trail, besides the target and `dropSlotOnDestroy`. Default: none. */
+  readonly args?: Readonly<Record<string, unknown>>;
+  /** Outputs of the trail that the stack has too. */
+  readonly exports?: readonly string[];
+}
+
+/**
+ * The least that a user writes: a plain JavaScript program with one trail, without a `refresh` option, as a stack of the
+ * real CLI, on a sandbox of its own. The provider reaches the sandbox through a gate.
+ */
+export class TrailStack {
+  private constructor(
+    private readonly sandbox: Sandbox,
+    readonly gate: Gate,
+    readonly cli: Cli,
+    /** The facts of the catalog and of the IP Allow list before the first command. */
+    readonly before: readonly Fact[],
+    private readonly options: TrailStackOptions,
+  ) {}
+
+  static async open(options: TrailStackOptions = {}): Promise<TrailStack> {
+    const sandbox = await startSandbox(options.sandbox);
+    const gate = await Gate.open(sandbox.info);
+    const before = await factsOf(sandbox.info);
+    const cli = await Cli.ofProgram(environmentOf(gate.info), "");
+    const stack = new TrailStack(sandbox, gate, cli, before, options);
+    await stack.declare();
+    return stack;
+  }
+
+  get info(): SandboxInfo {
+    return this.sandbox.info;
+  }
+
+  /** Writes the program again, with another name of the trail, or with options of the resource. */
+  async declare(name = this.options.name ?? "trail", resourceOptions = "{}"): Promise<void> {
+    const { projectId, database } = this.info;
+    const args = { projectId, database, dropSlotOnDestroy: true, ...this.options.args };
+    const outputs = this.options.exports ?? ["status"];
+    await this.cli.program(
+      `const { BemiAuditTrail } = require("pulumi-neon-bemi");
+       const trail = new BemiAuditTrail("${name}", ${JSON.stringify(args)}, ${resourceOptions});
+       ${outputs.map((output) => `exports.${output} = trail.${output};`).join("\n")}`,
+    );
+  }
+
+  /** The facts of the catalog and of the IP Allow list now. */
+  facts(): Promise<Fact[]> {
+    return factsOf(this.info);
+  }
+
+  /** Runs a statement as a superuser, past the gate. */
+  sql<Row extends object>(statement: string): Promise<Row[]> {
+    return runSql<Row>(this.info.superuserUri, statement);
+  }
+
+  /** The statements of the provider that the server has logged, with `log_statement = all`. */
+  loggedStatements(): string[] {
+    const log = path.join(path.dirname(this.info.requestLog), this.info.branchId, "server.log");
+    return readFileSync(log, "utf8")
+      .split(/^(?=\d{4}-\d\d-\d\d )/m)
+      .flatMap((entry) => {
+        const [, user, statement] =
+          /^\S+ \S+ \S+ \[\d+\] (\S+)@\S+ LOG: {2}(?:statement|execute \S+): ([^]*)/.exec(entry) ?? [];
+        return user === undefined || user === "cloud_admin" ? [] : [statement ?? ""];
+      });
+  }
+
+  /**
+   * Expects catalog and IP Allow list to be as before the first command, and no resource in the stack. Pulumi keeps a
+   * note of each creation that a kill cut off, until the next refresh; that is no resource.
+   */
+  async expectRestored(): Promise<void> {
+    expect(compareFacts(this.before, await this.facts())).toEqual([]);
+    const { deployment } = JSON.parse(await this.cli.state()) as { deployment: { resources?: unknown[] } };
+    expect(deployment.resources ?? []).toEqual([]);
+  }
+
+  /** Ends everything. Expects every request of the provider to have been harmless. */
+  async close(): Promise<void> {
+    try {
+      expectCareful(readRequestLog(this.info.requestLog));
+    } finally {
+      await this.cli.remove();
+      await this.gate.close();
+      await this.sandbox.stop();
+    }
+  }
+}
+
+async function factsOf({ superuserUri, apiUrl, apiKey, projectId }: SandboxInfo): Promise<Fact[]> {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const answer = await fetch(`${apiUrl}/projects/${projectId}`, { headers });
+  const { allowed_ips: list } = PROJECT.parse(await answer.json()).project.settings;
+  return [
+    ...(await withClient({ connectionString: superuserUri }, catalogFacts)),
+    ...allowListFacts({ ips: list.ips, protectedBranchesOnly: list.protected_branches_only }),
+  ];
+}
+
+/** What is read of a project. */
+const PROJECT = z.object({
+  project: z.object({
+    settings: z.object({
+      allowed_ips: z.object({ ips: z.array(z.string()), protected_branches_only: z.boolean() }),
+    }),
+  }),
+});

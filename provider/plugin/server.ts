@@ -206,6 +206,7 @@ export function service({
 
     cancel: unary(() => {
       engine.cancel();
+      components.cancel();
       return new Empty();
     }),
 

@@ -131,7 +131,8 @@ function copySql(project, rooms) {
  */
 async function bundlePlugin(project) {
   const bundler = path.join(project, "dist", "tools", "release", "bundle.js");
-  if (existsSync(bundler)) await load(bundler).bundle(project, path.join(project, "dist", "provider", "bundle"));
+  if (existsSync(bundler))
+    await load(bundler).bundle(project, path.join(project, "dist", "provider", "bundle"));
 }
 
 /** Loads a compiled module from disk, even if an older version of it is loaded already. */

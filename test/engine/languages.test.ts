@@ -132,7 +132,11 @@ const MISTAKES: readonly [what: string, change: readonly [from: string, to: stri
     ["tables:", "table:"],
     /Property table does not exist on 'neon-bemi:index:BemiAuditTrail'/,
   ],
-  ["a missing key (row 19)", ["      database: neondb\n", ""], /database: Missing required property 'database'/],
+  [
+    "a missing key (row 19)",
+    ["      database: neondb\n", ""],
+    /database: Missing required property 'database'/,
+  ],
   [
     "tables beside schemas (row 8)",
     ["tables:", "schemas: [public]\n      tables:"],

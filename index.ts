@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BemiAuditTrail, type BemiAuditTrailArgs } from "./components";
+// "#built" is dist (package.json): Pulumi's host would compile each imported source in every command.
+import { BemiAuditTrail, type BemiAuditTrailArgs } from "#built/components/index";
 import { parseStackConfig } from "./stackConfig";
 
 /** One stack is one environment: one Neon database, driven by the stack's configuration alone. */

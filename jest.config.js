@@ -9,6 +9,8 @@ module.exports = {
       { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
     ],
   },
+  // The program runs what is built (package.json); the tests run the sources.
+  moduleNameMapper: { "^#built/(.*)$": "<rootDir>/$1" },
   testTimeout: 120_000,
   // Two cores: one worker for the tests, the other core for the servers and engines they start.
   maxWorkers: 1,

@@ -5,13 +5,15 @@ import { provideTables } from "../test/support/manyTables";
 import { testDatabase, type DatabaseAccess } from "../test/support/postgres";
 import type { TrailTraffic } from "../test/support/trailLoad";
 import { figuresTable, type Figure } from "./figures";
+import { measureEngine } from "./engine";
 import { measureIdentities } from "./identities";
 import { measureLifecycle, measureNewTable, measureRead, trafficFigures } from "./lifecycle";
-import { parseOptions, type BenchOptions, type Part } from "./options";
+import { parseOptions, SQL_PARTS, type BenchOptions, type SqlPart } from "./options";
 
 /**
  * `npm run bench`: measures the SQL side of the provider on a real server, and the statements of Neon's guide on the
- * same server in the same run. Prints every figure with its target. A missed target fails nothing.
+ * same server in the same run; then the whole provider under Pulumi's engine. Prints every figure with its target. A missed
+ * target fails nothing.
  *
  * @returns the exit code: 0 when all was measured; 128 plus the signal's number when a signal ended it; otherwise 1
  */
@@ -20,6 +22,30 @@ export function main(args: readonly string[]): Promise<number> {
 }
 
 async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): Promise<void> {
+  const { parts, rounds } = options;
+  const figures = SQL_PARTS.some((part) => parts.includes(part))
+    ? await measureSql(options, steps, cleanup)
+    : [];
+  if (parts.includes("engine"))
+    figures.push(
+      ...(await steps.run(
+        "Measuring under Pulumi's engine",
+        (progress) => measureEngine(rounds, cleanup, progress),
+        () => "under Pulumi's engine",
+      )),
+    );
+  const missed = figures.filter(({ met }) => met === false).length;
+  steps.print(
+    "",
+    figuresTable(figures),
+    `Medians of ${rounds} rounds, in which the provider and what it is compared with take turns.`,
+    missed === 0
+      ? "Every target is met."
+      : `${missed} of ${figures.filter(({ met }) => met !== undefined).length} targets are missed.`,
+  );
+}
+
+async function measureSql(options: BenchOptions, steps: Steps, cleanup: Cleanup): Promise<Figure[]> {
   const { tables, postgres, parts, rounds } = options;
   const db = await steps.run(
     `Starting PostgreSQL ${postgres}`,
@@ -38,7 +64,7 @@ async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): P
       () => provideTables(db, count),
       () => `${count} tables, every other one with a primary key`,
     );
-    for (const part of parts) {
+    for (const part of SQL_PARTS.filter((each) => parts.includes(each))) {
       // With a handful of tables, the time goes into round trips.
       if (part === "identities" && count < 100) continue;
       const found = await steps.run(
@@ -50,15 +76,7 @@ async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): P
     }
   }
   figures.push(...trafficFigures(asked));
-  const missed = figures.filter(({ met }) => met === false).length;
-  steps.print(
-    "",
-    figuresTable(figures.sort((a, b) => a.tables - b.tables)),
-    `Medians of ${rounds} rounds, in which the provider and the guide's statements take turns to go first.`,
-    missed === 0
-      ? "Every target is met."
-      : `${missed} of ${figures.filter(({ met }) => met !== undefined).length} targets are missed.`,
-  );
+  return figures.sort((a, b) => a.tables - b.tables);
 }
 
 interface Job {
@@ -71,7 +89,7 @@ interface Job {
   readonly asked: Map<number, TrailTraffic>;
 }
 
-async function measurePart(part: Part, { db, count, rounds, progress, asked }: Job): Promise<Figure[]> {
+async function measurePart(part: SqlPart, { db, count, rounds, progress, asked }: Job): Promise<Figure[]> {
   switch (part) {
     case "identities":
       return measureIdentities(db, count, rounds, progress);

@@ -3,8 +3,12 @@ import { UserError } from "../provider/contract/errors";
 import { POSTGRES_VERSIONS, type PostgresVersion } from "../sandbox/compute";
 import { parsePostgres } from "../tools/start/options";
 
-/** The parts of the benchmark, in the order in which they run for each number of tables. */
-export const PARTS = ["identities", "lifecycle", "read", "new-table"] as const;
+/** The parts that run for each number of tables, in this order. */
+export const SQL_PARTS = ["identities", "lifecycle", "read", "new-table"] as const;
+export type SqlPart = (typeof SQL_PARTS)[number];
+
+/** The parts of the benchmark, in the order in which they run. */
+export const PARTS = [...SQL_PARTS, "engine"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

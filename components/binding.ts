@@ -4,6 +4,7 @@ import { secretsOf, type Definition } from "../provider/contract/definition";
 import { providerInputs } from "../provider/contract/provider";
 import { fieldsOf } from "../provider/contract/schema";
 import { checkArguments } from "./arguments";
+import { warnWithoutPlugin } from "./plugin";
 
 // Pulumi's SDK writes every answer of the engine into its debug log, `${response}`, with all outputs in it and secret
 // ones in plain text: `pulumi up -v=7 --logtostderr` and `--event-log` would show the role's password. The name of
@@ -37,6 +38,7 @@ export abstract class NeonBemiResource extends pulumi.CustomResource {
   ) {
     const { type, inputs, outputs, readBack } = defined as Definition;
     checkArguments({ type, inputs }, name, args);
+    warnWithoutPlugin();
     // What is named here becomes an output of the object, unknown in a preview unless the plugin knows it.
     const properties = [...readBack, ...Object.keys(fieldsOf(outputs))];
     super(
@@ -52,6 +54,7 @@ export abstract class NeonBemiResource extends pulumi.CustomResource {
 export abstract class NeonBemiProvider extends pulumi.ProviderResource {
   protected constructor(name: string, args: pulumi.Inputs, opts: pulumi.ResourceOptions | undefined) {
     checkArguments({ type: "Provider", inputs: providerInputs }, name, args);
+    warnWithoutPlugin();
     const secrets = secretsOf(providerInputs);
     super(
       PACKAGE,

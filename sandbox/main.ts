@@ -6,7 +6,7 @@ import { FaultScriptError } from "./neon";
 import { whenOrphaned } from "./orphan";
 import type { SandboxOptions } from "./sandbox";
 
-const USAGE = `Usage: npm run sandbox -- [--postgres ${POSTGRES_VERSIONS.join("|")}] [--sql FILE ...] [--profile strict|neon] [--faults FILE]`;
+const USAGE = `Usage: npm run sandbox -- [--postgres ${POSTGRES_VERSIONS.join("|")}] [--sql FILE ...] [--profile neon|strict] [--faults FILE]`;
 
 /**
  * `npm run sandbox`: starts a sandbox, prints its {@link SandboxInfo} as one JSON line on stdout and keeps it running
@@ -44,19 +44,19 @@ function sandboxOptions(args: string[]): SandboxOptions {
   return {
     postgres: postgres === undefined ? undefined : oneOf("--postgres", POSTGRES_VERSIONS, postgres),
     sql,
-    profile: profile === undefined ? undefined : oneOf("--profile", ["strict", "neon"] as const, profile),
+    profile: oneOf("--profile", ["neon", "strict"] as const, profile),
     faults,
   };
 }
 
-function parse(args: string[]): { postgres?: string; sql?: string[]; profile?: string; faults?: string } {
+function parse(args: string[]): { postgres?: string; sql?: string[]; profile: string; faults?: string } {
   try {
     return parseArgs({
       args,
       options: {
         postgres: { type: "string" },
         sql: { type: "string", multiple: true },
-        profile: { type: "string" },
+        profile: { type: "string", default: "neon" },
         faults: { type: "string" },
       },
     }).values;

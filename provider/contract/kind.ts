@@ -1,4 +1,5 @@
 import type { Clock } from "./clock";
+import type { Claims } from "./claims";
 import type { ConnectionSettings } from "./connection";
 import type { Catalog } from "./catalog";
 import type { Definition } from "./definition";
@@ -68,6 +69,8 @@ export interface Run {
   forecast(session: Session): Promise<Catalog>;
   /** Says what {@link forecast} answers from now on. Only for `plan`. */
   expect(session: Session, catalog: Catalog): void;
+  /** What the trails of this process are going to make: two trails of one program must not want the same object. */
+  readonly claims: Claims;
   /**
    * Ends the work when Pulumi's engine is gone, by throwing a `UserError`. Call it between two steps that change
    * something.

@@ -4,6 +4,10 @@ import { createInterface } from "node:readline";
 import { credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type { ConstructRequest, ConstructResponse } from "@pulumi/pulumi/proto/provider_pb";
+import { UserError } from "../contract/errors";
+
+/** Follows the engine's words "resource 'orders' has a problem:". */
+const UNFINISHED = "it is not complete, because the command failed or was cancelled: see the other error.";
 
 /** The program of the process that makes components, beside this file. */
 const PROGRAM = path.join(__dirname, "constructServer.js");
@@ -16,6 +20,8 @@ const PROGRAM = path.join(__dirname, "constructServer.js");
 export class ComponentServer {
   readonly #program: string;
   #client: Promise<ResourceProviderClient> | undefined;
+  /** Ends the components that are being made, each with an error. */
+  readonly #running = new Set<(error: Error) => void>();
 
   /** @param program - what the process runs; default: the program beside this file */
   constructor(program = PROGRAM) {
@@ -27,11 +33,22 @@ export class ComponentServer {
     this.#client ??= this.#start(engineAddress);
     const client = await this.#client;
     return new Promise((resolve, reject) => {
+      this.#running.add(reject);
       client.construct(request, (error, response) => {
+        this.#running.delete(reject);
         if (error === null) resolve(response);
         else reject(error);
       });
     });
+  }
+
+  /**
+   * Answers for the components that are still being made, because the engine ends the command. It never tells a component
+   * that one of its resources has failed. Without an answer, the engine would print that its own connection is closing.
+   */
+  cancel(): void {
+    for (const reject of this.#running) reject(new UserError(UNFINISHED));
+    this.#running.clear();
   }
 
   async #start(engineAddress: string | undefined): Promise<ResourceProviderClient> {

@@ -1,5 +1,6 @@
 import { main } from "@pulumi/pulumi/provider";
 import { BemiAuditTrail, type BemiAuditTrailArgs } from "../../components/index";
+import { foundPlugin } from "../../components/plugin";
 import { VERSION } from "./version";
 
 /**
@@ -7,6 +8,7 @@ import { VERSION } from "./version";
  * engine's address as its argument, prints its port, and ends with the process that started it.
  */
 process.on("disconnect", () => process.exit());
+foundPlugin();
 
 void main(
   {

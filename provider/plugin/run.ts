@@ -1,4 +1,5 @@
 import type { Catalog } from "../contract/catalog";
+import { Claims } from "../contract/claims";
 import { systemClock, type Clock } from "../contract/clock";
 import type { ConnectionSettings, Login } from "../contract/connection";
 import type { Run } from "../contract/kind";
@@ -84,6 +85,7 @@ export function makeRun(parts: RunParts): ProcessRun {
     expect: (session, catalog) => {
       forecasts.set(placeOf(session), catalog);
     },
+    claims: new Claims(),
     checkpoint,
     end: () => sessions.closeAll(),
   };

@@ -214,6 +214,7 @@ export function service({
 
     cancel: unary(() => {
       engine.cancel();
+      components.cancel();
       return new Empty();
     }),
 

@@ -3,21 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
-import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb";
-import {
-  RegisterResourceResponse,
-  SupportsFeatureResponse,
-  type RegisterResourceRequest,
-  type SupportsFeatureRequest,
-} from "@pulumi/pulumi/proto/resource_pb";
-import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { ComponentServer } from "../../provider/plugin/construct";
 import { bundle } from "../../tools/release/bundle";
 import { until } from "../support/until";
 import { decode } from "../../provider/plugin/values";
-import { fakeEngine, plain, secretly, secretsOf, serve, struct } from "./harness";
+import { fakeEngine, plain, secretly, secretsOf, struct } from "./harness";
+import { fakeMonitor, type FakeMonitor } from "./monitor";
 
 const PROJECT = path.join(__dirname, "..", "..");
 const TRAIL = "neon-bemi:index:BemiAuditTrail";
@@ -31,32 +23,13 @@ interface Registered {
   readonly inputs: Readonly<Record<string, unknown>>;
 }
 
-/** The engine's side of a program: it takes in what is registered, and makes nothing. */
-async function fakeMonitor(): Promise<{ readonly address: string; readonly registered: Registered[] }> {
-  const registered: Registered[] = [];
-  const { address } = await serve(ResourceMonitorService, {
-    supportsFeature: (
-      { request }: ServerUnaryCall<SupportsFeatureRequest, SupportsFeatureResponse>,
-      answer: sendUnaryData<SupportsFeatureResponse>,
-    ) => {
-      const known = ["secrets", "resourceReferences", "outputValues"].includes(request.getId());
-      answer(null, new SupportsFeatureResponse().setHassupport(known));
-    },
-    registerResource: (
-      { request }: ServerUnaryCall<RegisterResourceRequest, RegisterResourceResponse>,
-      answer: sendUnaryData<RegisterResourceResponse>,
-    ) => {
-      const [type, name, parent] = [request.getType(), request.getName(), request.getParent()];
-      const inputs = request.getObject();
-      registered.push({ type: type.split(":").at(-1) ?? "", name, parent, inputs: decode(inputs).values });
-      const urn = `urn:pulumi:dev::shop::${type}::${name}`;
-      answer(null, new RegisterResourceResponse().setUrn(urn).setId(name).setObject(inputs));
-    },
-    registerResourceOutputs: (_: unknown, answer: sendUnaryData<Empty>) => {
-      answer(null, new Empty());
-    },
-  });
-  return { address, registered };
+function registeredBy({ registered }: FakeMonitor): Registered[] {
+  return registered.map((request) => ({
+    type: request.getType().split(":").at(-1) ?? "",
+    name: request.getName(),
+    parent: request.getParent(),
+    inputs: decode(request.getObject()).values,
+  }));
 }
 
 let folder: string;
@@ -100,7 +73,7 @@ test("makes the component's resources for a program in another language", async 
   );
   expect(secretsOf(answer.getState())).toContain("connection");
 
-  const [trail, ...resources] = monitor.registered;
+  const [trail, ...resources] = registeredBy(monitor);
   expect(trail).toMatchObject({ type: "BemiAuditTrail", name: "orders" });
   expect(resources.map(({ type }) => type)).toEqual([
     "LogicalReplication",
@@ -124,6 +97,18 @@ test("a second component is made like the first", async () => {
     components.construct(request(monitor.address, inputs), engine.address);
   await make();
   expect((await make()).getUrn()).toContain("::orders");
+});
+
+test("when the command ends, a component that is being made is said to be incomplete", async () => {
+  const [engine, monitor] = [await fakeEngine(), await fakeMonitor()];
+  const components = new ComponentServer(program);
+  // The engine never answers a resource whose work has failed.
+  monitor.hold();
+  const inputs = { projectId: "cool-darkness-123456", database: "neondb" };
+  const made = components.construct(request(monitor.address, inputs), engine.address);
+  await until(() => monitor.registered.length > 0);
+  components.cancel();
+  await expect(made).rejects.toThrow("it is not complete, because the command failed or was cancelled");
 });
 
 test("a program that does not start says so", async () => {

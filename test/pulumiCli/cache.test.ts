@@ -89,7 +89,7 @@ describe("two processes at once", () => {
   it("prepare a CLI one after the other, and the second says that it waits", async () => {
     const folder = scratch();
     const first = new CliCache(folder);
-    const second = new CliCache(folder, 10);
+    const second = new CliCache(folder, { pollMs: 10 });
     const order: string[] = [];
     let finish: () => void = quiet;
     let said: () => void = quiet;
@@ -118,9 +118,9 @@ describe("two processes at once", () => {
     const lock = path.join(folder, "lock");
     mkdirSync(lock);
     utimesSync(lock, 1, 1);
-    await expect(new CliCache(folder, 10).exclusively(quiet, () => Promise.resolve("done"))).resolves.toBe(
-      "done",
-    );
+    await expect(
+      new CliCache(folder, { pollMs: 10 }).exclusively(quiet, () => Promise.resolve("done")),
+    ).resolves.toBe("done");
   });
 });
 
@@ -129,7 +129,7 @@ describe("an interruption", () => {
     "by %s ends the work and releases the lock",
     async (signal) => {
       const folder = scratch();
-      const cache = new CliCache(folder, 10);
+      const cache = new CliCache(folder, { pollMs: 10 });
       await cache.exclusively(quiet, () => Promise.resolve());
       // The library of the lock adds its own listener with the first lock.
       const before = process.listenerCount(signal);

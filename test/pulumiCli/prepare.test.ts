@@ -3,7 +3,8 @@ import path from "node:path";
 import { runChild } from "../../tools/pulumiCli/child";
 import { Unavailable } from "../../tools/pulumiCli/pulumiCli";
 import { HOST } from "../../tools/pulumiCli/onPath";
-import { buildWithGo, install, type Preparation } from "../../tools/pulumiCli/prepare";
+import type { Preparation } from "../../tools/pulumiCli/go";
+import { buildWithGo, install } from "../../tools/pulumiCli/prepare";
 import { MODULES } from "../../tools/pulumiCli/project";
 import { removeScratch, scratch, script } from "../support/scratch";
 
@@ -32,7 +33,7 @@ ${body}`,
 
 function preparation(interrupted: AbortSignal, lines: string[] = []): Preparation {
   return {
-    pins: { cli: "3.246.0", nodejsHost: "3.60.0", go: "1.25.8" },
+    pins: { cli: "3.246.0", nodejsHost: "3.60.0", yamlHost: "1.25.0", pythonHost: "3.60.0", go: "1.25.8" },
     modules: MODULES,
     progress: (line) => lines.push(line),
     interrupted,

@@ -91,6 +91,22 @@ export class Cli {
     return cli;
   }
 
+  /**
+   * A stack of a project in a folder of its own.
+   *
+   * @param env environment variables, for the provider and for what runs the program
+   * @param files content of the project's files by name, `Pulumi.yaml` among them
+   */
+  static async ofProject(
+    env: Readonly<Record<string, string>>,
+    files: Readonly<Record<string, string>>,
+  ): Promise<Cli> {
+    const { "Pulumi.yaml": project = "", ...others } = files;
+    const cli = await Cli.make(env, project, true);
+    await cli.write(others);
+    return cli;
+  }
+
   private static async make(
     env: Readonly<Record<string, string>>,
     project: string,
@@ -106,7 +122,13 @@ export class Cli {
 
   /** Replaces the source of the program of {@link ofProgram}. */
   async program(source: string): Promise<void> {
-    await writeFile(path.join(this.folder, this.main), source);
+    await this.write({ [this.main]: source });
+  }
+
+  /** Writes files into the temporary folder, over those that exist. */
+  async write(files: Readonly<Record<string, string>>): Promise<void> {
+    for (const [name, content] of Object.entries(files))
+      await writeFile(path.join(this.folder, name), content);
   }
 
   /** Makes an empty stack of the same name in another backend, and uses that one from now on. */

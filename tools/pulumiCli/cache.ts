@@ -25,15 +25,28 @@ export function cacheFolder(environment: NodeJS.ProcessEnv): string {
   return path.join(path.resolve(folder), "engine");
 }
 
+export interface CacheOptions {
+  /** The programs without which a prepared folder is not complete. Default: the CLI and its host for Node programs. */
+  readonly programs?: readonly string[];
+  /** How often to ask whether another process has finished. Default: 500 ms. */
+  readonly pollMs?: number;
+}
+
 /**
  * The CLIs that earlier runs prepared. Each has its own folder, whose name says which versions it holds. A folder gets
  * its name only when it is complete, so a folder that has its name can be used.
  */
 export class CliCache {
+  readonly #programs: readonly string[];
+  readonly #pollMs: number;
+
   constructor(
     private readonly folder: string,
-    private readonly pollMs = 500,
-  ) {}
+    { programs = ["pulumi", HOST], pollMs = 500 }: CacheOptions = {},
+  ) {
+    this.#programs = programs;
+    this.#pollMs = pollMs;
+  }
 
   /**
    * The folder of a prepared CLI; `undefined` if there is none, or one of its programs is missing.
@@ -43,7 +56,7 @@ export class CliCache {
   find(name: string): string | undefined {
     assertOwn(this.folder);
     const root = path.join(this.folder, name);
-    return missingPrograms(root).length === 0 ? root : undefined;
+    return this.#missingPrograms(root).length === 0 ? root : undefined;
   }
 
   /**
@@ -83,7 +96,7 @@ export class CliCache {
     const temporary = await mkdtemp(path.join(this.folder, UNFINISHED));
     try {
       await make(temporary);
-      const missing = missingPrograms(temporary);
+      const missing = this.#missingPrograms(temporary);
       if (missing.length > 0) throw new Error(`The prepared Pulumi CLI lacks ${missing.join(", ")}.`);
       const root = path.join(this.folder, name);
       await rm(root, { recursive: true, force: true });
@@ -107,6 +120,10 @@ export class CliCache {
       if (!hasCode(error, "EEXIST")) throw error;
     }
     return root;
+  }
+
+  #missingPrograms(root: string): string[] {
+    return this.#programs.filter((file) => !isExecutable(path.join(root, "bin", file)));
   }
 
   async #makeFolder(): Promise<void> {
@@ -140,7 +157,7 @@ export class CliCache {
         progress(`Waiting for another process that prepares the Pulumi CLI (${seconds(waited)}).`);
         nextLine = waited + WAIT_LINE_MS;
       }
-      await sleep(this.pollMs);
+      await sleep(this.#pollMs);
     }
   }
 
@@ -162,10 +179,6 @@ function assertOwn(folder: string): void {
   throw new UserError(
     `The cache folder ${folder} is not used, because it belongs to another user, every user may write to it, or it is a link. Set ${CACHE_VARIABLE} to a folder of your own.`,
   );
-}
-
-function missingPrograms(root: string): string[] {
-  return ["pulumi", HOST].filter((file) => !isExecutable(path.join(root, "bin", file)));
 }
 
 /** A duration in whole seconds, as a progress line shows it. */

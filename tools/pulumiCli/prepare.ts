@@ -1,26 +1,14 @@
-import { mkdir, rm } from "node:fs/promises";
-import path from "node:path";
 import { seconds } from "./cache";
-import { type ChildOptions, type ChildResult, runChild } from "./child";
-import { hasCode, type Progress, Unavailable } from "./pulumiCli";
+import { buildPrograms, type Preparation } from "./go";
+import { Unavailable } from "./pulumiCli";
 import { HOST } from "./onPath";
-import { isGoUsable, type Pins } from "./versions";
+import { lastLine, runWithProgress } from "./runWithProgress";
 
-const LINE_MS = 5_000;
 const REACHABLE_MS = 5_000;
 /** Limit for the download of about 100 MB. */
 const INSTALL_MS = 5 * 60_000;
 const INSTALL_SCRIPT = "https://get.pulumi.com/install.sh";
-
-/** What {@link install} and {@link buildWithGo} need. */
-export interface Preparation {
-  readonly pins: Pins;
-  /** The folder of the Go modules `cli` and `nodejs-host`. */
-  readonly modules: string;
-  readonly progress: Progress;
-  /** When it aborts, the running program is ended. */
-  readonly interrupted: AbortSignal;
-}
+const PULUMI = "github.com/pulumi/pulumi";
 
 /**
  * Fills the folder with Pulumi's own installer.
@@ -59,105 +47,23 @@ export async function install(folder: string, { pins, progress, interrupted }: P
  * @throws Unavailable if Go is missing or too old, or the build fails
  */
 export async function buildWithGo(folder: string, preparation: Preparation): Promise<void> {
-  const { pins, modules, interrupted } = preparation;
-  const work = path.join(folder, "go-build");
-  await mkdir(work, { recursive: true });
-  const env = {
-    ...process.env,
-    GOWORK: "off",
-    GOTOOLCHAIN: "local",
-    CGO_ENABLED: "0",
-    // Go's temporary files are inside the folder, so they are removed with it, even after Go was killed.
-    GOTMPDIR: work,
-  };
-  await requireGo(pins.go, { cwd: modules, env, signal: interrupted });
-  const bin = path.join(folder, "bin");
-  await mkdir(bin);
-  const pulumi = "github.com/pulumi/pulumi";
-  await goBuild(
-    { ...preparation, what: `Pulumi CLI ${pins.cli} (1 of 2, some 3 minutes)` },
-    [
-      ...["-tags", "osusergo"],
-      ...["-ldflags", `-s -w -X ${pulumi}/sdk/v3/go/common/version.Version=v${pins.cli}`],
-      ...["-o", path.join(bin, "pulumi"), `${pulumi}/pkg/v3/cmd/pulumi`],
-    ],
-    { cwd: path.join(modules, "cli"), env },
-  );
-  await goBuild(
-    { ...preparation, what: "host for Node programs (2 of 2)" },
-    [
-      ...["-ldflags", `-s -w -X ${pulumi}/sdk/v3/go/common/version.Version=v${pins.nodejsHost}`],
-      ...["-o", path.join(bin, HOST), `${pulumi}/sdk/v3/nodejs/cmd/pulumi-language-nodejs`],
-    ],
-    { cwd: path.join(modules, "nodejs-host"), env },
-  );
-  await rm(work, { recursive: true });
-}
-
-async function requireGo(oldest: string, options: ChildOptions): Promise<void> {
-  let version: string;
-  try {
-    version = (await runChild("go", ["version"], options)).stdout.trim();
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) {
-      throw new Unavailable(`there is no \`go\` on PATH (needed: ${oldest} or newer)`);
-    }
-    throw error;
-  }
-  if (!isGoUsable(version, oldest)) throw new Unavailable(`"${version}" is older than ${oldest}`);
-}
-
-async function goBuild(
-  { what, progress, interrupted }: Preparation & { readonly what: string },
-  args: readonly string[],
-  options: ChildOptions,
-): Promise<void> {
-  let downloaded = 0;
-  let compiled = 0;
-  const result = await runWithProgress(
-    "go",
-    // -v prints each package when its compilation begins: the only progress that Go shows.
-    ["build", "-v", "-mod=readonly", ...args],
+  const { pins } = preparation;
+  const version = `${PULUMI}/sdk/v3/go/common/version.Version`;
+  await buildPrograms(folder, preparation, [
     {
-      ...options,
-      signal: interrupted,
-      onLine: (line) => {
-        if (line.startsWith("go: downloading")) downloaded++;
-        else compiled++;
-      },
+      what: `Pulumi CLI ${pins.cli} (1 of 2, some 3 minutes)`,
+      module: "cli",
+      program: `${PULUMI}/pkg/v3/cmd/pulumi`,
+      output: "pulumi",
+      version: [version, `v${pins.cli}`],
+      args: ["-tags", "osusergo"],
     },
-    progress,
-    () => {
-      const counts = [
-        downloaded > 0 ? `, ${downloaded} modules downloaded` : "",
-        compiled > 0 ? `, ${compiled} packages compiled` : "",
-      ];
-      return `Building the ${what} with Go${counts.join("")}`;
+    {
+      what: "host for Node programs (2 of 2)",
+      module: "nodejs-host",
+      program: `${PULUMI}/sdk/v3/nodejs/cmd/pulumi-language-nodejs`,
+      output: HOST,
+      version: [version, `v${pins.nodejsHost}`],
     },
-  );
-  if (result.code !== 0) throw new Unavailable(`the build of the ${what} failed:\n${result.tail}`);
-}
-
-async function runWithProgress(
-  command: string,
-  args: readonly string[],
-  options: ChildOptions,
-  progress: Progress,
-  phase: () => string,
-): Promise<ChildResult> {
-  const started = Date.now();
-  const tell = () => {
-    progress(`${phase()} (${seconds(Date.now() - started)})`);
-  };
-  tell();
-  const ticking = setInterval(tell, LINE_MS);
-  try {
-    return await runChild(command, args, options);
-  } finally {
-    clearInterval(ticking);
-  }
-}
-
-function lastLine({ tail, code }: ChildResult): string {
-  return tail.trim().split("\n").at(-1) || `exit code ${String(code)}`;
+  ]);
 }

@@ -15,26 +15,29 @@ export interface Pins {
   readonly cli: string;
   /** Version of the host for Node programs. Used by the build with Go only: Pulumi's installer brings its own host. */
   readonly nodejsHost: string;
-  /** The oldest version of Go that builds both. */
+  /** Versions of the hosts for programs in YAML and Python, which only the tests need. */
+  readonly yamlHost: string;
+  readonly pythonHost: string;
+  /** The oldest version of Go that builds all of them. */
   readonly go: string;
 }
 
 /** Reads the versions from the go.mod files of the build, the only place that states them. */
 export function readPins(modules: string): Pins {
-  const cli = readFileSync(path.join(modules, "cli", "go.mod"), "utf8");
-  const host = readFileSync(path.join(modules, "nodejs-host", "go.mod"), "utf8");
   const sdk = /^\s*(?:require )?github\.com\/pulumi\/pulumi\/sdk\/v3 v(\S+)/m;
-  return {
-    cli: capture(cli, sdk, "cli/go.mod"),
-    nodejsHost: capture(host, sdk, "nodejs-host/go.mod"),
-    go: capture(cli, /^go (\S+)/m, "cli/go.mod"),
+  const pin = (module: string, pattern: RegExp): string => {
+    const file = path.join(module, "go.mod");
+    const [, version] = pattern.exec(readFileSync(path.join(modules, file), "utf8")) ?? [];
+    if (version === undefined) throw new Error(`${file} does not match ${String(pattern)}`);
+    return version;
   };
-}
-
-function capture(text: string, pattern: RegExp, file: string): string {
-  const [, version] = pattern.exec(text) ?? [];
-  if (version === undefined) throw new Error(`${file} does not match ${String(pattern)}`);
-  return version;
+  return {
+    cli: pin("cli", sdk),
+    nodejsHost: pin("nodejs-host", sdk),
+    yamlHost: pin("yaml-host", /github\.com\/pulumi\/pulumi-yaml v(\S+)/),
+    pythonHost: pin("python-host", sdk),
+    go: pin("cli", /^go (\S+)/m),
+  };
 }
 
 /**

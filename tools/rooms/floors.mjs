@@ -1,3 +1,5 @@
+import path from "node:path";
+
 /**
  * The rooms of the code and what each of them may import. ESLint refuses every other import, type imports included
  * (rule.mjs), and `npm run rooms` prints the arrows and looks for circles (main.mjs).
@@ -70,6 +72,16 @@ export function roomOf(file) {
   return Object.keys(ROOMS)
     .filter((room) => file.startsWith(`${room}/`))
     .sort((a, b) => b.length - a.length)[0];
+}
+
+/**
+ * What a file imports, by its path from the repository's root and without its ending; `undefined` for a package. "#built"
+ * stands for the compiled form of the file, see package.json.
+ */
+export function pathOf(file, imported) {
+  if (imported.startsWith("#built/")) return imported.slice("#built/".length);
+  if (!imported.startsWith(".")) return undefined;
+  return path.posix.join(path.posix.dirname(file), imported);
 }
 
 /** Whether a file may import another one, both named by their paths from the repository's root. */

@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { mayImport, roomOf, ROOMS } from "./floors.mjs";
+import { mayImport, pathOf, roomOf, ROOMS } from "./floors.mjs";
 
 const PROJECT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const FOLDERS = ["components", "provider", "sandbox", "tools", "bench", "test"];
@@ -23,8 +23,8 @@ function readImports() {
 function importsOf(file) {
   const { importedFiles } = ts.preProcessFile(ts.sys.readFile(path.join(PROJECT, file)) ?? "", true, false);
   return importedFiles.flatMap(({ fileName }) => {
-    if (!fileName.startsWith(".")) return [];
-    const base = path.posix.join(path.posix.dirname(file), fileName);
+    const base = pathOf(file, fileName);
+    if (base === undefined) return [];
     return [`${base}.ts`, `${base}/index.ts`].filter((found) => existsSync(path.join(PROJECT, found)));
   });
 }

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { mayImport, roomOf } from "./floors.mjs";
+import { mayImport, pathOf, roomOf } from "./floors.mjs";
 
 /** ESLint's rule for the floors: an import, also of a type, that leads to a room above or beside is an error. */
 export const floors = {
@@ -14,8 +14,8 @@ export const floors = {
 
     function check(node) {
       const source = node.source ?? node.argument?.literal ?? node.argument;
-      if (typeof source?.value !== "string" || !source.value.startsWith(".")) return;
-      const to = relative(root, path.resolve(path.dirname(context.filename), source.value));
+      const to = typeof source?.value === "string" ? pathOf(from, source.value) : undefined;
+      if (to === undefined) return;
       // A folder stands for its index.
       const allowed = mayImport(from, to) || (roomOf(`${to}/index`) === to && mayImport(from, `${to}/index`));
       if (allowed) return;

@@ -1,4 +1,5 @@
 import type { Catalog } from "../../contract/catalog";
+import type { Claims } from "../../contract/claims";
 import { isGone, UnfinishedError, UserError } from "../../contract/errors";
 import { parseProjectId } from "../../contract/importId";
 import {
@@ -34,6 +35,8 @@ interface Look {
   readonly catalog: () => Promise<Catalog>;
   /** Whether the trail is in the state, so that its objects may exist. */
   readonly exists: boolean;
+  /** What the other trails of the process are going to make. */
+  readonly claims: Claims;
 }
 
 /**
@@ -130,6 +133,7 @@ async function plan(
         await inspect(session, inputs, {
           catalog: () => Promise.resolve(catalog),
           exists: state !== undefined,
+          claims: run.claims,
         });
         const { walLevel } = catalog.server;
         run.expect(session, { ...catalog, server: { ...catalog.server, walLevel: "logical" } });
@@ -159,7 +163,11 @@ async function ensure(
   // The server is asked before any change, so that a wrong name or an unreachable host costs no restart.
   const server = hasDatabase(inputs)
     ? await ask(database, targetOf(inputs), (session) =>
-        inspect(session, inputs, { catalog: () => session.catalog(), exists: state !== undefined }),
+        inspect(session, inputs, {
+          catalog: () => session.catalog(),
+          exists: state !== undefined,
+          claims: run.claims,
+        }),
       )
     : undefined;
   const steps = planLogicalReplication(inputs, { project, server });

@@ -1,5 +1,6 @@
 import type { LogicalReplicationInputs, PreflightInputs } from "../../contract/kinds/logicalReplication";
 import type { Catalog } from "../../contract/catalog";
+import type { Claims } from "../../contract/claims";
 import {
   ownerFinding,
   preflight,
@@ -29,6 +30,8 @@ interface Inspected {
   readonly catalog: () => Promise<Catalog>;
   /** Whether the trail is in the state, so that its role and publication may exist. */
   readonly exists: boolean;
+  /** What the other trails of the process are going to make. */
+  readonly claims: Claims;
 }
 
 /**
@@ -39,11 +42,14 @@ interface Inspected {
 export async function inspect(
   session: Session,
   inputs: LogicalReplicationInputs,
-  { catalog, exists }: Inspected,
+  { catalog, exists, claims }: Inspected,
 ): Promise<void> {
   if (inputs.preflight === undefined) return;
   const made = (managedBy: string): Mark => databaseObjectMark(session, { managedBy });
-  preflight(obstacles(await catalog(), inputs.preflight, made, exists));
+  preflight([
+    ...claimFindings(session.target, inputs.preflight, claims),
+    ...obstacles(await catalog(), inputs.preflight, made, exists),
+  ]);
 }
 
 /**
@@ -66,6 +72,41 @@ export function obstacles(
     ...(exists ? [] : publicationFindings(catalog, plan, made(plan.publicationManagedBy))),
     ...tableFindings(catalog, plan),
   ];
+}
+
+/** The names that another trail of the same program wants for itself. Neither trail needs to exist yet. */
+export function claimFindings(
+  { projectId, branchId, database }: Session["target"],
+  { role, roleManagedBy, publication, slot }: PreflightInputs,
+  claims: Claims,
+): Finding[] {
+  const branch = [projectId, branchId];
+  // The component names its role after itself.
+  const trail = `${roleManagedBy.replace(/-role$/, "")} (database ${database.name})`;
+  const names = [
+    {
+      subject: `Role "${role}"`,
+      key: [...branch, "role", role],
+      remedy: "All databases of a branch share its roles. Give one of the trails another role.name.",
+    },
+    {
+      subject: `Slot "${slot}"`,
+      key: [...branch, "slot", slot],
+      remedy:
+        "A slot belongs to one database, and its name exists once per branch. Give one of the trails another slot.",
+    },
+    {
+      subject: `Publication "${publication}"`,
+      key: [...branch, database.name, "publication", publication],
+      remedy: "Give one of the trails another publication.",
+    },
+  ];
+  return names.flatMap(({ subject, key, remedy }) => {
+    const other = claims.take(key, trail);
+    return other === undefined
+      ? []
+      : [blocking(subject, `is wanted by two trails, ${other} and ${trail}.`, remedy)];
+  });
 }
 
 function databaseFindings({ server }: Catalog): Finding[] {

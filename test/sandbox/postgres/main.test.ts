@@ -70,6 +70,13 @@ describe("as a command", () => {
     expect(await runSql(info.superuserUri, "SELECT count(*)::int AS orders FROM orders")).toEqual([
       { orders: 500 },
     ]);
+    // Only the profile `neon` lets the owner do this.
+    await runSql(
+      info.superuserUri,
+      `SET ROLE neondb_owner;
+       CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+       CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION public.watch()`,
+    );
 
     child.kill("SIGTERM");
     expect((await exited)[0]).toBe(0);
@@ -113,7 +120,7 @@ describe("mistakes", () => {
 
   test.each([
     [["--postgres", "13"], '--postgres must be one of 14, 15, 16, 17, 18, not "13".'],
-    [["--profile", "lax"], '--profile must be one of strict, neon, not "lax".'],
+    [["--profile", "lax"], '--profile must be one of neon, strict, not "lax".'],
     [["--port", "1"], "Unknown option '--port'"],
     [["extra"], "Unexpected argument 'extra'"],
     [["--sql"], "Option '--sql <value>' argument missing"],

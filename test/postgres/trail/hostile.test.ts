@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { TARGET, testRun } from "../../support/run";
+import { Trail, type TrailArgs } from "../../support/trail";
+
+/**
+ * Tables of a role that lays traps wherever a table can name a function. The function claims to be IMMUTABLE, so that
+ * planning a statement is enough to run it. It writes into the server's log, which a rollback does not undo. The views
+ * and operators are what a statement without a pinned search_path would find.
+ */
+const TRAPS = `
+  CREATE FUNCTION app.trap(v anyelement) RETURNS anyelement LANGUAGE plpgsql IMMUTABLE AS
+    $$ BEGIN IF current_user <> 'hostile' THEN RAISE LOG 'the trap ran as %', current_user; END IF; RETURN v; END $$;
+  CREATE FUNCTION app.trap_trigger() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM app.trap(1); RETURN new; END $$;
+  CREATE DOMAIN app.trapped AS int DEFAULT app.trap(0) CHECK (app.trap(VALUE) IS NOT NULL);
+  CREATE TABLE app.bait (
+    note text DEFAULT app.trap('note'::text), id int PRIMARY KEY DEFAULT app.trap(1), of_domain app.trapped,
+    CHECK (app.trap(id) IS NOT NULL));
+  CREATE INDEX ON app.bait (app.trap(id)) WHERE app.trap(1) = 1;
+  CREATE STATISTICS app.bait_statistics ON (app.trap(id)), note FROM app.bait;
+  CREATE RULE on_update AS ON UPDATE TO app.bait WHERE app.trap(1) = 0 DO ALSO NOTHING;
+  CREATE RULE on_delete AS ON DELETE TO app.bait WHERE app.trap(1) = 0 DO ALSO NOTHING;
+  CREATE TRIGGER on_change BEFORE UPDATE OR DELETE ON app.bait EXECUTE FUNCTION app.trap_trigger();
+  ALTER TABLE app.bait ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY trapped ON app.bait USING (app.trap(1) = 1) WITH CHECK (app.trap(1) = 1);
+  CREATE TABLE app.generated (id int PRIMARY KEY, sum int GENERATED ALWAYS AS (app.trap(id)) STORED);
+  CREATE TABLE app.parted (note text DEFAULT app.trap('part'::text), id int) PARTITION BY RANGE ((app.trap(id)));
+  CREATE TABLE app.part PARTITION OF app.parted FOR VALUES FROM (app.trap(1)) TO (app.trap(9));
+  CREATE VIEW app.pg_publication AS SELECT app.trap(1) AS oid;
+  CREATE VIEW app.pg_class AS SELECT app.trap(1) AS oid;
+  CREATE FUNCTION app.trap_compare(oid, oid) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT app.trap(true)';
+  CREATE OPERATOR app.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = app.trap_compare)`;
+
+const ARGS: TrailArgs = { ...TARGET, schemas: ["app"] };
+
+describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
+  let db: TestDatabase;
+
+  beforeAll(async () => {
+    db = await testDatabase({ profile });
+    await runSql(
+      db.superuserUri,
+      `CREATE ROLE hostile LOGIN; GRANT hostile TO neondb_owner WITH INHERIT TRUE, SET TRUE;
+       CREATE SCHEMA app AUTHORIZATION hostile; GRANT USAGE ON SCHEMA app TO PUBLIC;
+       ALTER DATABASE neondb SET search_path = app, pg_catalog`,
+    );
+    await runSql(
+      db.superuserUri,
+      `SET SESSION AUTHORIZATION hostile; SET search_path = pg_catalog; ${TRAPS}`,
+    );
+    // Beside a publication, the identity that each table gets is judged.
+    await runSql(db.superuserUri, "CREATE PUBLICATION elsewhere FOR ALL TABLES WITH (publish = 'insert')");
+  });
+  afterAll(() => db.close());
+
+  test("no code of a table's owner runs with our rights", async () => {
+    const before = sprung();
+    const trail = new Trail(() => testRun(db));
+    await trail.previewUp(ARGS);
+    await trail.up(ARGS);
+    await runSql(
+      db.superuserUri,
+      `SET SESSION AUTHORIZATION hostile;
+       CREATE TABLE app.later (note text DEFAULT app.trap('later'::text));
+       ALTER TABLE app.bait REPLICA IDENTITY NOTHING`,
+    );
+    // The functions of the event triggers run as whoever changes the table, here as a superuser.
+    await runSql(db.superuserUri, "ALTER TABLE app.later REPLICA IDENTITY DEFAULT");
+    await trail.refresh();
+    await trail.previewUp({ ...ARGS, excludeTables: ["app.parted"] });
+    await trail.up({ ...ARGS, excludeTables: ["app.generated"] });
+    await trail.up(ARGS);
+    await trail.destroy();
+    expect(sprung().slice(before.length)).toEqual([]);
+    // The traps work: this is what a trail must never do.
+    await runSql(db.superuserUri, "EXPLAIN UPDATE app.bait SET id = DEFAULT");
+    expect(sprung()).not.toEqual(before);
+  });
+
+  function sprung(): string[] {
+    return readFileSync(db.serverLog, "utf8").match(/the trap ran as .*/g) ?? [];
+  }
+});

@@ -8,7 +8,7 @@
  *
  * The rules are those of PostgreSQL: CheckCmdReplicaIdentity (executor/execReplication.c), RelationBuildPublicationDesc
  * (utils/cache/relcache.c), pub_rf_contains_invalid_column and pub_contains_invalid_column
- * (commands/publicationcmds.c). The version is asked when the block runs and not when it is written, because a function
+ * (commands/publicationcmds.c). Which version runs is seen when the block runs and not when it is written: a function
  * of an event trigger outlives an upgrade of the server.
  *
  * @param table expression for the table's name, as the error shows it
@@ -21,7 +21,7 @@ export function judgeSql(table: string, oid: string): string {
               fault_publication name;
               fault_rank int4;
             BEGIN
-              IF current_setting('server_version_num')::int4 < 150000 THEN
+              IF to_regclass('pg_catalog.pg_publication_namespace') IS NULL THEN
                 ${FAULT_BEFORE_15};
               ELSIF ${IS_SUSPECT} THEN
                 ${FAULT};

@@ -1,4 +1,5 @@
-import { Client, DatabaseError } from "pg";
+import type { Client} from "pg";
+import { DatabaseError } from "pg";
 import { judgeSql } from "../../../provider/postgres/sql/judge";
 import { testDatabase, type TestDatabase } from "../../support/postgres";
 

@@ -1,5 +1,6 @@
 import { LOCK_POLICY } from "./lockPolicy";
 import type { Session } from "../../contract/session";
+import { describeHolders, explainLocks, openWriters } from "./holders";
 import { hasCode } from "./sqlError";
 
 /**
@@ -81,9 +82,13 @@ BEGIN
   END LOOP;
 END`;
 
-/** Runs statements that return nothing as one transaction. See {@link TOGETHER} for how long it waits for locks. */
+/**
+ * Runs statements that return nothing as one transaction. See {@link TOGETHER} for how long it waits for locks.
+ *
+ * @throws SqlError if a lock is not free by then; it names who holds it
+ */
 export async function runTogether(session: Session, statements: readonly string[]): Promise<void> {
-  await runBlock(session, TOGETHER, { statements });
+  await explainLocks(session, statements, () => runBlock(session, TOGETHER, { statements }));
 }
 
 /** SQLSTATE of {@link waitForOlderWriters} running out of time. */
@@ -122,4 +127,10 @@ export async function waitForOlderWriters(
     if (hasCode(error, TOO_LONG)) return false;
     throw error;
   }
+}
+
+/** Why {@link waitForOlderWriters} has given up, as the end of a sentence. Names the oldest of the transactions. */
+export async function describeOlderWriters(session: Session): Promise<string> {
+  const holders = describeHolders((await openWriters(session)).slice(0, 1));
+  return `an older transaction is still writing${holders === undefined ? "" : `. ${holders}`}`;
 }

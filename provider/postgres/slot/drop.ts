@@ -1,6 +1,8 @@
 import { LOCK_POLICY } from "../sql/lockPolicy";
 import type { Session } from "../../contract/session";
 import { explainConnections } from "../role/consumer";
+import { doSql } from "../sql/block";
+import { slotHolder } from "../sql/holders";
 import { quoteLiteral } from "../sql/quote";
 
 /**
@@ -10,10 +12,8 @@ import { quoteLiteral } from "../sql/quote";
  * @throws UserError if the consumer cannot be made to go
  */
 export async function dropSlot(session: Session, slot: string, role: string): Promise<void> {
-  await explainConnections(
-    role,
-    session.write(`
-DO $block$
+  const dropped = session.write(
+    doSql(`
 DECLARE
   deadline CONSTANT timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';
 BEGIN
@@ -31,7 +31,7 @@ BEGIN
     END;
     PERFORM pg_sleep(0.02);
   END LOOP;
-END
-$block$`),
+END`),
   );
+  await explainConnections(role, dropped, () => slotHolder(session, slot));
 }

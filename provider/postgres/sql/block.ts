@@ -10,6 +10,16 @@ import { hasCode } from "./sqlError";
 const PARAMETERS = "pulumi_neon_bemi.parameters";
 const RESULT = "pulumi_neon_bemi.result";
 
+/**
+ * The statement that runs a PL/pgSQL block. The quotes around it have a tag that does not occur in it, whatever names it
+ * contains: a role may be called `r$block$x`.
+ */
+export function doSql(block: string): string {
+  let tag = "$block$";
+  for (let n = 1; block.includes(tag); n += 1) tag = `$block${n}$`;
+  return `DO ${tag} ${block} ${tag}`;
+}
+
 /** Inside a block: its parameters as jsonb. */
 export const PARAMETERS_SQL = `pg_catalog.current_setting('${PARAMETERS}')::pg_catalog.jsonb`;
 
@@ -49,7 +59,7 @@ export async function runBlock<Result>(
       [JSON.stringify(before?.settings ?? {})],
     );
   try {
-    await session.write(`DO $block$ ${block} $block$`);
+    await session.write(doSql(block));
   } catch (error) {
     // If the connection broke, its settings are gone with it.
     await end().catch(() => undefined);

@@ -90,6 +90,15 @@ export function slotHolder(session: Reader, slot: string): Promise<Holder[]> {
   );
 }
 
+/** The sessions of a role. */
+export function roleSessions(session: Reader, role: string): Promise<Holder[]> {
+  return session.read<Holder>(
+    holdersFrom(`(
+    SELECT a.pid, NULL AS gid FROM pg_catalog.pg_stat_activity a WHERE a.usename = $1)`),
+    [role],
+  );
+}
+
 /**
  * Who holds what one of the statements waited for. When a lock timeout is reported, the wait is over, and
  * `pg_blocking_pids` has nothing to say. So these are the sessions with a lock on an object that a statement names, in

@@ -10,6 +10,8 @@ export interface Catalog {
   readonly eventTriggers: readonly EventTriggerFacts[];
   /** Non-system schemas. */
   readonly schemas: readonly SchemaFacts[];
+  /** What is in the schema that the module makes, whoever made it. */
+  readonly inModuleSchema: readonly SchemaObject[];
 }
 
 export interface ServerFacts {
@@ -66,8 +68,8 @@ export interface TableFacts {
   readonly ancestors: readonly number[];
   readonly persistence: "permanent" | "unlogged" | "temporary";
   readonly identity: "default" | "nothing" | "full" | "index";
-  /** Name of the index of an `index` identity, unless it has been dropped. */
-  readonly identityIndex: string | null;
+  /** The index of an `index` identity, unless it has been dropped. */
+  readonly identityIndex: IndexFacts | null;
   /** A primary key that can serve as identity: valid and not deferrable. */
   readonly hasPrimaryKey: boolean;
   readonly extensionMember: boolean;
@@ -133,4 +135,22 @@ export interface SchemaFacts {
   readonly name: string;
   readonly owner: string;
   readonly comment: string | null;
+}
+
+/** An index that serves as replica identity. */
+export interface IndexFacts {
+  readonly oid: number;
+  readonly name: string;
+  /** Names of its columns, in the index's order. */
+  readonly columns: readonly string[];
+}
+
+/** An object in a schema. */
+export interface SchemaObject {
+  /** In PostgreSQL's words: `table`, `view`, `type`, ...; `function` only for what an event trigger can call. */
+  readonly kind: string;
+  /** Without its schema; for a routine that is no function of an event trigger, with its arguments. */
+  readonly name: string;
+  /** `null` for kinds that the module never makes. */
+  readonly owner: string | null;
 }

@@ -25,6 +25,7 @@ export function catalogOf(parts: Partial<Catalog> & { version?: number } = {}): 
     slots: [],
     eventTriggers: [],
     schemas: ["public", "shop"].map((name, oid) => ({ oid, name, owner: "neondb_owner", comment: null })),
+    inModuleSchema: [],
     ...rest,
   };
 }

@@ -1,6 +1,15 @@
 import { capabilities } from "../../contract/capabilities";
-import type { Catalog, ListedIn, OtherRelation, PublicationFacts, TableFacts } from "../../contract/catalog";
+import type {
+  Catalog,
+  IndexFacts,
+  ListedIn,
+  OtherRelation,
+  PublicationFacts,
+  TableFacts,
+} from "../../contract/catalog";
 import type { Reader } from "../../contract/session";
+import { quoteLiteral } from "../sql/quote";
+import { MODULE_SCHEMA } from "./moduleSchema";
 
 /**
  * Reads everything planning needs in one read-only statement. Each list is one scan of one catalog, without
@@ -19,9 +28,10 @@ export async function withIdentities(
   oids: readonly number[],
 ): Promise<Catalog> {
   const [row] = await session.read<{
-    others: readonly (readonly [oid: number, identity: string | null, index: string | null])[];
+    others: readonly (readonly [oid: number, identity: string | null, index: IndexFacts | null])[];
   }>(
-    `SELECT coalesce(json_agg(json_build_array(w.oid::int8, c.relreplident, x.relname)), '[]') AS others
+    `SELECT coalesce(json_agg(json_build_array(w.oid::int8, c.relreplident,
+              CASE WHEN x.oid IS NOT NULL THEN ${INDEX_FACTS} END)), '[]') AS others
        FROM unnest($1::oid[]) AS w (oid)
        LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid
        LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident AND i.indisvalid
@@ -39,6 +49,13 @@ export async function withIdentities(
   return { ...catalog, tables };
 }
 
+/** SQL for the {@link IndexFacts} of `i`, a row of pg_index, with its row `x` of pg_class. */
+const INDEX_FACTS = `json_build_object('oid', x.oid::int8, 'name', x.relname, 'columns', (
+            SELECT json_agg(a.attname ORDER BY k.place)
+              FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE k.place <= i.indnkeyatts))`;
+
 /** A table as it travels; flags are letters so that one table costs few bytes. */
 type TableRow = readonly [
   oid: number,
@@ -53,14 +70,14 @@ type TableRow = readonly [
 
 interface CatalogRow extends Pick<
   Catalog,
-  "server" | "roles" | "otherRelations" | "slots" | "eventTriggers" | "schemas"
+  "server" | "roles" | "otherRelations" | "slots" | "eventTriggers" | "schemas" | "inModuleSchema"
 > {
   readonly tables: readonly TableRow[];
   readonly owners: readonly { oid: number; name: string; mayAct: boolean }[];
   /** Partition and the partitioned table right above it. */
   readonly parents: readonly (readonly [child: number, parent: number])[];
   /** Table, and the index of its identity. */
-  readonly identityIndexes: readonly (readonly [table: number, index: string])[];
+  readonly identityIndexes: readonly (readonly [table: number, index: IndexFacts])[];
   /** Table, whether it has stored, whether it has virtual generated columns. */
   readonly generated: readonly (readonly [table: number, stored: boolean, virtual: boolean])[];
   readonly publications: readonly (Omit<PublicationFacts, "generatedColumns"> & {
@@ -126,6 +143,7 @@ function toCatalog(row: CatalogRow): Catalog {
     slots,
     eventTriggers,
     schemas: row.schemas,
+    inModuleSchema: row.inModuleSchema,
   };
 }
 
@@ -221,6 +239,20 @@ SELECT json_build_object(
              'oid', sch.oid::int8, 'name', sch.nspname, 'owner', pg_catalog.pg_get_userbyid(sch.nspowner),
              'comment', sch.comment)), '[]')
       FROM sch),
+  'inModuleSchema', (
+    SELECT coalesce(json_agg(json_build_object(
+             'kind', CASE WHEN p.oid IS NULL THEN i.type
+                          WHEN p.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype THEN 'function'
+                          ELSE 'routine' END,
+             'name', CASE WHEN p.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype THEN p.proname
+                          ELSE coalesce(c.relname, i.identity) END,
+             'owner', pg_catalog.pg_get_userbyid(coalesce(p.proowner, c.relowner)))), '[]')
+      FROM sch
+      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = sch.oid
+      CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
+      LEFT JOIN pg_catalog.pg_proc p ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.objid
+      LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid
+     WHERE sch.nspname = ${quoteLiteral(MODULE_SCHEMA)}),
   'owners', (
     SELECT coalesce(json_agg(json_build_object(
              'oid', relowner::int8, 'name', pg_catalog.pg_get_userbyid(relowner),
@@ -240,8 +272,8 @@ SELECT json_build_object(
       FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
      WHERE c.relispartition AND c.relkind IN ('r', 'p')),
   'identityIndexes', (
-    SELECT coalesce(json_agg(json_build_array(i.indrelid::int8, c.relname)), '[]')
-      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    SELECT coalesce(json_agg(json_build_array(i.indrelid::int8, ${INDEX_FACTS})), '[]')
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
      WHERE i.indisreplident AND i.indisvalid),
   'generated', (
     SELECT coalesce(json_agg(json_build_array(attrelid::int8, stored, virtual)), '[]') FROM gen),

@@ -106,7 +106,10 @@ export async function readPrevious(
     return new Map(
       rows.map(({ relid, previous, index }) => [
         Number(relid),
-        { identity: IDENTITIES[previous] ?? "default", identityIndex: index },
+        {
+          identity: IDENTITIES[previous] ?? "default",
+          identityIndex: index === null ? null : { oid: 0, name: index, columns: [] },
+        },
       ]),
     );
   } catch (error) {

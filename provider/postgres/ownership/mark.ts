@@ -47,9 +47,11 @@ export interface DecodedMark<Value> {
  */
 export type Ownership = "ours" | "copy of another branch" | "other resource" | "none";
 
-const PREFIX = "Made by pulumi-neon-bemi; it is removed by pulumi destroy. ";
+/** How the comment on everything that this module makes begins. */
+export const MARK_PREFIX = "Made by pulumi-neon-bemi; it is removed by pulumi destroy. ";
 
-const MARK = z.object({
+/** The shape of a {@link Mark}. */
+export const markFields = z.object({
   projectId: z.string(),
   branchId: z.string(),
   database: z.string(),
@@ -92,11 +94,11 @@ export function encodeMark<Value>(
   value?: Value,
 ): string {
   const fields = withId({ projectId, branchId, database, managedBy }, id);
-  if (appendix === undefined) return PREFIX + JSON.stringify(fields);
+  if (appendix === undefined) return MARK_PREFIX + JSON.stringify(fields);
   const { place } = appendix;
   return place === "second line"
-    ? `${PREFIX}${JSON.stringify(fields)}\n${JSON.stringify(value)}`
-    : PREFIX + JSON.stringify({ ...fields, [place.property]: value });
+    ? `${MARK_PREFIX}${JSON.stringify(fields)}\n${JSON.stringify(value)}`
+    : MARK_PREFIX + JSON.stringify({ ...fields, [place.property]: value });
 }
 
 /** The mark in a comment, with the appended value; `undefined` for a comment that this module did not write. */
@@ -104,10 +106,10 @@ export function decodeMark<Value = never>(
   comment: string | null | undefined,
   appendix?: Appendix<Value>,
 ): DecodedMark<Value> | undefined {
-  if (!comment?.startsWith(PREFIX)) return undefined;
-  const [first = "", second = ""] = comment.slice(PREFIX.length).split("\n", 2);
+  if (!comment?.startsWith(MARK_PREFIX)) return undefined;
+  const [first = "", second = ""] = comment.slice(MARK_PREFIX.length).split("\n", 2);
   const fields = fromJson(first);
-  const mark = MARK.safeParse(fields);
+  const mark = markFields.safeParse(fields);
   if (!mark.success) return undefined;
   if (appendix === undefined) return { mark: mark.data, appended: undefined };
   const { place, schema } = appendix;
@@ -126,12 +128,16 @@ function fromJson(text: string): unknown {
 
 /** SQL that says whether a comment, an expression, begins as a mark does. */
 export function isMarkSql(comment: string): string {
-  return `starts_with(${comment}, ${quoteLiteral(PREFIX)})`;
+  return `starts_with(${comment}, ${quoteLiteral(MARK_PREFIX)})`;
 }
 
 /** Compares the comment of an object with the mark that this resource expects on it. */
 export function ownership(comment: string | null | undefined, expected: Mark): Ownership {
-  const found = decodeMark(comment)?.mark;
+  return compareMarks(decodeMark(comment)?.mark, expected);
+}
+
+/** Compares a mark that was found with the one that this resource expects. */
+export function compareMarks(found: Mark | undefined, expected: Mark): Ownership {
   if (found === undefined) return "none";
   const same = sameId(found, expected);
   // Restoring a branch gives it a new id, while its objects keep the mark with the old one.
@@ -147,7 +153,11 @@ export function ownership(comment: string | null | undefined, expected: Mark): O
  */
 export function madeByResource(comment: string | null | undefined, expected: Mark): boolean {
   const found = decodeMark(comment)?.mark;
-  if (found === undefined) return false;
+  return found !== undefined && isMarkOfResource(found, expected);
+}
+
+/** Whether the mark was written by this resource, on whatever branch. */
+export function isMarkOfResource(found: Mark, expected: Mark): boolean {
   return sameId(found, expected) ?? (found.projectId === expected.projectId && sameNames(found, expected));
 }
 

@@ -27,6 +27,8 @@ const SETTINGS = `
          pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
          CASE WHEN pg_catalog.version() LIKE '%linux%'
               THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END,
+         -- A change of the record compares after it has waited for a lock, so it must see what was committed meanwhile.
+         pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
          pg_catalog.set_config('client_min_messages', 'warning', false),
          pg_catalog.set_config('jit', 'off', false),
          pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version`;

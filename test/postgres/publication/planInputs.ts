@@ -42,7 +42,7 @@ const oneTable = fc.record({
     "nothing" as const,
     "index" as const,
   ),
-  identityIndex: fc.option(fc.constant("by_id")),
+  identityIndex: fc.option(fc.constant({ oid: 1, name: "by_id", columns: ["id"] })),
   hasPrimaryKey: fc.boolean(),
   extensionMember: mostly(false),
   storedGenerated: mostly(false),

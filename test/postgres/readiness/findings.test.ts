@@ -75,7 +75,7 @@ test("knows that writes fail on a published table without a usable identity", ()
   expect(breaks({ hasPrimaryKey: false })).toBe(true);
   expect(breaks({ identity: "nothing" })).toBe(true);
   expect(breaks({ identity: "index", identityIndex: null })).toBe(true);
-  expect(breaks({ identity: "index", identityIndex: "i" })).toBe(false);
+  expect(breaks({ identity: "index", identityIndex: { oid: 1, name: "i", columns: ["id"] } })).toBe(false);
   expect(breaks({ identity: "full", hasPrimaryKey: false })).toBe(false);
   expect(breaks({ partitioned: true, hasPrimaryKey: false })).toBe(false);
 });

@@ -51,6 +51,11 @@ export interface RoleFacts {
   readonly comment: string | null;
   /** Names of the roles it is a member of. */
   readonly memberOf: readonly string[];
+  /**
+   * From PostgreSQL 16 on: the role that made it, and roles that a superuser gave ADMIN on it. Empty if a superuser made
+   * it, and on older versions, which do not keep who made a role.
+   */
+  readonly makers: readonly string[];
   /** Whether it may CONNECT to this database. */
   readonly mayConnect: boolean;
 }

@@ -99,6 +99,7 @@ export function role(name: string, facts: Partial<RoleFacts> = {}): RoleFacts {
     settings: ["default_transaction_read_only=on"],
     comment: null,
     memberOf: [],
+    makers: ["neondb_owner"],
     mayConnect: true,
     ...facts,
   };

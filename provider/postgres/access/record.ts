@@ -10,6 +10,7 @@ import {
   type Appendix,
   type DecodedMark,
 } from "../ownership/mark";
+import { canHaveMade } from "../ownership/roleMaker";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { defaultKey, type Held } from "./privileges";
 
@@ -127,7 +128,9 @@ function findRecord(catalog: Catalog, role: string): DecodedMark<RecordedPrivile
 
 /** Whether a resource of this module, whichever, made the role for this database. */
 function madeHere(session: Pick<Session, "target">, catalog: Catalog, role: string): boolean {
-  const comment = catalog.roles.find(({ name }) => name === role)?.comment;
+  const facts = catalog.roles.find(({ name }) => name === role);
+  if (facts === undefined || !canHaveMade(catalog, facts)) return false;
+  const { comment } = facts;
   const mark = decodeMark(comment)?.mark;
   return mark !== undefined && ownership(comment, databaseObjectMark(session, mark)) === "ours";
 }

@@ -174,6 +174,13 @@ function catalogStatement(serverVersion: number): string {
   const [columnList, rowFilter] = before15
     ? ["false", "false"]
     : ["r.prattrs IS NOT NULL", "r.prqual IS NOT NULL"];
+  // 10 is the oid of the bootstrap superuser. CREATE ROLE gives ADMIN to its caller in the name of that role, and nobody
+  // but a superuser can.
+  const makers = capabilities(serverVersion).delegatedRoles
+    ? `(SELECT coalesce(json_agg(DISTINCT g.rolname), '[]')
+                          FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.member
+                         WHERE m.roleid = r.oid AND m.admin_option AND m.grantor = 10)`
+    : "'[]'::json";
   const otherKinds = Object.values(OTHER_KINDS)
     .map((letter) => `'${letter}'`)
     .join(", ");
@@ -232,6 +239,7 @@ SELECT json_build_object(
              'memberOf', (SELECT coalesce(json_agg(DISTINCT g.rolname), '[]')
                             FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
                            WHERE m.member = r.oid),
+             'makers', ${makers},
              'mayConnect', pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT'))), '[]')
       FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_'),
   'schemas', (

@@ -2,6 +2,7 @@ import type { Catalog, SlotFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
 import type { ReplicationSlotInputs } from "../../contract/kinds/replicationSlot";
 import { decodeMark } from "../ownership/mark";
+import { canHaveMade } from "../ownership/roleMaker";
 import { quoteLiteral } from "../sql/quote";
 
 /** What a destroy does about the slot. */
@@ -86,7 +87,7 @@ export function planDrop(
   if (consumer === undefined) return [{ step: "drop slot", slot: name, role, disconnects: "nobody" }];
   // Only a role that this module made loses its login: it is dropped next. Another role keeps all it has, also if this
   // run is killed.
-  if (decodeMark(consumer.comment) === undefined)
+  if (decodeMark(consumer.comment) === undefined || !canHaveMade(catalog, consumer))
     return [{ step: "drop slot", slot: name, role, disconnects: "the consumer" }];
   const drop: SlotStep = { step: "drop slot", slot: name, role, disconnects: "all connections of the role" };
   return consumer.canLogin ? [{ step: "disable login", role }, drop] : [drop];

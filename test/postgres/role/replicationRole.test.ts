@@ -173,6 +173,46 @@ test("refuses to adopt a role that cannot replicate, or that another role made",
   );
 });
 
+test("refuses a role that another role made, with this resource's mark on it", async () => {
+  const wanted = inputs("forged");
+  const mark = encodeMark({
+    ...TARGET,
+    branchId: "br-cool-sea-123456",
+    managedBy: wanted.managedBy,
+    id: "00",
+  });
+  await runSql(
+    db.superuserUri,
+    `CREATE ROLE hostile CREATEROLE REPLICATION; SET SESSION AUTHORIZATION hostile;
+     CREATE ROLE forged LOGIN REPLICATION CREATEROLE PASSWORD 'known-to-hostile'; COMMENT ON ROLE forged IS '${mark}';
+     GRANT forged TO neondb_owner WITH ADMIN OPTION`,
+  );
+  for (const adopt of [false, true]) {
+    await expect(replicationRole.plan({ ...wanted, adopt }, newProcess())).rejects.toThrow(
+      /was made by hostile/,
+    );
+    await expect(replicationRole.create({ ...wanted, adopt }, newProcess())).rejects.toThrow(
+      /was made by hostile/,
+    );
+  }
+  const state = { ...wanted, created: true, ownershipId: "00", password: "in-the-state" };
+  const run = newProcess();
+  await replicationRole.delete(state as Parameters<typeof replicationRole.delete>[0], run);
+  expect(run.lines).toEqual([expect.stringMatching(/^Role forged stays: .*made by another role/)]);
+  expect(await roleRow("forged")).toMatchObject({ rolcanlogin: true });
+
+  await runSql(db.superuserUri, "COMMENT ON ROLE forged IS NULL");
+  const adopting = { ...wanted, adopt: true };
+  const says = /is taken over.*more rights than Bemi needs, and keeps them: CREATEROLE/;
+  expect((await replicationRole.plan(adopting, newProcess())).changes).toContainEqual(
+    expect.stringMatching(says),
+  );
+  const up = newProcess();
+  expect(await replicationRole.create(adopting, up)).toMatchObject({ created: false });
+  expect(up.lines).toEqual([expect.stringMatching(says)]);
+  await runSql(db.superuserUri, "DROP ROLE forged; DROP ROLE hostile");
+});
+
 test("names drift and repairs only what differs", async () => {
   const state = await make(inputs("drifter"));
   await runSql(

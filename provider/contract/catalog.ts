@@ -118,8 +118,12 @@ export interface PublicationFacts {
 
 export interface SlotFacts {
   readonly name: string;
+  /** Output plugin; `null` for a physical slot. */
   readonly plugin: string | null;
+  /** Name of the database; `null` for a physical slot. */
   readonly database: string | null;
+  /** Whether it goes with the session that made it. */
+  readonly temporary: boolean;
   readonly active: boolean;
   /** Role of the walsender that holds it, where it is active and we may see it. */
   readonly activeRole: string | null;

@@ -303,7 +303,8 @@ SELECT json_build_object(
       FROM pg_catalog.pg_publication_rel r),
   'slots', (
     SELECT coalesce(json_agg(json_build_object(
-             'name', s.slot_name, 'plugin', s.plugin, 'database', s.database, 'active', s.active,
+             'name', s.slot_name, 'plugin', s.plugin, 'database', s.database, 'temporary', s.temporary,
+             'active', s.active,
              'activeRole', a.usename, 'walStatus', s.wal_status,
              'retainedBytes', CASE WHEN NOT pg_catalog.pg_is_in_recovery()
                THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)::int8 END)), '[]')

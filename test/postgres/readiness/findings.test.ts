@@ -119,6 +119,7 @@ function slot(name: string, active = false) {
     active,
     activeRole: null,
     walStatus: "reserved",
+    temporary: false,
     retainedBytes: 0,
   };
 }

@@ -155,6 +155,7 @@ describe("who made a role that has this resource's mark", () => {
       active: true,
       activeRole: "bemi",
       walStatus: "reserved",
+      temporary: false,
       retainedBytes: 0,
     };
     expect(planRemoval({ ...made(), slots: [slot] }, state, context)).toEqual([
@@ -189,6 +190,7 @@ describe("whose a role is", () => {
       active: true,
       activeRole: "bemi",
       walStatus: "reserved",
+      temporary: false,
       retainedBytes: 0,
     },
   ];

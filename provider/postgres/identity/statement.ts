@@ -5,6 +5,7 @@ import { SqlError } from "../sql/sqlError";
 import { oidArray, quoteLiteral } from "../sql/quote";
 import { identityIndexSql, insertRecordSql, RECORD, recordedTablesSql, recordSql } from "../sql/recordTable";
 import { judgeSql } from "../sql/judge";
+import { pinIndexSql } from "../sql/pinIndex";
 
 /** What {@link changeIdentities} did not do as asked. */
 export interface IdentityChanges {
@@ -118,7 +119,7 @@ function identityBlock(schema: string, restores: boolean): string {
         FROM pg_class c WHERE c.oid = ANY (wanted)`,
   );
   const setting = `
-        SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost
+        SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost, '' AS pin
           FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'`;
   const targets = restores ? `${setting} UNION ALL ${restoringSql(schema)}` : setting;
   return `
@@ -178,7 +179,7 @@ BEGIN
     FOR table_oid, table_name, statement, careful, judging, restoring, lost IN
       SELECT s.oid, s.name,
              CASE WHEN s.oid = ANY (vacuumed) THEN 'SET LOCAL lock_timeout = ''${LOCK_POLICY.autovacuumAttempt}''; ' ELSE '' END
-               || coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT'),
+               || s.pin || coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT'),
              -- Every hundredth table too, because only careful steps look at the clock.
              guarded OR judged OR s.busy OR s.oid::int8 % 100 = 0, s.judging, s.restoring, s.lost
         -- No WITH: it would first materialize all rows, because a function in it is volatile.
@@ -263,9 +264,12 @@ function restoringSql(schema: string): string {
                     WHEN ${previous} = 'n' THEN 'NOTHING'
                     WHEN x.oid IS NOT NULL THEN format('USING INDEX %I', x.relname)
                     ELSE 'DEFAULT' END,
-               true, CASE WHEN ${previous} = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN ${index} END
+               true, CASE WHEN ${previous} = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN ${index} END,
+               CASE WHEN c.relreplident = 'f' AND x.oid IS NOT NULL THEN ${pinIndexSql("format('%s.%I', c.relnamespace::regnamespace, c.relname)", "format('%s.%I', c.relnamespace::regnamespace, x.relname)", "x.oid")} ELSE '' END
           FROM ${recordedTablesSql(schema)}
           LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
                  ON ${previous} = 'i' AND i.indrelid = c.oid AND x.relname = ${index}
+                -- Looking at an expression or a predicate by ALTER TABLE would evaluate it, with our rights.
+                AND i.indexprs IS NULL AND i.indpred IS NULL
          WHERE r.${RECORD.relid} = ANY (leaving)`;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
 
@@ -17,20 +17,25 @@ const TRAPS = `
   CREATE TABLE app.bait (
     note text DEFAULT app.trap('note'::text), id int PRIMARY KEY DEFAULT app.trap(1), of_domain app.trapped,
     CHECK (app.trap(id) IS NOT NULL));
-  CREATE INDEX ON app.bait (app.trap(id)) WHERE app.trap(1) = 1;
-  CREATE STATISTICS app.bait_statistics ON (app.trap(id)), note FROM app.bait;
+  CREATE INDEX ON app.bait ((app.trap(1) + id)) WHERE app.trap(1) = 1;
+  CREATE STATISTICS app.bait_statistics ON (app.trap(1) + id), note FROM app.bait;
   CREATE RULE on_update AS ON UPDATE TO app.bait WHERE app.trap(1) = 0 DO ALSO NOTHING;
   CREATE RULE on_delete AS ON DELETE TO app.bait WHERE app.trap(1) = 0 DO ALSO NOTHING;
   CREATE TRIGGER on_change BEFORE UPDATE OR DELETE ON app.bait EXECUTE FUNCTION app.trap_trigger();
   ALTER TABLE app.bait ENABLE ROW LEVEL SECURITY;
   CREATE POLICY trapped ON app.bait USING (app.trap(1) = 1) WITH CHECK (app.trap(1) = 1);
-  CREATE TABLE app.generated (id int PRIMARY KEY, sum int GENERATED ALWAYS AS (app.trap(id)) STORED);
-  CREATE TABLE app.parted (note text DEFAULT app.trap('part'::text), id int) PARTITION BY RANGE ((app.trap(id)));
+  CREATE TABLE app.generated (id int PRIMARY KEY, sum int GENERATED ALWAYS AS (app.trap(1) + id) STORED);
+  CREATE TABLE app.parted (note text DEFAULT app.trap('part'::text), id int) PARTITION BY RANGE ((app.trap(1) + id));
   CREATE TABLE app.part PARTITION OF app.parted FOR VALUES FROM (app.trap(1)) TO (app.trap(9));
+  CREATE TABLE app.indexed (code text NOT NULL);
+  CREATE UNIQUE INDEX by_code ON app.indexed (code);
+  ALTER TABLE app.indexed REPLICA IDENTITY USING INDEX by_code;
   CREATE VIEW app.pg_publication AS SELECT app.trap(1) AS oid;
   CREATE VIEW app.pg_class AS SELECT app.trap(1) AS oid;
   CREATE FUNCTION app.trap_compare(oid, oid) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT app.trap(true)';
-  CREATE OPERATOR app.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = app.trap_compare)`;
+  CREATE OPERATOR app.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = app.trap_compare);
+  CREATE FUNCTION app.trap_like(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT app.trap(true)';
+  CREATE OPERATOR app.~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = app.trap_like)`;
 
 const ARGS: TrailArgs = { ...TARGET, schemas: ["app"] };
 
@@ -63,7 +68,10 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
       db.superuserUri,
       `SET SESSION AUTHORIZATION hostile;
        CREATE TABLE app.later (note text DEFAULT app.trap('later'::text));
-       ALTER TABLE app.bait REPLICA IDENTITY NOTHING`,
+       ALTER TABLE app.bait REPLICA IDENTITY NOTHING;
+       -- Whoever names this index as a replica identity evaluates its expression.
+       DROP INDEX app.by_code;
+       CREATE UNIQUE INDEX by_code ON app.indexed ((code || app.trap('x'::text)))`,
     );
     // The functions of the event triggers run as whoever changes the table, here as a superuser.
     await runSql(db.superuserUri, "ALTER TABLE app.later REPLICA IDENTITY DEFAULT");
@@ -77,6 +85,46 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     await runSql(db.superuserUri, "EXPLAIN UPDATE app.bait SET id = DEFAULT");
     expect(sprung()).not.toEqual(before);
   });
+
+  test("an index that changes its name while we wait for its table is not evaluated", async () => {
+    const before = ours();
+    const trail = new Trail(() => testRun(db));
+    await runSql(
+      db.superuserUri,
+      `SET SESSION AUTHORIZATION hostile;
+       CREATE TABLE app.renamed (code text NOT NULL); CREATE UNIQUE INDEX by_name ON app.renamed (code);
+       CREATE UNIQUE INDEX trapped ON app.renamed ((code || app.trap('x'::text)));
+       ALTER TABLE app.renamed REPLICA IDENTITY USING INDEX by_name`,
+    );
+    const args: TrailArgs = { ...ARGS, schemas: undefined, tables: ["app.renamed"] };
+    await trail.up(args);
+    await withClient(db.superuserUri, async (hostile) => {
+      await hostile.query(
+        "SET SESSION AUTHORIZATION hostile; SET search_path = pg_catalog; BEGIN; LOCK TABLE app.renamed IN ACCESS SHARE MODE",
+      );
+      const destroyed = trail.destroy();
+      // Within the 100 ms of one attempt.
+      await hostile.query(`DO $$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'app.renamed'::regclass) LOOP
+          PERFORM pg_sleep(0.001);
+        END LOOP;
+        ALTER INDEX app.by_name RENAME TO other;
+        ALTER INDEX app.trapped RENAME TO by_name;
+      END $$; COMMIT`);
+      await destroyed;
+    });
+    expect(ours()).toEqual(before);
+    const [after] = await runSql<{ identity: string }>(
+      db.superuserUri,
+      "SELECT relreplident AS identity FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) 'app.renamed'::regclass",
+    );
+    expect(after?.identity).not.toBe("f");
+  });
+
+  /** Without those of the test's own statements, which run with the search_path of the database. */
+  function ours(): string[] {
+    return sprung().filter((line) => line.endsWith("neondb_owner"));
+  }
 
   function sprung(): string[] {
     return readFileSync(db.serverLog, "utf8").match(/the trap ran as .*/g) ?? [];

@@ -4,7 +4,7 @@ import { secret } from "../../contract/secrets";
 import type { RoleFacts } from "../../contract/catalog";
 import type { Session } from "../../contract/session";
 import { transaction } from "../session/sessions";
-import { doSql } from "../sql/block";
+import { doSql, unlessOvertaken } from "../sql/block";
 import { explainLocksOn } from "../sql/holders";
 import { quoteLiteral } from "../sql/quote";
 
@@ -148,18 +148,20 @@ export async function changeRole(
   run: Pick<Run, "log">,
 ): Promise<number> {
   const done = await explainLocksOn(session, [change.name], () =>
-    transaction(session, async () => {
-      await session.read("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
-        JSON.stringify(change),
-      ]);
-      await session.write(BLOCK);
-      const [row] = await session.read<{ oid: number; beginning: string | null }>(
-        `SELECT r.oid::int8::float8 AS oid, pg_catalog.current_setting('pulumi_neon_bemi.recorded', true) AS beginning
+    unlessOvertaken(() =>
+      transaction(session, async () => {
+        await session.read("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
+          JSON.stringify(change),
+        ]);
+        await session.write(BLOCK);
+        const [row] = await session.read<{ oid: number; beginning: string | null }>(
+          `SELECT r.oid::int8::float8 AS oid, pg_catalog.current_setting('pulumi_neon_bemi.recorded', true) AS beginning
            FROM pg_catalog.pg_roles r WHERE r.rolname = $1`,
-        [change.name],
-      );
-      return row;
-    }),
+          [change.name],
+        );
+        return row;
+      }),
+    ),
   );
   if (done?.beginning)
     run.log(

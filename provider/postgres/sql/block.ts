@@ -70,6 +70,23 @@ export async function runBlock<Result>(
 }
 
 /**
+ * In a handler of internal_error: whether it says anything else than that another transaction has just changed the same
+ * row of a catalog. GRANT and COMMENT do not wait for each other and look again, as UPDATE does.
+ */
+const NOT_OVERTAKEN_SQL = "SQLERRM NOT LIKE 'tuple concurrently %'";
+
+/** Repeats a transaction that failed because another one has just changed the same row of a catalog. */
+export async function unlessOvertaken<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await work();
+    } catch (error) {
+      const overtaken = hasCode(error, "XX000") && error.reason.startsWith("tuple concurrently ");
+      if (!overtaken || attempt === 5) throw error;
+    }
+}
+
+/**
  * Statements in one transaction: all of them or none. It waits for each lock at most 100 ms, because the application
  * queues behind it for as long, and tries again for up to 10 s.
  */
@@ -85,8 +102,11 @@ BEGIN
         EXECUTE statement;
       END LOOP;
       RETURN;
-    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-      IF clock_timestamp() > deadline THEN RAISE; END IF;
+    EXCEPTION
+      WHEN lock_not_available OR deadlock_detected THEN
+        IF clock_timestamp() > deadline THEN RAISE; END IF;
+      WHEN internal_error THEN
+        IF ${NOT_OVERTAKEN_SQL} OR clock_timestamp() > deadline THEN RAISE; END IF;
     END;
     PERFORM pg_sleep(0.2);
   END LOOP;

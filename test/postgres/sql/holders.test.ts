@@ -9,6 +9,7 @@ import {
 } from "../../../provider/postgres/sql/holders";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, type TestRun } from "../../support/run";
+import { until } from "../../support/until";
 
 const NOBODY: Holder = {
   pid: 7,
@@ -71,6 +72,27 @@ test("a statement that waits for a row of a catalog names who may have changed i
     );
     await expect(granting).rejects.toThrow(`Perhaps held by session ${pid} (role cloud_admin,`);
   });
+});
+
+test("a grant that another one overtakes is repeated", async () => {
+  await other.query("GRANT CREATE ON SCHEMA _bemi TO app");
+  await run.session(async (session) => {
+    const granting = runTogether(session, ["GRANT USAGE ON SCHEMA _bemi TO app"]);
+    await until(async () => {
+      const waiting = await runSql(
+        db.superuserUri,
+        "SELECT FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi' AND wait_event_type = 'Lock'",
+      );
+      return waiting.length > 0;
+    });
+    await other.query("COMMIT");
+    await granting;
+  });
+  const [acl] = await runSql<{ acl: string }>(
+    db.superuserUri,
+    "SELECT nspacl::text AS acl FROM pg_namespace WHERE nspname = '_bemi'",
+  );
+  expect(acl?.acl).toContain("app=UC/");
 });
 
 test("names the holder of a table, with all that a monitoring role may see", async () => {

@@ -1,4 +1,4 @@
-import type { Client} from "pg";
+import type { Client } from "pg";
 import { DatabaseError } from "pg";
 import { judgeSql } from "../../../provider/postgres/sql/judge";
 import { testDatabase, type TestDatabase } from "../../support/postgres";

@@ -9,6 +9,7 @@ import type {
 } from "../../contract/catalog";
 import type { Reader } from "../../contract/session";
 import { quoteLiteral } from "../sql/quote";
+import { INDEX_FACTS, toIdentity } from "./identities";
 import { MODULE_SCHEMA } from "./moduleSchema";
 
 /**
@@ -21,40 +22,13 @@ export async function readCatalog(session: Reader): Promise<Catalog> {
   return toCatalog(row.catalog);
 }
 
-/** The catalog with the replica identities that some of its tables have by now, which is little to read. */
-export async function withIdentities(
-  session: Pick<Reader, "read">,
-  catalog: Catalog,
-  oids: readonly number[],
-): Promise<Catalog> {
-  const [row] = await session.read<{
-    others: readonly (readonly [oid: number, identity: string | null, index: IndexFacts | null])[];
-  }>(
-    `SELECT coalesce(json_agg(json_build_array(w.oid::int8, c.relreplident,
-              CASE WHEN x.oid IS NOT NULL THEN ${INDEX_FACTS} END)), '[]') AS others
-       FROM unnest($1::oid[]) AS w (oid)
-       LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid
-       LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident AND i.indisvalid
-       LEFT JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-      WHERE c.relreplident IS DISTINCT FROM 'f'`,
-    [oids],
-  );
-  const read = new Set(oids);
-  const others = new Map(row?.others.map(([oid, letter, index]) => [oid, { letter, index }]));
-  const tables = catalog.tables.flatMap((table): TableFacts[] => {
-    if (!read.has(table.oid)) return [table];
-    const { letter, index } = others.get(table.oid) ?? { letter: "f", index: null };
-    return letter === null ? [] : [{ ...table, identity: identity(letter), identityIndex: index }];
-  });
-  return { ...catalog, tables };
+/**
+ * SQL for the beginning of a text that others write. A role could otherwise slow every read down with 50 MB of comment.
+ * Marks of this module are far shorter; what an adopted publication was before can be longer, and is read as a whole.
+ */
+function cut(text: string): string {
+  return `pg_catalog.left(${text}, 65536)`;
 }
-
-/** SQL for the {@link IndexFacts} of `i`, a row of pg_index, with its row `x` of pg_class. */
-const INDEX_FACTS = `json_build_object('oid', x.oid::int8, 'name', x.relname, 'columns', (
-            SELECT json_agg(a.attname ORDER BY k.place)
-              FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
-              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-             WHERE k.place <= i.indnkeyatts))`;
 
 /** A table as it travels; flags are letters so that one table costs few bytes. */
 type TableRow = readonly [
@@ -116,7 +90,7 @@ function toCatalog(row: CatalogRow): Catalog {
       partitioned: flags.includes("p", 2),
       ancestors: ancestors(oid, parents),
       persistence: flags.startsWith("u") ? "unlogged" : flags.startsWith("t") ? "temporary" : "permanent",
-      identity: identity(flags.charAt(1)),
+      identity: toIdentity(flags.charAt(1)),
       identityIndex: identityIndexes.get(oid) ?? null,
       hasPrimaryKey: flags.includes("k", 2),
       extensionMember: flags.includes("e", 2),
@@ -145,10 +119,6 @@ function toCatalog(row: CatalogRow): Catalog {
     schemas: row.schemas,
     inModuleSchema: row.inModuleSchema,
   };
-}
-
-function identity(letter: string): TableFacts["identity"] {
-  return letter === "f" ? "full" : letter === "n" ? "nothing" : letter === "i" ? "index" : "default";
 }
 
 function ancestors(oid: number, parents: ReadonlyMap<number, number>): number[] {
@@ -189,7 +159,10 @@ function catalogStatement(serverVersion: number): string {
     .join(" ");
   return `
 WITH sch AS MATERIALIZED (
-  SELECT n.oid, n.nspname, n.nspowner, pg_catalog.obj_description(n.oid, 'pg_namespace') AS comment
+  SELECT n.oid, n.nspname, n.nspowner,
+         CASE WHEN n.nspname = ${quoteLiteral(MODULE_SCHEMA)} AND pg_catalog.pg_get_userbyid(n.nspowner) = current_user
+              THEN pg_catalog.obj_description(n.oid, 'pg_namespace')
+              ELSE ${cut("pg_catalog.obj_description(n.oid, 'pg_namespace')")} END AS comment
     FROM pg_catalog.pg_namespace n
    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'),
 rel AS MATERIALIZED (
@@ -234,8 +207,9 @@ SELECT json_build_object(
              'oid', r.oid::int8, 'name', r.rolname, 'canLogin', r.rolcanlogin, 'replication', r.rolreplication,
              'superuser', r.rolsuper, 'createRole', r.rolcreaterole, 'createDb', r.rolcreatedb,
              'bypassRls', r.rolbypassrls, 'inherit', r.rolinherit, 'connectionLimit', r.rolconnlimit,
-             'validUntil', r.rolvaliduntil, 'settings', coalesce(r.rolconfig, '{}'),
-             'comment', pg_catalog.shobj_description(r.oid, 'pg_authid'),
+             'validUntil', r.rolvaliduntil, 'settings', (SELECT coalesce(json_agg(pg_catalog.left(s.setting, 1000)), '[]')
+                            FROM (SELECT unnest(r.rolconfig) AS setting LIMIT 100) s),
+             'comment', ${cut("pg_catalog.shobj_description(r.oid, 'pg_authid')")},
              'memberOf', (SELECT coalesce(json_agg(DISTINCT g.rolname), '[]')
                             FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
                            WHERE m.member = r.oid),
@@ -296,7 +270,8 @@ SELECT json_build_object(
              'schemas', ${publicationSchemas},
              'insert', p.pubinsert, 'update', p.pubupdate, 'delete', p.pubdelete, 'truncate', p.pubtruncate,
              'viaRoot', p.pubviaroot, 'generatedColumns', pg_catalog.to_jsonb(p) ->> 'pubgencols',
-             'comment', pg_catalog.obj_description(p.oid, 'pg_publication'))), '[]')
+             'comment', CASE WHEN pg_catalog.pg_get_userbyid(p.pubowner) = current_user THEN pg_catalog.obj_description(p.oid, 'pg_publication')
+                        ELSE ${cut("pg_catalog.obj_description(p.oid, 'pg_publication')")} END)), '[]')
       FROM pg_catalog.pg_publication p),
   'members', (
     SELECT coalesce(json_agg(json_build_array(r.prpubid::int8, r.prrelid::int8, ${columnList}, ${rowFilter})), '[]')
@@ -312,7 +287,7 @@ SELECT json_build_object(
   'eventTriggers', (
     SELECT coalesce(json_agg(json_build_object(
              'name', e.evtname, 'enabled', e.evtenabled <> 'D', 'owner', pg_catalog.pg_get_userbyid(e.evtowner),
-             'comment', pg_catalog.obj_description(e.oid, 'pg_event_trigger'))), '[]')
+             'comment', ${cut("pg_catalog.obj_description(e.oid, 'pg_event_trigger')")})), '[]')
       FROM pg_catalog.pg_event_trigger e)
 ) AS catalog`;
 }

@@ -77,8 +77,18 @@ export function databaseObjectMark(
  * @param comment the object's comment; left out where there is no object yet
  */
 export function identified(expected: Mark, comment?: string | null): Mark & { readonly id: string } {
-  const found = ownership(comment, expected) === "ours" ? decodeMark(comment)?.mark.id : undefined;
-  return { ...expected, id: expected.id ?? found ?? randomBytes(8).toString("hex") };
+  return identifiedBy(expected, decodeMark(comment)?.mark);
+}
+
+/** As {@link identified}, with the mark that was found. */
+export function identifiedBy(expected: Mark, found: Mark | undefined): Mark & { readonly id: string } {
+  const id = compareMarks(found, expected) === "ours" ? found?.id : undefined;
+  return { ...expected, id: expected.id ?? id ?? randomBytes(8).toString("hex") };
+}
+
+/** Whether a comment begins as those of this module do. */
+export function hasMark(comment: string | null | undefined): boolean {
+  return comment?.startsWith(MARK_PREFIX) === true;
 }
 
 function withId(names: Omit<Mark, "id">, id: string | undefined): Mark {
@@ -131,7 +141,10 @@ export function isMarkSql(comment: string): string {
   return `starts_with(${comment}, ${quoteLiteral(MARK_PREFIX)})`;
 }
 
-/** Compares the comment of an object with the mark that this resource expects on it. */
+/**
+ * Compares a comment with the mark that this resource expects. Whether the comment can be believed is another question:
+ * an object of a database says so by its owner, see ownObjects.ts.
+ */
 export function ownership(comment: string | null | undefined, expected: Mark): Ownership {
   return compareMarks(decodeMark(comment)?.mark, expected);
 }
@@ -210,7 +223,15 @@ export function describeOwnership(
   comment: string | null,
   expected?: Mark,
 ): string {
-  const mark = decodeMark(comment)?.mark;
+  return describeMark(found, decodeMark(comment)?.mark, expected);
+}
+
+/** The same, of a mark that was read already. */
+export function describeMark(
+  found: Exclude<Ownership, "ours">,
+  mark: Mark | undefined,
+  expected?: Mark,
+): string {
   switch (found) {
     case "none":
       return "was not made by this module";

@@ -6,23 +6,20 @@ import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { runTogether } from "../sql/block";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { hasCode } from "../sql/sqlError";
-import { describeHolders } from "./holders";
 import {
   foreignObjects,
+  hasLockView,
   knowsOids,
-  LOCK_VIEW,
   moduleSchema,
   ownModuleSchema,
   readRecord,
   refuseForeignSchema,
 } from "./moduleSchema";
+import { LINES_SQL, LOCK_VIEW_SQL, writeLinesSql } from "./lines";
 import { encodeRecord, isEmpty, type DatabaseRecord } from "./record";
 import { withOidsOf } from "./previous";
 
 const SCHEMA = quoteIdentifier(MODULE_SCHEMA);
-
-/** The qualified, quoted name of the view that is locked. */
-export const LOCK_VIEW_SQL = `${SCHEMA}.${quoteIdentifier(LOCK_VIEW)}`;
 
 /** SQLSTATE of a change that was planned from a record that is out of date by now. */
 const OUTDATED = "NB003";
@@ -67,7 +64,11 @@ export async function changeRecord(
       await runTogether(session, steps);
       return { record: after, kept };
     } catch (error) {
-      if (hasCode(error, "55P03")) throw await heldUp(session);
+      // The error names who holds the lock.
+      if (hasCode(error, "55P03"))
+        throw new UserError(
+          `The record in schema ${MODULE_SCHEMA} could not be changed, because a transaction that has made or altered a tracked table is still open. ${error.message} When it has ended, run again; what was done stays done.`,
+        );
       if (attempt === ATTEMPTS || !hasCode(error, ...CHANGED_MEANWHILE)) throw error;
       // Not all at the same time again.
       await session.read("SELECT pg_catalog.pg_sleep(0.05 * random() * $1)", [attempt]);
@@ -80,14 +81,27 @@ function statements(catalog: Catalog, before: DatabaseRecord, after: DatabaseRec
   const own = ownModuleSchema(catalog);
   if (own === undefined) {
     if (isEmpty(after)) return [];
+    const comment = commentSql(encodeRecord(after));
+    // Somebody has removed the comment, and what the module has made is still in the schema.
+    if (catalog.inModuleSchema.length > 0) return [PRIVATE, ...(hasLockView(catalog) ? [] : [VIEW]), comment];
     // A schema of our role that is empty has perhaps been granted to others: it is made anew.
     const drop = moduleSchema(catalog) === undefined ? [] : [`DROP SCHEMA ${SCHEMA}`];
-    return [...drop, `CREATE SCHEMA ${SCHEMA}`, PRIVATE, VIEW, commentSql(encodeRecord(after))];
+    return [...drop, `CREATE SCHEMA ${SCHEMA}`, PRIVATE, VIEW, comment];
   }
   const comment = own.comment ?? "";
-  if (isEmpty(after) && foreignObjects(catalog).length === 0)
-    return [...locking(catalog, "ACCESS EXCLUSIVE"), writeSql(comment, ""), ...removal(catalog)];
-  if (encodeRecord(before) === encodeRecord(after)) return [];
+  const same = encodeRecord(before) === encodeRecord(after);
+  if (isEmpty(after)) {
+    const others = foreignObjects(catalog).length > 0;
+    if (others && same && !hasLockView(catalog)) return [];
+    return [
+      ...locking(catalog, "ACCESS EXCLUSIVE"),
+      writeSql(comment, encodeRecord(after)),
+      ...removal(catalog),
+      // What others have put into the schema stays, and so does the schema.
+      ...(others ? [] : [`DROP SCHEMA ${SCHEMA}`]),
+    ];
+  }
+  if (same) return hasLockView(catalog) ? [] : [VIEW];
   return [...locking(catalog, "SHARE ROW EXCLUSIVE"), writeSql(comment, encodeRecord(after))];
 }
 
@@ -106,15 +120,18 @@ const VIEW = `CREATE VIEW ${LOCK_VIEW_SQL} AS SELECT`;
 
 /** Locks the view; makes it anew where somebody has dropped it. */
 function locking(catalog: Catalog, mode: string): string[] {
-  const exists = catalog.inModuleSchema.some(({ name, kind }) => kind === "view" && name === LOCK_VIEW);
-  return [...(exists ? [] : [VIEW]), `LOCK TABLE ${LOCK_VIEW_SQL} IN ${mode} MODE`];
+  return [...(hasLockView(catalog) ? [] : [VIEW]), `LOCK TABLE ${LOCK_VIEW_SQL} IN ${mode} MODE`];
 }
 
+/** Drops what the module has made in its schema. */
 function removal(catalog: Catalog): string[] {
+  const foreign = foreignObjects(catalog);
   const functions = catalog.inModuleSchema.flatMap(({ kind, name }) =>
-    kind === "function" ? [`DROP FUNCTION IF EXISTS ${SCHEMA}.${quoteIdentifier(name)}()`] : [],
+    kind === "function" && !foreign.includes(`${kind} ${name}`)
+      ? [`DROP FUNCTION IF EXISTS ${SCHEMA}.${quoteIdentifier(name)}()`]
+      : [],
   );
-  return [...functions, `DROP VIEW ${LOCK_VIEW_SQL}`, `DROP SCHEMA ${SCHEMA}`];
+  return [...functions, `DROP VIEW ${LOCK_VIEW_SQL}`];
 }
 
 function commentSql(comment: string): string {
@@ -129,26 +146,17 @@ function writeSql(before: string, after: string): string {
   const hash = createHash("md5").update(recordLines(before)).digest("hex");
   return `DO ${quoteLiteral(`
   DECLARE
-    lines text[];
+    lines text[] := ${LINES_SQL};
   BEGIN
-    SELECT string_to_array(obj_description(n.oid, 'pg_namespace'), E'\n') INTO lines
-      FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(MODULE_SCHEMA)};
-    IF md5(convert_to(array_to_string(lines[1:2], E'\n'), 'UTF8')) IS DISTINCT FROM '${hash}' THEN
+    IF md5(convert_to(array_to_string(lines[1:2], E'\\n'), 'UTF8')) IS DISTINCT FROM '${hash}' THEN
       RAISE EXCEPTION 'the record has changed meanwhile' USING ERRCODE = '${OUTDATED}';
     END IF;
-    EXECUTE format('COMMENT ON SCHEMA %I IS %L', ${quoteLiteral(MODULE_SCHEMA)},
-      array_to_string(string_to_array(${quoteLiteral(after)}, E'\n') || lines[3:], E'\n'));
+    lines := string_to_array(${quoteLiteral(after)}, E'\\n') || lines[3:];
+    ${writeLinesSql("lines")};
   END`)}`;
 }
 
 /** The lines of a comment that are the record. */
 function recordLines(comment: string): string {
   return comment.split("\n").slice(0, 2).join("\n");
-}
-
-async function heldUp(session: Session): Promise<UserError> {
-  const holders = await describeHolders(session, LOCK_VIEW_SQL);
-  return new UserError(
-    `The record in schema ${MODULE_SCHEMA} could not be changed: ${holders ?? "another transaction"} keeps it locked, by a statement that creates or alters a tracked table. Have the transaction ended, and run again; what was done stays done.`,
-  );
 }

@@ -2,13 +2,10 @@ import type { Catalog, SchemaFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
 import { firstFew } from "../../contract/wording";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { FUNCTION_PREFIXES } from "../ownership/ownNames";
+import { isOwned, notOwned } from "../ownership/ownObjects";
+import { LOCK_VIEW } from "./lines";
 import { decodeRecord, emptyRecord, encodeRecord, type DatabaseRecord } from "./record";
-
-/** The relation that {@link changeRecord} and the event triggers lock. It is a view, and has no rows. */
-export const LOCK_VIEW = "lock";
-
-/** The functions that this module makes in its schema: those of the event triggers, by the prefix of their names. */
-export const TRIGGER_FUNCTIONS = ["track_identity", "track_publication"] as const;
 
 /** The schema of the module's name, whoever made it; `undefined` where there is none. */
 export function moduleSchema(catalog: Catalog): SchemaFacts | undefined {
@@ -46,25 +43,28 @@ export function knowsOids(record: DatabaseRecord, catalog: Catalog): boolean {
 }
 
 /**
- * @throws UserError where the schema of the module's name is somebody else's. An empty schema of the role we act as is
- * no obstacle: it is made anew.
+ * @throws UserError where the schema of the module's name is somebody else's. A schema of the role we act as is no
+ * obstacle if it is empty, or has lost its comment and holds nothing but what this module makes.
  */
 export function refuseForeignSchema(catalog: Catalog): void {
+  const found = foreignSchema(catalog);
+  if (found !== undefined)
+    throw new UserError(
+      `${found} Nothing was changed. The module needs the name for what it has to give back: rename the schema or drop it.`,
+    );
+  readRecord(catalog);
+}
+
+/** Why the schema of the module's name is somebody else's, as sentences; `undefined` where it is not, or not there. */
+export function foreignSchema(catalog: Catalog): string | undefined {
   const schema = moduleSchema(catalog);
-  if (schema === undefined) return;
+  if (schema === undefined) return undefined;
+  const { currentRole } = catalog.server;
   if (!isOwned(schema, catalog))
-    throw new UserError(
-      `The schema ${MODULE_SCHEMA} belongs to ${schema.owner}, not to ${catalog.server.currentRole}, and so was not made by this module, whatever its comment says. Nothing was changed. The module needs the name for what it has to give back: rename the schema or drop it. If the database got another owner, give it the schema too: ALTER SCHEMA ${MODULE_SCHEMA} OWNER TO ${catalog.server.currentRole}.`,
-    );
-  if (ownModuleSchema(catalog) !== undefined) {
-    readRecord(catalog);
-    return;
-  }
-  const within = catalog.inModuleSchema;
-  if (within.length > 0)
-    throw new UserError(
-      `The schema ${MODULE_SCHEMA} was not made by this module, and is not empty: it holds ${firstFew(within.map(({ kind, name }) => `${kind} ${name}`))}. Nothing was changed. The module needs the name for what it has to give back: rename the schema or drop it.`,
-    );
+    return `The schema ${MODULE_SCHEMA} ${notOwned(schema, catalog)}. If the database got another owner, give it the schema too: ALTER SCHEMA ${MODULE_SCHEMA} OWNER TO "${currentRole}".`;
+  const others = foreignObjects(catalog);
+  if (ownModuleSchema(catalog) !== undefined || others.length === 0) return undefined;
+  return `The schema ${MODULE_SCHEMA} was not made by this module, and is not empty: it holds ${firstFew(others)}.`;
 }
 
 /** What is in the module's schema and was not made by the module, for messages: it keeps the schema from being dropped. */
@@ -75,9 +75,14 @@ export function foreignObjects(catalog: Catalog): string[] {
       owner === currentRole &&
       (kind === "view"
         ? name === LOCK_VIEW
-        : kind === "function" && TRIGGER_FUNCTIONS.some((prefix) => name.startsWith(prefix)));
+        : kind === "function" && Object.values(FUNCTION_PREFIXES).some((prefix) => name.startsWith(prefix)));
     return ours ? [] : [`${kind} ${name}`];
   });
+}
+
+/** Whether the view is there that changes of the record lock. */
+export function hasLockView(catalog: Catalog): boolean {
+  return catalog.inModuleSchema.some(({ name, kind }) => kind === "view" && name === LOCK_VIEW);
 }
 
 /** The catalog once the record has been written; without the schema when nothing is left in the record. */
@@ -90,9 +95,8 @@ export function withRecord(catalog: Catalog, record: DatabaseRecord | undefined)
   return {
     ...catalog,
     schemas: [...others, { oid, name: MODULE_SCHEMA, owner, comment: encodeRecord(record) }],
+    inModuleSchema: hasLockView(catalog)
+      ? catalog.inModuleSchema
+      : [...catalog.inModuleSchema, { kind: "view", name: LOCK_VIEW, owner }],
   };
-}
-
-function isOwned({ owner }: SchemaFacts, { server }: Catalog): boolean {
-  return owner === server.currentRole;
 }

@@ -1,7 +1,6 @@
 import { Client } from "pg";
 import type { Session } from "../../../provider/contract/session";
-import { changeRecord, LOCK_VIEW_SQL } from "../../../provider/postgres/record/change";
-import { describeHolders } from "../../../provider/postgres/record/holders";
+import { changeRecord } from "../../../provider/postgres/record/change";
 import { readRecord } from "../../../provider/postgres/record/moduleSchema";
 import type { DatabaseRecord } from "../../../provider/postgres/record/record";
 import { catalogState, differences } from "../../support/catalogState";
@@ -134,20 +133,6 @@ test("no other role can use the schema, lock the view or hold a change up", asyn
   await expect(app.query("COMMENT ON SCHEMA _bemi IS 'x'")).rejects.toThrow(/must be owner/);
   await app.query("BEGIN; SELECT pg_advisory_lock(n) FROM generate_series(1, 9) n");
   await run.session((session) => changeRecord(session, without("bemi")));
-});
-
-test("names who holds the record", async () => {
-  await run.session((session) => changeRecord(session, claimed("bemi")));
-  const holder = await db.connect();
-  await holder.query(
-    "SET application_name = 'migrations'; BEGIN; LOCK TABLE _bemi.lock IN ACCESS EXCLUSIVE MODE",
-  );
-  expect(await run.session((session) => describeHolders(session, LOCK_VIEW_SQL))).toMatch(
-    /^process \d+ \(role neondb_owner, application migrations, in a transaction since .* UTC\)$/,
-  );
-  await holder.query("ROLLBACK");
-  await holder.end();
-  expect(await run.session((session) => describeHolders(session, LOCK_VIEW_SQL))).toBeUndefined();
 });
 
 test("keeps a schema in which others have put something, and says what", async () => {

@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { Client } from "pg";
+import { quoteLiteral } from "../../../provider/postgres/sql/quote";
+import { catalogState, differences } from "../../support/catalogState";
 import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
@@ -85,6 +88,93 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     await runSql(db.superuserUri, "EXPLAIN UPDATE app.bait SET id = DEFAULT");
     expect(sprung()).not.toEqual(before);
   });
+
+  test("what another role has made is not the trail's, whatever its comment says", async () => {
+    const trail = new Trail(() => testRun(db));
+    await trail.up(ARGS);
+    const [record] = await runSql<{ comment: string }>(
+      plainUri(),
+      "SELECT obj_description('_bemi'::regnamespace, 'pg_namespace') AS comment",
+    );
+    const [mark] = await runSql<{ comment: string }>(
+      plainUri(),
+      "SELECT obj_description(oid, 'pg_publication') AS comment FROM pg_publication WHERE pubname = 'bemi'",
+    );
+    await trail.destroy();
+    const before = sprung();
+    const forge = (statements: string): Promise<unknown> =>
+      runSql(
+        plainUri(),
+        `GRANT CREATE ON DATABASE neondb TO hostile; SET SESSION AUTHORIZATION hostile; ${statements}`,
+      );
+    const refuses = async (words: RegExp): Promise<void> => {
+      const state = await catalogState({ superuserUri: plainUri() }, "neondb");
+      await expect(trail.previewUp(ARGS)).rejects.toThrow(words);
+      expect(differences(state, await catalogState({ superuserUri: plainUri() }, "neondb"))).toEqual([]);
+    };
+    await forge(
+      `CREATE SCHEMA _bemi; CREATE TABLE _bemi.identity (relid oid PRIMARY KEY, previous "char", index_name text);
+       CREATE TRIGGER trap BEFORE INSERT OR UPDATE OR DELETE ON _bemi.identity
+         FOR EACH ROW EXECUTE FUNCTION app.trap_trigger();
+       CREATE VIEW _bemi.lock AS SELECT;
+       COMMENT ON SCHEMA _bemi IS ${quoteLiteral(record?.comment ?? "")}`,
+    );
+    await refuses(
+      /schema _bemi belongs to hostile, not to neondb_owner: .* although its comment says so.*drop it/,
+    );
+    await forge(
+      `DROP SCHEMA _bemi CASCADE; CREATE PUBLICATION bemi;
+       COMMENT ON PUBLICATION bemi IS ${quoteLiteral(mark?.comment ?? "")}`,
+    );
+    await refuses(
+      /Publication "bemi" exists already and belongs to hostile.*ALTER Publication "bemi" OWNER TO/,
+    );
+    await forge("DROP PUBLICATION bemi");
+    expect(sprung()).toEqual(before);
+  });
+
+  test("settings, locks and marks of another role neither silence a trail nor hold it up", async () => {
+    const hostile = new Client({
+      connectionString: db.superuserUri,
+      options:
+        "-c search_path=pg_catalog -c pulumi_neon_bemi.parameters={} -c _bemi.before=x -c pulumi_neon_bemi.result={} -c default_transaction_isolation=read\\ committed",
+    });
+    await hostile.connect();
+    try {
+      await hostile.query("SET SESSION AUTHORIZATION hostile");
+      await hostile.query(`SELECT pg_advisory_lock(hashtext('pulumi-neon-bemi'), hashtext('_bemi')),
+        pg_advisory_lock(hashtext('pulumi-neon-bemi')), pg_advisory_lock(hashtext('pulumi-neon-bemi publication'))`);
+      const trail = new Trail(() => testRun(db));
+      await trail.up(ARGS);
+      await hostile.query(
+        `COMMENT ON SCHEMA app IS 'Made by pulumi-neon-bemi; it is removed by pulumi destroy. {}'`,
+      );
+      await hostile.query(`DO $$ BEGIN
+        PERFORM set_config('_bemi.busy', statement_timestamp()::text, true);
+        CREATE TABLE app.quiet (id int);
+      END $$`);
+      const [row] = await runSql<{ tracked: boolean }>(
+        plainUri(),
+        `SELECT c.relreplident = 'f' AND EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = c.oid) AS tracked
+           FROM pg_class c WHERE c.oid = 'app.quiet'::regclass`,
+      );
+      expect(row?.tracked).toBe(profile === "neon");
+      await trail.up(ARGS);
+      expect((await trail.refresh())["publication"]).toEqual({});
+      await trail.destroy();
+      expect(await runSql(plainUri(), "SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
+    } finally {
+      await hostile.query("COMMENT ON SCHEMA app IS NULL; DROP TABLE IF EXISTS app.quiet");
+      await hostile.end();
+    }
+  });
+
+  /** The superuser's, for statements of the test that name catalogs as usual. */
+  function plainUri(): string {
+    const uri = new URL(db.superuserUri);
+    uri.searchParams.set("options", "-c search_path=pg_catalog");
+    return uri.href;
+  }
 
   test("an index that changes its name while we wait for its table is not evaluated", async () => {
     const before = ours();

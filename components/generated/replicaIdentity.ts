@@ -52,7 +52,7 @@ export interface ReplicaIdentityFields {
 /**
  * Sets REPLICA IDENTITY FULL on the selected tables and their partitions, so that every change carries the
  * whole row as it was before. The identity that each table had before is recorded in the database, in the
- * schema `_<publication>`. It is put back on destroy, or when the table leaves the selection.
+ * comment of the schema `_bemi`. It is put back on destroy, or when the table leaves the selection.
  */
 export class ReplicaIdentity extends NeonBemiResource {
   /** Number of selected tables. */

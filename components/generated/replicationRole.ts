@@ -80,6 +80,11 @@ export class ReplicationRole extends NeonBemiResource {
    * component are called; not set before the resource has written its mark, as after an import.
    */
   declare readonly ownershipId: Output<string | undefined>;
+  /**
+   * Oid of the role, if this resource made it. It tells the role from another one of the same name and
+   * comment.
+   */
+  declare readonly roleOid: Output<number | undefined>;
 
   constructor(name: string, args: ReplicationRoleArgs, opts?: CustomResourceOptions) {
     super(replicationRoleDefinition, name, { ...args }, opts);

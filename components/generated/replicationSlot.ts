@@ -26,8 +26,8 @@ export interface ReplicationSlotArgs {
   /** The role whose consumer uses the slot. On destroy only connections of this role are ended. */
   role: Input<string>;
   /**
-   * Stops the consumer and drops the slot on destroy. With `false` the slot stays and holds back WAL; a line
-   * of the destroy says so. Default: `false`.
+   * Stops the consumer and drops the slot on destroy, unless the slot existed before this resource. A slot
+   * that stays holds back WAL; a line of the destroy says so. Default: `false`.
    */
   dropOnDestroy?: Input<boolean>;
 }
@@ -44,6 +44,11 @@ export class ReplicationSlot extends NeonBemiResource {
    * the slot is of no use any more.
    */
   declare readonly state: Output<"not created yet" | "active" | "inactive" | "lost">;
+  /**
+   * Whether a slot of this name existed when the resource was created, so that others may need it: it is kept
+   * on destroy, also with `dropOnDestroy`.
+   */
+  declare readonly existedBefore: Output<boolean | undefined>;
   /** Id of the branch, `br-...`. */
   declare readonly branchId: Output<string>;
   /** Name of the branch. */

@@ -99,8 +99,8 @@ export interface BemiAuditTrailFields {
    */
   adopt?: Input<boolean>;
   /**
-   * Stops the consumer and drops the slot on destroy. With `false` the slot stays and holds back WAL; a line
-   * of the destroy says so. Default: `false`.
+   * Stops the consumer and drops the slot on destroy, unless the slot existed before this resource. A slot
+   * that stays holds back WAL; a line of the destroy says so. Default: `false`.
    */
   dropSlotOnDestroy?: Input<boolean>;
 }

@@ -10,6 +10,8 @@ export interface Catalog {
   readonly eventTriggers: readonly EventTriggerFacts[];
   /** Non-system schemas. */
   readonly schemas: readonly SchemaFacts[];
+  /** What is in the schema that the module makes, whoever made it. */
+  readonly inModuleSchema: readonly SchemaObject[];
 }
 
 export interface ServerFacts {
@@ -49,6 +51,11 @@ export interface RoleFacts {
   readonly comment: string | null;
   /** Names of the roles it is a member of. */
   readonly memberOf: readonly string[];
+  /**
+   * From PostgreSQL 16 on: the role that made it, and roles that a superuser gave ADMIN on it. Empty if a superuser made
+   * it, and on older versions, which do not keep who made a role.
+   */
+  readonly makers: readonly string[];
   /** Whether it may CONNECT to this database. */
   readonly mayConnect: boolean;
 }
@@ -66,8 +73,8 @@ export interface TableFacts {
   readonly ancestors: readonly number[];
   readonly persistence: "permanent" | "unlogged" | "temporary";
   readonly identity: "default" | "nothing" | "full" | "index";
-  /** Name of the index of an `index` identity, unless it has been dropped. */
-  readonly identityIndex: string | null;
+  /** The index of an `index` identity, unless it has been dropped. */
+  readonly identityIndex: IndexFacts | null;
   /** A primary key that can serve as identity: valid and not deferrable. */
   readonly hasPrimaryKey: boolean;
   readonly extensionMember: boolean;
@@ -111,8 +118,12 @@ export interface PublicationFacts {
 
 export interface SlotFacts {
   readonly name: string;
+  /** Output plugin; `null` for a physical slot. */
   readonly plugin: string | null;
+  /** Name of the database; `null` for a physical slot. */
   readonly database: string | null;
+  /** Whether it goes with the session that made it. */
+  readonly temporary: boolean;
   readonly active: boolean;
   /** Role of the walsender that holds it, where it is active and we may see it. */
   readonly activeRole: string | null;
@@ -133,4 +144,22 @@ export interface SchemaFacts {
   readonly name: string;
   readonly owner: string;
   readonly comment: string | null;
+}
+
+/** An index that serves as replica identity. */
+export interface IndexFacts {
+  readonly oid: number;
+  readonly name: string;
+  /** Names of its columns, in the index's order. */
+  readonly columns: readonly string[];
+}
+
+/** An object in a schema. */
+export interface SchemaObject {
+  /** In PostgreSQL's words: `table`, `view`, `type`, ...; `function` only for what an event trigger can call. */
+  readonly kind: string;
+  /** Without its schema; for a routine that is no function of an event trigger, with its arguments. */
+  readonly name: string;
+  /** `null` for kinds that the module never makes. */
+  readonly owner: string | null;
 }

@@ -25,6 +25,7 @@ export function catalogOf(parts: Partial<Catalog> & { version?: number } = {}): 
     slots: [],
     eventTriggers: [],
     schemas: ["public", "shop"].map((name, oid) => ({ oid, name, owner: "neondb_owner", comment: null })),
+    inModuleSchema: [],
     ...rest,
   };
 }
@@ -98,6 +99,7 @@ export function role(name: string, facts: Partial<RoleFacts> = {}): RoleFacts {
     settings: ["default_transaction_read_only=on"],
     comment: null,
     memberOf: [],
+    makers: ["neondb_owner"],
     mayConnect: true,
     ...facts,
   };

@@ -23,6 +23,7 @@ const POSTGRES_FLOORS = [
   ["session"],
   ["ownership"],
   ["selection"],
+  ["record"],
   ["tracking", "role", "access"],
   ["identity", "slot"],
   ["publication", "readiness"],

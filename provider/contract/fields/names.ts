@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { filledText, text } from "./values";
+import { fitsName, NAME_RULE, filledText, text } from "./values";
 
 /** The name that Bemi Cloud expects of role, publication and slot. */
 export const BEMI = "bemi";
@@ -26,7 +26,7 @@ export const slotName = consumerName().default(BEMI).meta({
 
 /** Name of a role. The field says which role it is, in a text of its own. */
 export const existingRole = filledText()
-  .refine((name) => Buffer.byteLength(name) <= 63, "must be at most 63 bytes")
+  .refine(fitsName, NAME_RULE)
   .refine(
     (name) => !/^pg_|^(neon_superuser|cloud_admin|zenith_admin|public|none)$/i.test(name),
     "is reserved by PostgreSQL or Neon",

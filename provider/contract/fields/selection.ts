@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { filledList, filledText, flag, list, text } from "./values";
+import { filledList, fitsName, flag, list, objectName, text } from "./values";
 
 /** One part of `schema.table`: in double quotes (`""` for a quote), or anything without a dot and a quote. */
 const PART = String.raw`"((?:[^"]|"")+)"|([^".]+)`;
@@ -7,14 +7,22 @@ const PART = String.raw`"((?:[^"]|"")+)"|([^".]+)`;
 /** `schema.table`; each part is in the first of its two groups if it is quoted, and otherwise in the second. */
 export const TABLE_NAME = new RegExp(`^(?:${PART})\\.(?:${PART})$`, "u");
 
-const tableName = text().regex(
-  TABLE_NAME,
-  'must be a table name with its schema, such as "public.orders"; a part with a dot or a quote in it goes in double quotes',
-);
+const tableName = text()
+  .regex(
+    TABLE_NAME,
+    'must be a table name with its schema, such as "public.orders"; a part with a dot or a quote in it goes in double quotes',
+  )
+  .refine(partsFit, "must have a schema and a table name of at most 63 bytes each, without a NUL character");
+
+/** Whether both parts fit. Text that is no table's name is reported for that, and counts as one that fits. */
+function partsFit(name: string): boolean {
+  const [, ...parts] = TABLE_NAME.exec(name) ?? [];
+  return parts.every((part: string | undefined) => fitsName((part ?? "").replaceAll('""', '"')));
+}
 
 /** Which tables are tracked. Exactly one of the first three is given; see {@link oneSelection}. */
 export const selection = {
-  schemas: filledList(filledText()).optional().meta({
+  schemas: filledList(objectName()).optional().meta({
     description: "Every table of these schemas. Excludes `tables` and `allTables`.",
     whenOmitted: "none",
   }),

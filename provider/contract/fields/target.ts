@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { filledText, text } from "./values";
+import { filledText, objectName, text } from "./values";
 
 const projectId = text("the Neon project's id, e.g. cool-darkness-123456")
   .regex(/^[a-z0-9-]{1,60}$/, "must be a Neon id: lower-case letters, digits and hyphens")
@@ -10,7 +10,7 @@ const branch = filledText().optional().meta({
   whenOmitted: "the project's default branch",
 });
 
-const database = filledText("the name of the database, e.g. neondb").meta({
+const database = objectName("the name of the database, e.g. neondb").meta({
   description:
     "Name of the database, e.g. `neondb`. It is reached as its owner, over the branch's direct (never pooled) endpoint.",
 });

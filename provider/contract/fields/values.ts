@@ -17,6 +17,22 @@ export function filledText(hint?: string): z.ZodString {
   return text(hint).min(1, "must not be empty");
 }
 
+/**
+ * Whether the server can have an object of this name. A longer one it would cut, and the module would then look for an
+ * object that does not exist. Text with a NUL or with half of a character cannot be sent at all.
+ */
+export function fitsName(name: string): boolean {
+  return Buffer.byteLength(name) <= 63 && !/[\0\p{Surrogate}]/u.test(name);
+}
+
+/** What is said of a text that {@link fitsName} refuses. */
+export const NAME_RULE = "must be at most 63 bytes, without a NUL character";
+
+/** The name of an object in the database. */
+export function objectName(hint?: string): z.ZodString {
+  return filledText(hint).refine(fitsName, NAME_RULE);
+}
+
 /** A list whose items are checked one by one; it may be empty. */
 export function list<Item extends z.ZodType>(item: Item): z.ZodArray<Item> {
   return z.array(item, "must be a list of texts");

@@ -12,7 +12,13 @@ export const replicationRoleInputs = z.strictObject({
   managedBy,
 });
 
-export const replicationRoleOutputs = roleOutputs.extend({ ownershipId });
+export const replicationRoleOutputs = roleOutputs.extend({
+  ownershipId,
+  roleOid: z.int().optional().meta({
+    description:
+      "Oid of the role, if this resource made it. It tells the role from another one of the same name and comment.",
+  }),
+});
 
 export const replicationRoleDefinition = define({
   type: "ReplicationRole",

@@ -13,11 +13,18 @@ export const replicationSlotInputs = z.strictObject({
   }),
   dropOnDestroy: flag().default(false).meta({
     description:
-      "Stops the consumer and drops the slot on destroy. With `false` the slot stays and holds back WAL; a line of the destroy says so.",
+      "Stops the consumer and drops the slot on destroy, unless the slot existed before this resource. A slot that stays holds back WAL; a line of the destroy says so.",
   }),
 });
 
-export const replicationSlotOutputs = z.object({ state: slotState, ...recordedTarget });
+export const replicationSlotOutputs = z.object({
+  state: slotState,
+  existedBefore: z.boolean().optional().meta({
+    description:
+      "Whether a slot of this name existed when the resource was created, so that others may need it: it is kept on destroy, also with `dropOnDestroy`.",
+  }),
+  ...recordedTarget,
+});
 
 export const replicationSlotDefinition = define({
   type: "ReplicationSlot",

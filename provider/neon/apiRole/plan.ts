@@ -99,6 +99,7 @@ function madeByNeon(name: string): RoleFacts {
     settings: [],
     comment: null,
     memberOf: ["neon_superuser"],
+    makers: [],
     mayConnect: true,
   };
 }

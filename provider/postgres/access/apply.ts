@@ -1,4 +1,3 @@
-import type { Catalog } from "../../contract/catalog";
 import type { Run } from "../../contract/kind";
 import { execute } from "../../contract/plan";
 import type { Session } from "../../contract/session";
@@ -8,15 +7,16 @@ import { quoteIdentifier } from "../sql/quote";
 import type { AccessStep } from "./plan";
 import type { DefaultPrivilege } from "./privileges";
 import { readHeld } from "./query";
-import { dropRecordStatement, recordStatements } from "./record";
+import { changeRecord } from "../record/change";
+import { entryOf, withEntry, withoutEntry } from "./record";
 
 /**
- * Does the steps of one plan. The doers only collect statements, which then run in one transaction: otherwise a killed
- * run could leave grants without the record of what the role held before, or a record that is out of date.
+ * Does the steps of one plan. What the role held before is recorded first, and committed before the first grant. The
+ * doers of grants and revokes only collect statements, which then run in one transaction. The entry of the record goes
+ * last. So a run that is killed at any point leaves nothing granted that the record does not tell apart.
  */
 export async function applySteps(
   session: Session,
-  catalog: Catalog,
   steps: readonly AccessStep[],
   run: Pick<Run, "checkpoint">,
 ): Promise<void> {
@@ -26,11 +26,16 @@ export async function applySteps(
     statements.push(...more);
     return Promise.resolve();
   };
+  const together = async (): Promise<void> => {
+    if (statements.length > 0) await runTogether(session, statements.splice(0));
+  };
   await execute<AccessStep>(
     steps,
     {
-      "record privileges": async ({ role }) =>
-        add(...recordStatements(session, catalog, role, await readHeld(session, role))),
+      "record privileges": async ({ role }) => {
+        const entry = entryOf(session, role, await readHeld(session, role));
+        await changeRecord(session, (record) => withEntry(record, entry));
+      },
       "grant usage": ({ role, schemas }) =>
         add(
           ...schemas.map(
@@ -59,12 +64,15 @@ export async function applySteps(
             (schema) => `REVOKE USAGE ON SCHEMA ${quoteIdentifier(schema)} FROM ${quoteIdentifier(role)}`,
           ),
         ),
-      "drop record": ({ role }) => add(dropRecordStatement(role)),
+      "drop record": async ({ role }) => {
+        await together();
+        await changeRecord(session, (record) => withoutEntry(record, role));
+      },
     },
     run,
   );
   run.checkpoint();
-  await runTogether(session, statements);
+  await together();
 }
 
 function alterDefaults({ owner, schema }: DefaultPrivilege): string {

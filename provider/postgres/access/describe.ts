@@ -1,9 +1,9 @@
 import type { Catalog } from "../../contract/catalog";
 import { counted, firstFew } from "../../contract/wording";
+import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { compareNames, formatTableName, quoteTableName, type TableName } from "../catalog/tableNames";
 import { namesOf, type AccessStep } from "./plan";
 import type { DefaultPrivilege, Missing } from "./privileges";
-import { recordSchema } from "./record";
 
 /** What the steps do, for a preview. */
 export function describeSteps(steps: readonly AccessStep[]): string[] {
@@ -11,7 +11,7 @@ export function describeSteps(steps: readonly AccessStep[]): string[] {
     const role = `Role ${step.role}`;
     switch (step.step) {
       case "record privileges":
-        return `What role ${step.role} may read already is recorded in schema ${recordSchema(step.role)}, so that a destroy leaves it.`;
+        return `What role ${step.role} may read already is recorded in the comment of schema ${MODULE_SCHEMA}, so that a destroy leaves it.`;
       case "grant usage":
         return `${role} gets USAGE on ${schemas(step.schemas)}.`;
       case "grant select":
@@ -25,7 +25,7 @@ export function describeSteps(steps: readonly AccessStep[]): string[] {
       case "revoke usage":
         return `${role} loses USAGE on ${schemas(step.schemas)}.`;
       case "drop record":
-        return `Schema ${recordSchema(step.role)}, which records what role ${step.role} could read before, is dropped.`;
+        return `What role ${step.role} could read before is no longer recorded.`;
     }
   });
 }

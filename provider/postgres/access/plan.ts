@@ -13,7 +13,7 @@ import {
   type Missing,
   type Scope,
 } from "./privileges";
-import { grantedHere, hasRecord, type HeldBefore } from "./record";
+import { grantedHere, hasEntry, type HeldBefore } from "./record";
 
 /** A change of what one role may read. All steps of a plan are one transaction. */
 export type AccessStep =
@@ -64,7 +64,7 @@ export function planGrants(
   ];
   const first = before === "everything";
   // A record that a copied branch has from its origin is replaced in any case: from now on it would count as valid.
-  if (grants.length === 0 && !(first && hasRecord(catalog, role))) return [];
+  if (grants.length === 0 && !(first && hasEntry(catalog, role))) return [];
   return first ? [{ step: "record privileges", role }, ...grants] : grants;
 }
 
@@ -101,7 +101,7 @@ export function planRevokes(
       schemas: list.map(({ schema }) => schema),
     })),
   ];
-  if (kept === undefined && hasRecord(catalog, role)) revokes.push({ step: "drop record", role });
+  if (kept === undefined && hasEntry(catalog, role)) revokes.push({ step: "drop record", role });
   return revokes;
 }
 

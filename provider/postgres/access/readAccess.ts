@@ -15,7 +15,8 @@ import { describeMissing, describeSteps } from "./describe";
 import { grantable, planGrants, planRevokes, refusedTo, scopeIn, type AccessStep } from "./plan";
 import { selectionHeld, type Held, type Missing, type Scope } from "./privileges";
 import { readHeld, readMissing } from "./query";
-import { heldBefore, recordComment, withRecord, type HeldBefore } from "./record";
+import { refuseForeignSchema } from "../record/moduleSchema";
+import { afterChange, entryOf, heldBefore, withEntry, withoutEntry, type HeldBefore } from "./record";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
@@ -111,6 +112,7 @@ async function preview(
   const before = heldBefore(session, catalog, role, state !== undefined);
   const grants = planGrants(catalog, inputs, { missing, before });
   const steps = [...revokes, ...grants];
+  if (steps.some(({ step }) => step === "record privileges")) refuseForeignSchema(catalog);
   run.expect(session, expected(session, catalog, steps));
   const refused = describeMissing(refusedTo(missing, catalog), catalog);
   return {
@@ -131,9 +133,9 @@ function readerFor({ oid, name, memberOf }: RoleFacts): string {
 /** The catalog after the steps. It shows no privileges, so only the record counts. */
 function expected(session: Session, catalog: Catalog, steps: readonly AccessStep[]): Catalog {
   return steps.reduce((before, { step, role }) => {
-    if (step === "drop record") return withRecord(before, role, undefined);
+    if (step === "drop record") return afterChange(before, (record) => withoutEntry(record, role));
     if (step !== "record privileges") return before;
-    return withRecord(before, role, recordComment(session, before, role, NOTHING));
+    return afterChange(before, (record) => withEntry(record, entryOf(session, role, NOTHING)));
   }, catalog);
 }
 
@@ -163,7 +165,7 @@ async function grantMissing(
   if (!hasRole(catalog, role)) throw noRole(role);
   const missing = await readMissing(session, role, scopeIn(catalog, inputs));
   const before = heldBefore(session, catalog, role, created);
-  await applySteps(session, catalog, planGrants(catalog, inputs, { missing, before }), run);
+  await applySteps(session, planGrants(catalog, inputs, { missing, before }), run);
 }
 
 /** Revokes what was granted for the state's selection, except for what the kept inputs still ask for. */
@@ -175,7 +177,7 @@ async function revokeGranted(
 ): Promise<void> {
   const catalog = await session.catalog();
   const granted = await heldIn(session, catalog, state.role);
-  await applySteps(session, catalog, planRevokes(catalog, state, granted, kept), run);
+  await applySteps(session, planRevokes(catalog, state, granted, kept), run);
 }
 
 /** What was granted to the role, and what of it is not of this module. */

@@ -1,59 +1,40 @@
-import { createHash } from "node:crypto";
-import { z } from "zod";
 import type { Catalog } from "../../contract/catalog";
 import type { Session } from "../../contract/session";
-import {
-  databaseObjectMark,
-  decodeMark,
-  encodeMark,
-  ownership,
-  type Appendix,
-  type DecodedMark,
-} from "../ownership/mark";
-import { quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { decodeMark, ownership } from "../ownership/mark";
+import { canHaveMade } from "../ownership/roleMaker";
+import { knowsOids, readRecord, withRecord } from "../record/moduleSchema";
+import { isEmpty, type AccessBefore, type DatabaseRecord } from "../record/record";
 import { defaultKey, type Held } from "./privileges";
 
-/**
- * The privileges that a role held before this module granted it anything, for a role that this module did not make.
- * They are kept in the comment of an empty schema, which the transaction of the first grant makes and that of the last
- * revoke drops. So the record survives a killed program, and any number of tables fits without a row that a consumer
- * would get to see.
+/*
+ * What a role that this module did not make held before the module granted it anything. It is the section `access` of
+ * the record in the comment of the module's schema. The entry belongs to the role, not to one resource: two resources
+ * may grant the same role access.
  */
-const privileges = z.object({
-  /** Oid of the database: in a restored dump the oids below mean other objects. */
-  database: z.number(),
-  tables: z.array(z.number()),
-  schemas: z.array(z.number()),
-  /** See {@link defaultKey}. */
-  defaults: z.array(z.string()),
-});
-
-type RecordedPrivileges = z.infer<typeof privileges>;
-
-const RECORD: Appendix<RecordedPrivileges> = { place: "second line", schema: privileges };
 
 /**
  * The privileges that the role holds without this module.
  * - `nothing`: this module made the role, so it granted whatever the role holds;
- * - a record: what is in it;
+ * - an entry of the record: what is in it;
  * - `everything`: neither, so this module never granted the role anything (or the record is of another database).
  */
-export type HeldBefore = "nothing" | "everything" | RecordedPrivileges;
+export type HeldBefore = "nothing" | "everything" | AccessBefore;
 
-/** @param created whether the state has this resource, so that a record with an older branch id is its own */
+/**
+ * @param created whether the state has this resource, so that an entry with an older branch id is its own
+ * @throws UserError if the comment of the module's schema cannot be read
+ */
 export function heldBefore(
   session: Pick<Session, "target">,
   catalog: Catalog,
   role: string,
   created: boolean,
 ): HeldBefore {
-  const found = findRecord(catalog, role);
-  // The id of the branch tells records apart. A copied branch has the record of its origin. A restored branch has its
+  const found = findEntry(readRecord(catalog), role);
+  // The id of the branch tells entries apart. A copied branch has the record of its origin. A restored branch has its
   // own record under its former id, and there the state knows the resource.
-  if (found !== undefined && (created || found.mark.branchId === session.target.branchId)) {
-    const { appended } = found;
-    return appended?.database === catalog.server.databaseOid ? appended : "everything";
-  }
+  if (found !== undefined && (created || found.branchId === session.target.branchId))
+    return knowsOids(readRecord(catalog), catalog) ? found : "everything";
   return madeHere(session, catalog, role) ? "nothing" : "everything";
 }
 
@@ -71,58 +52,50 @@ export function grantedHere(held: Held, before: HeldBefore): Held {
   };
 }
 
-/** The statements that write down what the role holds now. */
-export function recordStatements(
-  session: Pick<Session, "target">,
-  catalog: Catalog,
+/** The entry that says what the role holds now. */
+export function entryOf(
+  { target: { projectId, branchId } }: Pick<Session, "target">,
   role: string,
   held: Held,
-): string[] {
-  const schema = quoteIdentifier(recordSchema(role));
-  return [
-    ...(hasRecord(catalog, role) ? [] : [`CREATE SCHEMA ${schema}`]),
-    `COMMENT ON SCHEMA ${schema} IS ${quoteLiteral(recordComment(session, catalog, role, held))}`,
-  ];
-}
-
-/** The comment that holds the record: the mark, and in the next line what the role holds now. */
-export function recordComment(
-  session: Pick<Session, "target">,
-  catalog: Catalog,
-  role: string,
-  held: Held,
-): string {
-  return encodeMark(databaseObjectMark(session, { managedBy: managedBy(role) }), RECORD, {
-    database: catalog.server.databaseOid,
+): AccessBefore {
+  return {
+    projectId,
+    branchId,
+    role,
     tables: held.tables.map(({ oid }) => oid),
     schemas: held.schemas.map(({ oid }) => oid),
     defaults: held.defaults.map(defaultKey),
-  });
+  };
 }
 
-/** The catalog once the record has been written, or ended by `undefined`. The schema has no oid yet. */
-export function withRecord(catalog: Catalog, role: string, comment: string | undefined): Catalog {
-  const name = recordSchema(role);
-  const others = catalog.schemas.filter((schema) => schema.name !== name);
-  if (comment === undefined) return { ...catalog, schemas: others };
-  const owner = catalog.server.currentRole;
-  return { ...catalog, schemas: [...others, { oid: 0, name, owner, comment }] };
+/**
+ * The record with the entry. An entry that another run has made on this branch meanwhile stays: what this run has seen
+ * may be what that one granted.
+ */
+export function withEntry(record: DatabaseRecord, entry: AccessBefore): DatabaseRecord {
+  const found = findEntry(record, entry.role);
+  if (found?.branchId === entry.branchId) return record;
+  return { ...record, access: [...withoutEntry(record, entry.role).access, entry] };
 }
 
-/** The statement that ends the record. */
-export function dropRecordStatement(role: string): string {
-  return `DROP SCHEMA ${quoteIdentifier(recordSchema(role))}`;
+/** The record without the entry of the role. */
+export function withoutEntry(record: DatabaseRecord, role: string): DatabaseRecord {
+  return { ...record, access: record.access.filter((entry) => entry.role !== role) };
 }
 
-/** Whether the database has a record for this role, of whatever branch. */
-export function hasRecord(catalog: Catalog, role: string): boolean {
-  return findRecord(catalog, role) !== undefined;
+/** Whether the database has an entry for this role, of whatever branch. */
+export function hasEntry(catalog: Catalog, role: string): boolean {
+  return findEntry(readRecord(catalog), role) !== undefined;
 }
 
-function findRecord(catalog: Catalog, role: string): DecodedMark<RecordedPrivileges> | undefined {
-  const schema = catalog.schemas.find(({ name }) => name === recordSchema(role));
-  const found = decodeMark(schema?.comment, RECORD);
-  return found?.mark.managedBy === managedBy(role) ? found : undefined;
+/** The catalog once the record has been changed. */
+export function afterChange(catalog: Catalog, change: (record: DatabaseRecord) => DatabaseRecord): Catalog {
+  const record = change(readRecord(catalog));
+  return withRecord(catalog, isEmpty(record) ? undefined : record);
+}
+
+function findEntry(record: DatabaseRecord, role: string): AccessBefore | undefined {
+  return record.access.find((entry) => entry.role === role);
 }
 
 /**
@@ -130,21 +103,11 @@ function findRecord(catalog: Catalog, role: string): DecodedMark<RecordedPrivile
  * trail that moves to another database takes its role along, and still has to revoke what it granted in the first one.
  */
 function madeHere({ target }: Pick<Session, "target">, catalog: Catalog, role: string): boolean {
-  const comment = catalog.roles.find(({ name }) => name === role)?.comment;
+  const facts = catalog.roles.find(({ name }) => name === role);
+  if (facts === undefined || !canHaveMade(catalog, facts)) return false;
+  const { comment } = facts;
   const mark = decodeMark(comment)?.mark;
   if (mark === undefined) return false;
   const { projectId, branchId } = target;
   return ownership(comment, { ...mark, projectId, branchId, id: undefined }) === "ours";
-}
-
-/** The record belongs to the role, not to one resource: two resources may grant the same role access. */
-function managedBy(role: string): string {
-  return `read access of role ${role}`;
-}
-
-/** Name of the schema whose comment is the record. */
-export function recordSchema(role: string): string {
-  const name = `_${role}_access`;
-  if (Buffer.byteLength(name) <= 63) return name;
-  return `_${createHash("md5").update(role).digest("hex")}_access`;
 }

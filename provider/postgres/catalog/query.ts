@@ -1,6 +1,16 @@
 import { capabilities } from "../../contract/capabilities";
-import type { Catalog, ListedIn, OtherRelation, PublicationFacts, TableFacts } from "../../contract/catalog";
+import type {
+  Catalog,
+  IndexFacts,
+  ListedIn,
+  OtherRelation,
+  PublicationFacts,
+  TableFacts,
+} from "../../contract/catalog";
 import type { Reader } from "../../contract/session";
+import { quoteLiteral } from "../sql/quote";
+import { INDEX_FACTS, toIdentity } from "./identities";
+import { MODULE_SCHEMA } from "./moduleSchema";
 
 /**
  * Reads everything planning needs in one read-only statement. Each list is one scan of one catalog, without
@@ -12,31 +22,12 @@ export async function readCatalog(session: Reader): Promise<Catalog> {
   return toCatalog(row.catalog);
 }
 
-/** The catalog with the replica identities that some of its tables have by now, which is little to read. */
-export async function withIdentities(
-  session: Pick<Reader, "read">,
-  catalog: Catalog,
-  oids: readonly number[],
-): Promise<Catalog> {
-  const [row] = await session.read<{
-    others: readonly (readonly [oid: number, identity: string | null, index: string | null])[];
-  }>(
-    `SELECT coalesce(json_agg(json_build_array(w.oid::int8, c.relreplident, x.relname)), '[]') AS others
-       FROM unnest($1::oid[]) AS w (oid)
-       LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid
-       LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident AND i.indisvalid
-       LEFT JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-      WHERE c.relreplident IS DISTINCT FROM 'f'`,
-    [oids],
-  );
-  const read = new Set(oids);
-  const others = new Map(row?.others.map(([oid, letter, index]) => [oid, { letter, index }]));
-  const tables = catalog.tables.flatMap((table): TableFacts[] => {
-    if (!read.has(table.oid)) return [table];
-    const { letter, index } = others.get(table.oid) ?? { letter: "f", index: null };
-    return letter === null ? [] : [{ ...table, identity: identity(letter), identityIndex: index }];
-  });
-  return { ...catalog, tables };
+/**
+ * SQL for the beginning of a text that others write. A role could otherwise slow every read down with 50 MB of comment.
+ * Marks of this module are far shorter; what an adopted publication was before can be longer, and is read as a whole.
+ */
+function cut(text: string): string {
+  return `pg_catalog.left(${text}, 65536)`;
 }
 
 /** A table as it travels; flags are letters so that one table costs few bytes. */
@@ -53,14 +44,14 @@ type TableRow = readonly [
 
 interface CatalogRow extends Pick<
   Catalog,
-  "server" | "roles" | "otherRelations" | "slots" | "eventTriggers" | "schemas"
+  "server" | "roles" | "otherRelations" | "slots" | "eventTriggers" | "schemas" | "inModuleSchema"
 > {
   readonly tables: readonly TableRow[];
   readonly owners: readonly { oid: number; name: string; mayAct: boolean }[];
   /** Partition and the partitioned table right above it. */
   readonly parents: readonly (readonly [child: number, parent: number])[];
   /** Table, and the index of its identity. */
-  readonly identityIndexes: readonly (readonly [table: number, index: string])[];
+  readonly identityIndexes: readonly (readonly [table: number, index: IndexFacts])[];
   /** Table, whether it has stored, whether it has virtual generated columns. */
   readonly generated: readonly (readonly [table: number, stored: boolean, virtual: boolean])[];
   readonly publications: readonly (Omit<PublicationFacts, "generatedColumns"> & {
@@ -99,7 +90,7 @@ function toCatalog(row: CatalogRow): Catalog {
       partitioned: flags.includes("p", 2),
       ancestors: ancestors(oid, parents),
       persistence: flags.startsWith("u") ? "unlogged" : flags.startsWith("t") ? "temporary" : "permanent",
-      identity: identity(flags.charAt(1)),
+      identity: toIdentity(flags.charAt(1)),
       identityIndex: identityIndexes.get(oid) ?? null,
       hasPrimaryKey: flags.includes("k", 2),
       extensionMember: flags.includes("e", 2),
@@ -126,11 +117,8 @@ function toCatalog(row: CatalogRow): Catalog {
     slots,
     eventTriggers,
     schemas: row.schemas,
+    inModuleSchema: row.inModuleSchema,
   };
-}
-
-function identity(letter: string): TableFacts["identity"] {
-  return letter === "f" ? "full" : letter === "n" ? "nothing" : letter === "i" ? "index" : "default";
 }
 
 function ancestors(oid: number, parents: ReadonlyMap<number, number>): number[] {
@@ -156,6 +144,13 @@ function catalogStatement(serverVersion: number): string {
   const [columnList, rowFilter] = before15
     ? ["false", "false"]
     : ["r.prattrs IS NOT NULL", "r.prqual IS NOT NULL"];
+  // 10 is the oid of the bootstrap superuser. CREATE ROLE gives ADMIN to its caller in the name of that role, and nobody
+  // but a superuser can.
+  const makers = capabilities(serverVersion).delegatedRoles
+    ? `(SELECT coalesce(json_agg(DISTINCT g.rolname), '[]')
+                          FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.member
+                         WHERE m.roleid = r.oid AND m.admin_option AND m.grantor = 10)`
+    : "'[]'::json";
   const otherKinds = Object.values(OTHER_KINDS)
     .map((letter) => `'${letter}'`)
     .join(", ");
@@ -164,7 +159,10 @@ function catalogStatement(serverVersion: number): string {
     .join(" ");
   return `
 WITH sch AS MATERIALIZED (
-  SELECT n.oid, n.nspname, n.nspowner, pg_catalog.obj_description(n.oid, 'pg_namespace') AS comment
+  SELECT n.oid, n.nspname, n.nspowner,
+         CASE WHEN n.nspname = ${quoteLiteral(MODULE_SCHEMA)} AND pg_catalog.pg_get_userbyid(n.nspowner) = current_user
+              THEN pg_catalog.obj_description(n.oid, 'pg_namespace')
+              ELSE ${cut("pg_catalog.obj_description(n.oid, 'pg_namespace')")} END AS comment
     FROM pg_catalog.pg_namespace n
    WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'),
 rel AS MATERIALIZED (
@@ -209,11 +207,13 @@ SELECT json_build_object(
              'oid', r.oid::int8, 'name', r.rolname, 'canLogin', r.rolcanlogin, 'replication', r.rolreplication,
              'superuser', r.rolsuper, 'createRole', r.rolcreaterole, 'createDb', r.rolcreatedb,
              'bypassRls', r.rolbypassrls, 'inherit', r.rolinherit, 'connectionLimit', r.rolconnlimit,
-             'validUntil', r.rolvaliduntil, 'settings', coalesce(r.rolconfig, '{}'),
-             'comment', pg_catalog.shobj_description(r.oid, 'pg_authid'),
+             'validUntil', r.rolvaliduntil, 'settings', (SELECT coalesce(json_agg(pg_catalog.left(s.setting, 1000)), '[]')
+                            FROM (SELECT unnest(r.rolconfig) AS setting LIMIT 100) s),
+             'comment', ${cut("pg_catalog.shobj_description(r.oid, 'pg_authid')")},
              'memberOf', (SELECT coalesce(json_agg(DISTINCT g.rolname), '[]')
                             FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
                            WHERE m.member = r.oid),
+             'makers', ${makers},
              'mayConnect', pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT'))), '[]')
       FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_'),
   'schemas', (
@@ -221,6 +221,20 @@ SELECT json_build_object(
              'oid', sch.oid::int8, 'name', sch.nspname, 'owner', pg_catalog.pg_get_userbyid(sch.nspowner),
              'comment', sch.comment)), '[]')
       FROM sch),
+  'inModuleSchema', (
+    SELECT coalesce(json_agg(json_build_object(
+             'kind', CASE WHEN p.oid IS NULL THEN i.type
+                          WHEN p.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype THEN 'function'
+                          ELSE 'routine' END,
+             'name', CASE WHEN p.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype THEN p.proname
+                          ELSE coalesce(c.relname, i.identity) END,
+             'owner', pg_catalog.pg_get_userbyid(coalesce(p.proowner, c.relowner)))), '[]')
+      FROM sch
+      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = sch.oid
+      CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
+      LEFT JOIN pg_catalog.pg_proc p ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.objid
+      LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid
+     WHERE sch.nspname = ${quoteLiteral(MODULE_SCHEMA)}),
   'owners', (
     SELECT coalesce(json_agg(json_build_object(
              'oid', relowner::int8, 'name', pg_catalog.pg_get_userbyid(relowner),
@@ -240,8 +254,8 @@ SELECT json_build_object(
       FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
      WHERE c.relispartition AND c.relkind IN ('r', 'p')),
   'identityIndexes', (
-    SELECT coalesce(json_agg(json_build_array(i.indrelid::int8, c.relname)), '[]')
-      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    SELECT coalesce(json_agg(json_build_array(i.indrelid::int8, ${INDEX_FACTS})), '[]')
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
      WHERE i.indisreplident AND i.indisvalid),
   'generated', (
     SELECT coalesce(json_agg(json_build_array(attrelid::int8, stored, virtual)), '[]') FROM gen),
@@ -256,14 +270,16 @@ SELECT json_build_object(
              'schemas', ${publicationSchemas},
              'insert', p.pubinsert, 'update', p.pubupdate, 'delete', p.pubdelete, 'truncate', p.pubtruncate,
              'viaRoot', p.pubviaroot, 'generatedColumns', pg_catalog.to_jsonb(p) ->> 'pubgencols',
-             'comment', pg_catalog.obj_description(p.oid, 'pg_publication'))), '[]')
+             'comment', CASE WHEN pg_catalog.pg_get_userbyid(p.pubowner) = current_user THEN pg_catalog.obj_description(p.oid, 'pg_publication')
+                        ELSE ${cut("pg_catalog.obj_description(p.oid, 'pg_publication')")} END)), '[]')
       FROM pg_catalog.pg_publication p),
   'members', (
     SELECT coalesce(json_agg(json_build_array(r.prpubid::int8, r.prrelid::int8, ${columnList}, ${rowFilter})), '[]')
       FROM pg_catalog.pg_publication_rel r),
   'slots', (
     SELECT coalesce(json_agg(json_build_object(
-             'name', s.slot_name, 'plugin', s.plugin, 'database', s.database, 'active', s.active,
+             'name', s.slot_name, 'plugin', s.plugin, 'database', s.database, 'temporary', s.temporary,
+             'active', s.active,
              'activeRole', a.usename, 'walStatus', s.wal_status,
              'retainedBytes', CASE WHEN NOT pg_catalog.pg_is_in_recovery()
                THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn)::int8 END)), '[]')
@@ -271,7 +287,7 @@ SELECT json_build_object(
   'eventTriggers', (
     SELECT coalesce(json_agg(json_build_object(
              'name', e.evtname, 'enabled', e.evtenabled <> 'D', 'owner', pg_catalog.pg_get_userbyid(e.evtowner),
-             'comment', pg_catalog.obj_description(e.oid, 'pg_event_trigger'))), '[]')
+             'comment', ${cut("pg_catalog.obj_description(e.oid, 'pg_event_trigger')")})), '[]')
       FROM pg_catalog.pg_event_trigger e)
 ) AS catalog`;
 }

@@ -3,25 +3,29 @@ import type { ReplicaIdentityInputs } from "../../contract/kinds/replicaIdentity
 import type { Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
-import { withIdentities } from "../catalog/query";
-import { describeOwnership, identified, databaseObjectMark, ownership, type Mark } from "../ownership/mark";
-import { ownNames } from "../ownership/ownNames";
+import { withIdentities } from "../catalog/identities";
+import { UserError } from "../../contract/errors";
+import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { compareMarks, databaseObjectMark, describeMark, identifiedBy, type Mark } from "../ownership/mark";
+import { changeRecord } from "../record/change";
+import { readRecord, refuseForeignSchema } from "../record/moduleSchema";
 import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
-import { select, takesNewTables, type SelectedTables } from "../selection/selection";
+import { select, takesNewTables, type SelectedTables, type Selection } from "../selection/selection";
 import { waitForOlderWriters } from "../sql/block";
 import { LOCK_POLICY } from "../sql/lockPolicy";
 import { installTracking, removeTracking } from "../tracking/install";
 import { refuseForeignTriggers } from "../tracking/state";
+import { claimed, claimOf, only, setByTrail, type FormerIdentity } from "./claim";
+import { describeClaim } from "./describe";
 import { planPreparation, planTables, type PreparationStep, type TableStep } from "./plan";
-import { createRecord, createSchema, markSchema, readRecord, refuseForeignSchema } from "./record";
-import { logChanges, restoreIdentities } from "./restore";
+import { logChanges, settleRecord } from "./restore";
 import { changeIdentities } from "./statement";
 import { trackedTables } from "./trackedTables";
 
 /** From how many tables on a change takes long enough to be announced. */
 const MANY = 500;
 
-/** What an up came to: the catalog with the identities as they are now, and the mark on the module's schema. */
+/** What an up came to: the catalog with the identities as they are now, and the mark of the claim. */
 export interface Converged {
   readonly catalog: Catalog;
   readonly mark: Mark;
@@ -32,50 +36,56 @@ export interface Converged {
  * replaced or dropped, the tables are planned from a fresh catalog, because the triggers as they were may have left out
  * a table that was created since the first read.
  *
- * @param ownershipId the id in the state; `undefined` on create
+ * @param state what the last run left; `undefined` on create
  */
 export async function converge(
   inputs: ReplicaIdentityInputs,
   run: Run,
   session: Session,
-  ownershipId: string | undefined,
+  state: ClaimState | undefined,
 ): Promise<Converged> {
-  const { publication } = inputs;
   const before = await session.catalog();
-  const mark = schemaMark(session, before, inputs, ownershipId);
+  const mark = claimMark(session, before, inputs, state?.ownershipId);
   const selected = select(before, inputs);
   refuseObstacles(before, inputs, selected, mark);
   for (const line of selectionWarnings(selected)) run.log(line);
 
-  const preparation = planPreparation(before, inputs, mark);
-  await execute(preparation, preparationDoers({ inputs, run, session, mark }, before), run);
+  const work: Work = { inputs, run, session, mark, state };
+  const preparation = planPreparation(before, inputs, work);
+  await execute(preparation, preparationDoers(work, before), run);
   run.checkpoint();
 
   const reread = preparation.some(({ step }) => CHANGES_TRIGGERS.includes(step));
   const catalog = reread ? await session.catalog() : before;
   const tracked = trackedTables(catalog, inputs);
-  const full = tracked.flatMap((entry) => (entry.full ? [entry.table.oid] : []));
-  const steps = planTables(catalog, inputs, await readRecord(session, before, publication, full));
+  const record = claimStep(preparation)?.after ?? readRecord(before);
+  const previous = setByTrail(record, catalog, inputs.publication);
+  const steps = planTables(catalog, inputs, [...previous.keys()]);
   let fresh: Catalog | undefined;
   await execute(
     steps,
-    tableDoers({ inputs, run, session, mark }, catalog, (now) => (fresh = now)),
+    tableDoers(work, catalog, previous, (now) => (fresh = now)),
     run,
   );
+  // Selections that are no longer wanted go as soon as their tables have been given back.
+  if ((claimOf(record, inputs.publication)?.selections.length ?? 1) > 1)
+    await settleRecord(session, inputs.publication);
   const oids = tracked.map(({ table }) => table.oid);
   return { catalog: fresh ?? (await withIdentities(session, catalog, oids)), mark };
 }
 
-/** The mark that this resource has, or will have, on the module's schema. */
-export function schemaMark(
+/** What the state says of the claim. */
+export type ClaimState = Selection & { readonly ownershipId?: string };
+
+/** The mark that this resource's claim in the record has, or will have. */
+export function claimMark(
   session: Pick<Session, "target">,
   catalog: Catalog,
   { publication, managedBy }: ReplicaIdentityInputs,
   ownershipId: string | undefined,
-): Mark {
-  const { schema } = ownNames(publication);
-  const existing = catalog.schemas.find(({ name }) => name === schema);
-  return identified(databaseObjectMark(session, { managedBy, ownershipId }), existing?.comment);
+): Mark & { readonly id: string } {
+  const found = claimOf(readRecord(catalog), publication);
+  return identifiedBy(databaseObjectMark(session, { managedBy, ownershipId }), found);
 }
 
 /** @throws UserError what keeps an up from its first write */
@@ -86,8 +96,24 @@ export function refuseObstacles(
   mark: Mark,
 ): void {
   preflight([...serverFindings(catalog), ...selectionFindings(selected)]);
-  refuseForeignSchema(catalog, publication, mark);
+  refuseForeignSchema(catalog);
+  refuseForeignClaim(catalog, publication, mark);
   if (trackNewTables) refuseForeignTriggers(catalog, publication);
+}
+
+/** A claim that came along with a copied branch is no obstacle: the copy has the same tables under the same oids. */
+function refuseForeignClaim(catalog: Catalog, publication: string, mark: Mark): void {
+  const found = claimOf(readRecord(catalog), publication);
+  const owner = compareMarks(found, mark);
+  if (found === undefined || owner !== "other resource") return;
+  throw new UserError(
+    `The record in schema ${MODULE_SCHEMA} has a claim for publication "${publication}" already, which ${describeMark(owner, found, mark)}. Give the publication another name, or destroy that trail first.`,
+  );
+}
+
+/** The step that claims the tables, if the plan has it. */
+function claimStep(steps: readonly PreparationStep[]) {
+  return steps.find((step) => step.step === "claim tables");
 }
 
 const CHANGES_TRIGGERS: readonly PreparationStep["step"][] = [
@@ -100,32 +126,36 @@ interface Work {
   readonly inputs: ReplicaIdentityInputs;
   readonly run: Run;
   readonly session: Session;
-  readonly mark: Mark;
+  readonly mark: Mark & { readonly id: string };
+  readonly state: ClaimState | undefined;
 }
 
 function preparationDoers(work: Work, catalog: Catalog): Doers<PreparationStep> {
-  const { inputs, run, session, mark } = work;
+  const { inputs, run, session, mark, state } = work;
+  const { publication } = inputs;
   return {
-    "create schema": ({ schema }) => createSchema(session, schema, mark),
-    "comment on schema": ({ schema, comment }) => {
-      const owner = ownership(comment, mark);
-      if (owner !== "ours")
-        run.log(`The schema ${schema} ${describeOwnership(owner, comment)}; it is taken over.`);
-      return markSchema(session, schema, mark);
+    "claim tables": async (step) => {
+      const lost = state !== undefined && claimOf(step.before, publication) === undefined;
+      for (const line of describeClaim(catalog, step, { publication, mark, lost })) run.log(line);
+      const claiming = { publication, mark, selection: inputs, state };
+      await changeRecord(session, (record, now) => claimed(record, now, claiming));
     },
-    "create record of identities": ({ schema }) => createRecord(session, schema),
     "replace functions of event triggers": async () => {
       await track(work, catalog);
     },
-    "drop event triggers": () => removeTracking(session, catalog, inputs.publication),
+    "drop event triggers": () => removeTracking(session, catalog, publication),
   };
 }
 
 /** @param onFresh is told the catalog as it is, where a step has read it again */
-function tableDoers(work: Work, catalog: Catalog, onFresh: (now: Catalog) => void): Doers<TableStep> {
+function tableDoers(
+  work: Work,
+  catalog: Catalog,
+  previous: ReadonlyMap<number, FormerIdentity>,
+  onFresh: (now: Catalog) => void,
+): Doers<TableStep> {
   const { inputs, run, session } = work;
   const { publication } = inputs;
-  const { schema } = ownNames(publication);
   /** Announces a change of many tables, and says how far it is. */
   const announce = (open: number) => {
     if (open >= MANY) run.log(`Changing the replica identity of ${open} tables, one at a time.`);
@@ -137,11 +167,12 @@ function tableDoers(work: Work, catalog: Catalog, onFresh: (now: Catalog) => voi
     "set replica identity full": async ({ tables, changing }) => {
       const full = tables.map(({ oid }) => oid);
       const progress = announce(changing.length);
-      logChanges(await changeIdentities(session, { schema, full, restore: [] }, progress), catalog, run);
+      logChanges(await changeIdentities(session, { publication, full }, progress), catalog, run);
     },
     "restore replica identity": async ({ tables }) => {
       const progress = announce(tables.length);
-      logChanges(await restoreIdentities(session, catalog, publication, tables, progress), catalog, run);
+      const restore = only(previous, tables);
+      logChanges(await changeIdentities(session, { publication, restore }, progress), catalog, run);
     },
     "create event triggers": async () => {
       if (!(await track(work, catalog))) return;
@@ -152,7 +183,7 @@ function tableDoers(work: Work, catalog: Catalog, onFresh: (now: Catalog) => voi
       const full = trackedTables(now, inputs).flatMap((entry) =>
         entry.full && !known.has(entry.table.oid) ? [entry.table.oid] : [],
       );
-      if (full.length > 0) await changeIdentities(session, { schema, full, restore: [] });
+      if (full.length > 0) await changeIdentities(session, { publication, full });
       onFresh(full.length > 0 ? await withIdentities(session, now, full) : now);
     },
   };

@@ -1,8 +1,11 @@
 import type { Catalog, TableFacts } from "../../contract/catalog";
-import { tablesSentence } from "../catalog/tableNames";
-import { describeOwnership, ownership } from "../ownership/mark";
+import { formatTableName, tablesSentence } from "../catalog/tableNames";
+import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { compareMarks, describeMark } from "../ownership/mark";
+import { ownModuleSchema } from "../record/moduleSchema";
 import { mayCreateTriggers, tracksNewTables } from "../tracking/state";
 import { toRestore, type IdentityCircumstances } from "./hypothetical";
+import { changedMeanwhile, claimOf } from "./claim";
 import type { PreparationStep, TableStep } from "./plan";
 
 /** What the steps change, a sentence each. A step that changes nothing, as most do when they are repeated, has none. */
@@ -11,19 +14,11 @@ export function describeChanges(
   steps: readonly (PreparationStep | TableStep)[],
   circumstances: IdentityCircumstances,
 ): string[] {
-  const { publication, mark, previous } = circumstances;
+  const { publication, previous } = circumstances;
   return steps.flatMap((step): string[] => {
     switch (step.step) {
-      case "create schema":
-        return [`The schema ${step.schema} is created, for the record of the tables' previous identities.`];
-      case "comment on schema": {
-        const owner = ownership(step.comment, mark);
-        return owner === "ours"
-          ? [`The ownership mark on the schema ${step.schema} is renewed.`]
-          : [`The schema ${step.schema} ${describeOwnership(owner, step.comment)}; it is taken over.`];
-      }
-      case "create record of identities":
-        return [`The record of the tables' previous identities is created in the schema ${step.schema}.`];
+      case "claim tables":
+        return describeClaim(catalog, step, circumstances);
       case "replace functions of event triggers":
         return tracksNewTables(catalog, publication)
           ? []
@@ -38,6 +33,41 @@ export function describeChanges(
         return describeRestored(toRestore(catalog, step.tables, previous));
     }
   });
+}
+
+type ClaimStep = Extract<PreparationStep, { readonly step: "claim tables" }>;
+
+/** What the claim changes, as far as a user can see it. */
+export function describeClaim(
+  catalog: Catalog,
+  { before, after }: Omit<ClaimStep, "step">,
+  { publication, mark, lost }: Pick<IdentityCircumstances, "publication" | "mark" | "lost">,
+): string[] {
+  const lines: string[] = [];
+  const own = claimOf(before, publication);
+  if (lost) lines.push(recordLost(publication));
+  else if (ownModuleSchema(catalog) === undefined)
+    lines.push(`The schema ${MODULE_SCHEMA} is created, for the record of the tables' previous identities.`);
+  if (own !== undefined) {
+    const owner = compareMarks(own, mark);
+    const taken = claimOf(after, publication);
+    if (owner !== "ours")
+      lines.push(`The record in schema ${MODULE_SCHEMA} ${describeMark(owner, own)}; it is taken over.`);
+    else if (own.managedBy !== taken?.managedBy || own.branchId !== taken.branchId)
+      lines.push(`The ownership mark in the record of schema ${MODULE_SCHEMA} is renewed.`);
+  }
+  for (const { table, identity } of changedMeanwhile(before, after, catalog))
+    lines.push(
+      `The replica identity of ${formatTableName(table)} was changed since the last run. It is tracked again; destroy gives it back ${WORDS[identity]}.`,
+    );
+  return lines;
+}
+
+const WORDS = { default: "DEFAULT", nothing: "NOTHING", index: "USING INDEX", full: "FULL" } as const;
+
+/** The line for a trail whose claim somebody has removed. */
+export function recordLost(publication: string): string {
+  return `The record of previous replica identities, in schema ${MODULE_SCHEMA}, knows nothing of publication ${publication} any more. It is made again, as if every tracked table that is FULL had been DEFAULT before.`;
 }
 
 function describeTracking(mayCreate: boolean | undefined): string[] {

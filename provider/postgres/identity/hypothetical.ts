@@ -1,21 +1,21 @@
 import type { Catalog, TableFacts } from "../../contract/catalog";
-import { encodeMark, type Mark } from "../ownership/mark";
+import type { Mark } from "../ownership/mark";
+import { withRecord } from "../record/moduleSchema";
 import { mayCreateTriggers, withoutTracking, withTracking } from "../tracking/state";
 import type { PreparationStep, TableStep } from "./plan";
-import type { PreviousIdentity } from "./record";
+import type { FormerIdentity } from "./claim";
 
 /** What the steps depend on besides the catalog. */
 export interface IdentityCircumstances {
   readonly publication: string;
   readonly mark: Mark;
-  /** What the record says of tables that are to be restored, by oid. */
-  readonly previous: ReadonlyMap<number, PreviousIdentity>;
+  /** Whether there is a state, and the record has no claim of it any more. */
+  readonly lost: boolean;
+  /** What tables get back that are to be restored, by oid. */
+  readonly previous: ReadonlyMap<number, FormerIdentity>;
 }
 
-/**
- * The catalog as it will be when the steps are done, if every table can be changed. The record is not in it: nobody can
- * read it before it exists, and no plan looks at it otherwise.
- */
+/** The catalog as it will be when the steps are done, if every table can be changed. */
 export function afterSteps(
   catalog: Catalog,
   steps: readonly (PreparationStep | TableStep)[],
@@ -23,20 +23,8 @@ export function afterSteps(
 ): Catalog {
   return steps.reduce((before, step): Catalog => {
     switch (step.step) {
-      case "create schema": {
-        // PostgreSQL gives it an oid; no plan looks at it.
-        const schema = { oid: 0, name: step.schema, owner: catalog.server.currentRole };
-        return { ...before, schemas: [...before.schemas, { ...schema, comment: encodeMark(mark) }] };
-      }
-      case "comment on schema":
-        return {
-          ...before,
-          schemas: before.schemas.map((schema) =>
-            schema.name === step.schema ? { ...schema, comment: encodeMark(mark) } : schema,
-          ),
-        };
-      case "create record of identities":
-        return before;
+      case "claim tables":
+        return withRecord(before, step.after);
       case "replace functions of event triggers":
         return withTracking(before, publication, mark);
       case "create event triggers":

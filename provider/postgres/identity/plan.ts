@@ -1,22 +1,15 @@
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import type { ReplicaIdentityInputs } from "../../contract/kinds/replicaIdentity";
-import { encodeMark, ownership, type Mark } from "../ownership/mark";
-import { ownNames } from "../ownership/ownNames";
+import { hasLockView, ownModuleSchema, readRecord } from "../record/moduleSchema";
+import { encodeRecord, type DatabaseRecord } from "../record/record";
 import { hasTracking, ownTriggers, reliesOnTracking } from "../tracking/state";
-import { hasRecord } from "./record";
+import { claimed, type Claiming } from "./claim";
 import { tablesToRestore, trackedTables } from "./trackedTables";
 
-/** What an up does first: the record exists, and the event triggers follow the selection. */
+/** What an up does first: the record has the trail's claim, and the event triggers follow the selection. */
 export type PreparationStep =
-  /** With its mark, and the record of previous identities in it. */
-  | { readonly step: "create schema"; readonly schema: string }
-  /**
-   * Takes over the schema that came along with a copied branch, whose mark names another branch; or renews the mark
-   * after a rename of stack, project or component.
-   */
-  | { readonly step: "comment on schema"; readonly schema: string; readonly comment: string | null }
-  /** The record, in a schema that exists. */
-  | { readonly step: "create record of identities"; readonly schema: string }
+  /** Claims the tables, and records what those have that are not DEFAULT; in a new schema where there is none. */
+  | { readonly step: "claim tables"; readonly before: DatabaseRecord; readonly after: DatabaseRecord }
   | { readonly step: "replace functions of event triggers" }
   | { readonly step: "drop event triggers" };
 
@@ -24,12 +17,11 @@ export type PreparationStep =
 export type TableStep =
   | {
       readonly step: "set replica identity full";
-      /** All tables that are to be FULL. Those that are FULL already are only recorded. */
+      /** All tables that are to be FULL. */
       readonly tables: readonly TableFacts[];
       /** Those of them that are not FULL yet. */
       readonly changing: readonly TableFacts[];
     }
-  /** Tables of the record by oid, because some of them may have been dropped: those leave the record. */
   | { readonly step: "restore replica identity"; readonly tables: readonly number[] }
   /** And the identities of tables that were created before the triggers were there. */
   | { readonly step: "create event triggers" };
@@ -38,8 +30,8 @@ export type TableStep =
 export type RemovalStep =
   | { readonly step: "drop event triggers" }
   | Extract<TableStep, { readonly step: "restore replica identity" }>
-  /** With the record in it. */
-  | { readonly step: "drop schema"; readonly schema: string };
+  /** Ends the trail's claim. The schema goes when nothing is left in the record. */
+  | { readonly step: "end claim" };
 
 type Inputs = Pick<
   ReplicaIdentityInputs,
@@ -50,20 +42,24 @@ type Inputs = Pick<
  * Everything an up does about replica identities, in its order. Never throws: a schema or an event trigger of somebody
  * else is refused before, or by the step.
  *
- * @param recorded oids of the tables in the record; those that are to be FULL may be left out
+ * @param recorded oids of the tables that the trail has set to FULL; those that are to be FULL may be left out
  */
 export function planReplicaIdentity(
   catalog: Catalog,
   inputs: Inputs,
   recorded: readonly number[],
-  mark: Mark,
+  claim: Pick<Claiming, "mark" | "state">,
 ): (PreparationStep | TableStep)[] {
-  return [...planPreparation(catalog, inputs, mark), ...planTables(catalog, inputs, recorded)];
+  return [...planPreparation(catalog, inputs, claim), ...planTables(catalog, inputs, recorded)];
 }
 
 /** The first part of {@link planReplicaIdentity}. */
-export function planPreparation(catalog: Catalog, inputs: Inputs, mark: Mark): PreparationStep[] {
-  return [...planRecord(catalog, inputs.publication, mark), ...planExistingTriggers(catalog, inputs)];
+export function planPreparation(
+  catalog: Catalog,
+  inputs: Inputs,
+  claim: Pick<Claiming, "mark" | "state">,
+): PreparationStep[] {
+  return [...planClaim(catalog, inputs, claim), ...planExistingTriggers(catalog, inputs)];
 }
 
 /** The second part of {@link planReplicaIdentity}. */
@@ -84,28 +80,28 @@ export function planTables(catalog: Catalog, inputs: Inputs, recorded: readonly 
 /**
  * Everything a destroy does about replica identities, in its order.
  *
- * @param recorded oids of all tables in the record
+ * @param recorded oids of the tables that the trail has set to FULL
  */
-export function planRemoval(publication: string, recorded: readonly number[]): RemovalStep[] {
+export function planRemoval(recorded: readonly number[]): RemovalStep[] {
   return [
     // First: otherwise the triggers would set every table that is restored to FULL again.
     { step: "drop event triggers" },
     ...(recorded.length === 0 ? [] : [{ step: "restore replica identity" as const, tables: recorded }]),
-    { step: "drop schema", schema: ownNames(publication).schema },
+    { step: "end claim" },
   ];
 }
 
-function planRecord(catalog: Catalog, publication: string, mark: Mark): PreparationStep[] {
-  const { schema } = ownNames(publication);
-  const existing = catalog.schemas.find(({ name }) => name === schema);
-  if (existing === undefined) return [{ step: "create schema", schema }];
-  const { comment } = existing;
-  const steps: PreparationStep[] = [];
-  const owner = ownership(comment, mark);
-  if (owner === "copy of another branch" || (owner === "ours" && comment !== encodeMark(mark)))
-    steps.push({ step: "comment on schema", schema, comment });
-  if (!hasRecord(catalog, publication)) steps.push({ step: "create record of identities", schema });
-  return steps;
+function planClaim(
+  catalog: Catalog,
+  inputs: Inputs,
+  { mark, state }: Pick<Claiming, "mark" | "state">,
+): PreparationStep[] {
+  const before = readRecord(catalog);
+  const after = claimed(before, catalog, { publication: inputs.publication, mark, selection: inputs, state });
+  const inPlace = ownModuleSchema(catalog) !== undefined && hasLockView(catalog);
+  return inPlace && encodeRecord(before) === encodeRecord(after)
+    ? []
+    : [{ step: "claim tables", before, after }];
 }
 
 /** Event triggers that exist come before the tables: otherwise they would track a table again that is to leave. */

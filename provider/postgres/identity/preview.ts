@@ -2,17 +2,17 @@ import type { Catalog } from "../../contract/catalog";
 import type { ReplicaIdentityInputs } from "../../contract/kinds/replicaIdentity";
 import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
-import { databaseObjectMark, ownership, takenOver } from "../ownership/mark";
-import { ownNames } from "../ownership/ownNames";
+import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { compareMarks, databaseObjectMark, takenOver } from "../ownership/mark";
+import { readRecord } from "../record/moduleSchema";
 import { selectionWarnings } from "../selection/findings";
 import { select } from "../selection/selection";
 import { mayCreateTriggers } from "../tracking/state";
-import { refuseObstacles, schemaMark } from "./converge";
+import { claimOf, setByTrail } from "./claim";
+import { claimMark, refuseObstacles, type ClaimState } from "./converge";
 import { describeChanges } from "./describe";
 import { afterSteps } from "./hypothetical";
 import { planPreparation, planTables } from "./plan";
-import { readPrevious } from "./record";
-import { trackedTables } from "./trackedTables";
 
 /** What an up is going to do about replica identities. */
 export interface Preview {
@@ -35,25 +35,26 @@ export async function preview(
   inputs: ReplicaIdentityInputs,
   run: Run,
   session: Session,
-  state: { readonly ownershipId?: string } | undefined,
+  state: ClaimState | undefined,
 ): Promise<Preview> {
   const { publication } = inputs;
   const before = await run.forecast(session);
-  const mark = schemaMark(session, before, inputs, state?.ownershipId);
+  const mark = claimMark(session, before, inputs, state?.ownershipId);
   const selected = select(before, inputs);
   refuseObstacles(before, inputs, selected, mark);
 
-  const { schema } = ownNames(publication);
-  const existing = before.schemas.find(({ name }) => name === schema);
+  const existing = claimOf(readRecord(before), publication);
   const names = databaseObjectMark(session, { managedBy: inputs.managedBy, ownershipId: state?.ownershipId });
-  const own = ownership(existing?.comment, names) === "ours";
-  const leftover = state === undefined && own ? [takenOver(`The schema ${schema}`)] : [];
+  const own = compareMarks(existing, names) === "ours";
+  const leftover =
+    state === undefined && own ? [takenOver(`The record of this trail in schema ${MODULE_SCHEMA}`)] : [];
 
-  const full = trackedTables(before, inputs).flatMap((entry) => (entry.full ? [entry.table.oid] : []));
-  const previous = await readPrevious(session, before, publication, full);
-  const circumstances = { publication, mark, previous };
-  const preparation = planPreparation(before, inputs, mark);
-  const prepared = afterSteps(before, preparation, circumstances);
+  const preparation = planPreparation(before, inputs, { mark, state });
+  const lost = state !== undefined && existing === undefined;
+  const plain = { publication, mark, lost, previous: new Map() };
+  const prepared = afterSteps(before, preparation, plain);
+  const previous = setByTrail(readRecord(prepared), prepared, publication);
+  const circumstances = { ...plain, previous };
   const steps = [...preparation, ...planTables(prepared, inputs, [...previous.keys()])];
   const catalog = afterSteps(before, steps, circumstances);
   run.expect(session, catalog);

@@ -3,75 +3,114 @@ import type { ReplicaIdentityInputs, ReplicaIdentityOutputs } from "../../contra
 import type { Run } from "../../contract/kind";
 import { execute } from "../../contract/plan";
 import type { Session } from "../../contract/session";
-import { nameTables } from "../catalog/tableIndex";
-import { madeByResource, databaseObjectMark } from "../ownership/mark";
-import { ownNames } from "../ownership/ownNames";
+import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { publishes } from "../catalog/membership";
+import { nameTables, tablesByOid } from "../catalog/tableIndex";
+import { databaseObjectMark, describeMark, identifiedBy, isMarkOfResource } from "../ownership/mark";
 import { ownPublication } from "../ownership/ownObjects";
+import { changeRecord } from "../record/change";
+import { foreignSchema, readRecord } from "../record/moduleSchema";
 import { removeTracking } from "../tracking/install";
+import { ownTriggers } from "../tracking/state";
+import { claimed, claimOf, only, setByTrail, unclaimed } from "./claim";
+import { recordLost } from "./describe";
 import { planRemoval, type RemovalStep } from "./plan";
-import { dropRecord, dropSchema, hasRecord, readRecord } from "./record";
-import { logChanges, restoreIdentities } from "./restore";
+import { logChanges } from "./restore";
+import { changeIdentities } from "./statement";
 
-/** Plans what a destroy does about replica identities, and does it: all tables in the record get back what they had. */
-export async function remove(
-  state: ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>,
-  run: Run,
-  session: Session,
-): Promise<void> {
+type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
+
+/**
+ * Plans what a destroy does about replica identities, and does it: all tables that the trail has set to FULL get back
+ * what they had, except for those that another trail claims too.
+ */
+export async function remove(state: State, run: Run, session: Session): Promise<void> {
   const { publication } = state;
+  if (!(await ownsClaim(state, run, session))) return;
   const catalog = await session.catalog();
-  const { schema } = ownNames(publication);
-  const existing = catalog.schemas.find(({ name }) => name === schema);
-  if (existing === undefined || !madeByResource(existing.comment, databaseObjectMark(session, state))) {
-    run.log(
-      `Replica identities stay as they are: the record of what they were, schema ${schema}, is ${existing === undefined ? "gone" : "not ours"}.`,
-    );
-    return;
-  }
-  const recorded = await readRecord(session, catalog, publication);
 
-  const restore = async (tables: readonly number[]): Promise<void> => {
-    const changes = await restoreIdentities(session, catalog, publication, tables);
-    logChanges(changes, catalog, run);
+  const restore = async (): Promise<void> => {
+    // Migrations that were open until now may have left more tables, or have set an identity: look again.
+    const now = await session.catalog();
+    const previous = setByTrail(readRecord(now), now, publication);
+    // An up that was killed may have left a publication that no state knows of. What it publishes keeps its identity.
+    const published = ownPublication(now, publication);
+    const tables = tablesByOid(now);
+    const free = [...previous.keys()].filter((oid) => {
+      const table = tables.get(oid);
+      return published === undefined || table === undefined || !publishes(published, table, tables);
+    });
+    if (free.length === 0) return;
+    const changes = await changeIdentities(session, { publication, restore: only(previous, free) });
+    logChanges(changes, now, run);
     if (changes.locked === 0) return;
-    const left = await readRecord(session, catalog, publication);
+    const after = await session.catalog();
+    const left = free.filter((oid) => tablesByOid(after).get(oid)?.identity === "full");
     throw new UserError(
-      `The replica identity of ${changes.locked} tables could not be put back, as other transactions kept them locked: ${nameTables(catalog, left)}. Run destroy again; what was done stays done.`,
+      `The replica identity of ${changes.locked} tables could not be put back, as other transactions kept them locked: ${nameTables(after, left)}. Run destroy again; what was done stays done.`,
     );
-  };
-
-  /** Drops the record once every table in it has its identity back; `false` when one has to keep FULL. */
-  const emptyRecord = async (): Promise<boolean> => {
-    let done: readonly number[] = recorded;
-    for (;;) {
-      // An up that was killed may have left a publication that no state knows of. What it publishes keeps its identity,
-      // and the record stays for the destroy that follows the next up.
-      const left = ownPublication(catalog, publication)
-        ? await readRecord(session, catalog, publication)
-        : [];
-      if (left.length > 0) {
-        run.log(
-          `The replica identity of ${left.length} tables stays FULL: an interrupted up left the publication ${publication}, which publishes them. Run up, then destroy again.`,
-        );
-        return false;
-      }
-      if (await dropRecord(session, publication, done)) return true;
-      // A migration that was open until now has put a table of its own into the record: restore that one as well.
-      done = await readRecord(session, catalog, publication);
-      await restore(done);
-      run.checkpoint();
-    }
   };
 
   await execute<RemovalStep>(
-    planRemoval(publication, recorded),
+    planRemoval([...setByTrail(readRecord(catalog), catalog, publication).keys()]),
     {
-      "drop event triggers": () => removeTracking(session, catalog, publication),
-      "restore replica identity": ({ tables }) => restore(tables),
-      "drop schema": async () => {
-        if (!hasRecord(catalog, publication) || (await emptyRecord())) await dropSchema(session, schema, run);
-      },
+      "drop event triggers": () => removeTracking(session, catalog, publication, { waits: true }),
+      "restore replica identity": restore,
+      "end claim": () => endClaim(state, run, session),
     },
     run,
   );
+}
+
+/** Whether there is something to give back. A claim that somebody has removed is made again first. */
+async function ownsClaim(state: State, run: Run, session: Session): Promise<boolean> {
+  const { publication } = state;
+  const catalog = await session.catalog();
+  const foreign = foreignSchema(catalog);
+  if (foreign !== undefined) {
+    run.log(
+      `Replica identities stay as they are: the schema with the record of what they were is not ours. ${foreign}`,
+    );
+    return false;
+  }
+  const claim = claimOf(readRecord(catalog), publication);
+  const expected = databaseObjectMark(session, state);
+  if (claim === undefined) {
+    const mark = identifiedBy(expected, undefined);
+    const claiming = { publication, mark, selection: state, state };
+    const lost = setByTrail(claimed(readRecord(catalog), catalog, claiming), catalog, publication);
+    // A destroy that was killed after its last statement leaves the same, except that it has restored the tables. Then
+    // the tables that are still FULL were so before the trail.
+    if (lost.size === 0 || lost.size < (state.done ?? Infinity)) {
+      run.log(
+        `Replica identities stay as they are: the record of what they were, in schema ${MODULE_SCHEMA}, is gone.`,
+      );
+      return ownTriggers(catalog, publication).length > 0;
+    }
+    run.log(recordLost(publication));
+    await changeRecord(session, (record, now) => claimed(record, now, claiming));
+    return true;
+  }
+  if (isMarkOfResource(claim, expected)) return true;
+  run.log(
+    `Replica identities stay as they are: the claim in the record of schema ${MODULE_SCHEMA} ${describeMark("other resource", claim, expected)}.`,
+  );
+  return false;
+}
+
+/** Ends the claim, unless the publication of an interrupted up still publishes tables that it has set to FULL. */
+async function endClaim({ publication }: State, run: Run, session: Session): Promise<void> {
+  const catalog = await session.catalog();
+  const left = setByTrail(readRecord(catalog), catalog, publication).size;
+  if (left > 0 && ownPublication(catalog, publication) !== undefined) {
+    run.log(
+      `The replica identity of ${left} tables stays FULL: an interrupted up left the publication ${publication}, which publishes them. Run up, then destroy again.`,
+    );
+    return;
+  }
+  const { kept } = await changeRecord(session, (record, now) => unclaimed(record, now, publication));
+  if (kept.length > 0)
+    run.log(
+      `The schema ${MODULE_SCHEMA} stays: it holds objects that this module did not make: ${kept.join(", ")}.`,
+    );
 }

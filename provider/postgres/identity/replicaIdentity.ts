@@ -12,16 +12,16 @@ import { recorded as recordedTarget } from "../../contract/target";
 import { firstFew } from "../../contract/wording";
 import { nameTables, tablesByOid } from "../catalog/tableIndex";
 import { formatTableName } from "../catalog/tableNames";
-import { decodeMark, madeByResource, databaseObjectMark } from "../ownership/mark";
-import { ownNames } from "../ownership/ownNames";
+import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { databaseObjectMark, identifiedBy, isMarkOfResource } from "../ownership/mark";
+import { readRecord } from "../record/moduleSchema";
 import { fullSelection, publishedSelection } from "../selection/imported";
 import { unlessGone } from "../session/gone";
-import { hasCode } from "../sql/sqlError";
 import { idleTriggers, newTablesMode, ownTriggers } from "../tracking/state";
+import { claimOf, setByTrail } from "./claim";
 import { converge } from "./converge";
 import { planReplicaIdentity } from "./plan";
 import { preview } from "./preview";
-import { hasRecord, readRecord, RECORD_GONE } from "./record";
 import { remove } from "./remove";
 import { describePending, fingerprint } from "./summary";
 import { brokenByIdentity, trackedTables } from "./trackedTables";
@@ -51,8 +51,7 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
 
   create: (inputs, run) => run.sql(inputs, (session) => converged(inputs, run, session, undefined)),
 
-  update: (state, inputs, run) =>
-    run.sql(inputs, (session) => converged(inputs, run, session, state.ownershipId), state),
+  update: (state, inputs, run) => run.sql(inputs, (session) => converged(inputs, run, session, state), state),
 
   read: (state, run) =>
     unlessGone(() =>
@@ -62,7 +61,7 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
           const catalog = await session.catalog();
           return {
             outputs: outputsOf(session, catalog, state, ownershipIdOf(session, catalog, state)),
-            drift: await driftOf(session, catalog, state),
+            drift: driftOf(session, catalog, state),
           };
         },
         state,
@@ -77,11 +76,13 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
     const { name: publication, ...target } = parseImportId(id, "ReplicaIdentity");
     return run.sql(target, async (session) => {
       const catalog = await session.catalog();
-      const { schema } = ownNames(publication);
+      const claim = claimOf(readRecord(catalog), publication);
       const published = catalog.publications.find(({ name }) => name === publication);
-      if (published === undefined && !catalog.schemas.some(({ name }) => name === schema)) return undefined;
+      if (published === undefined && claim === undefined) return undefined;
       const selection =
-        published === undefined ? fullSelection(catalog) : publishedSelection(catalog, published);
+        published === undefined
+          ? (claim?.selections.at(-1) ?? fullSelection(catalog))
+          : publishedSelection(catalog, published);
       return { inputs: { ...target, ...selection, publication }, outputs: recordedTarget(session.target) };
     });
   },
@@ -91,19 +92,17 @@ async function converged(
   inputs: ReplicaIdentityInputs,
   run: Run,
   session: Session,
-  ownershipId: string | undefined,
+  state: State | undefined,
 ): Promise<ReplicaIdentityOutputs> {
-  const { catalog, mark } = await converge(inputs, run, session, ownershipId);
+  const { catalog, mark } = await converge(inputs, run, session, state);
   return outputsOf(session, catalog, inputs, mark.id);
 }
 
-/** The id in the state, otherwise the one in the schema's mark, if that is this resource's. */
+/** The id in the state, otherwise the one in the claim, if that is this resource's. */
 function ownershipIdOf(session: Session, catalog: Catalog, state: State): string | undefined {
-  const { schema } = ownNames(state.publication);
-  const comment = catalog.schemas.find(({ name }) => name === schema)?.comment;
-  if (state.ownershipId !== undefined || !madeByResource(comment, databaseObjectMark(session, state)))
-    return state.ownershipId;
-  return decodeMark(comment)?.mark.id;
+  const claim = claimOf(readRecord(catalog), state.publication);
+  if (state.ownershipId !== undefined || claim === undefined) return state.ownershipId;
+  return isMarkOfResource(claim, databaseObjectMark(session, state)) ? claim.id : undefined;
 }
 
 function outputsOf(
@@ -128,16 +127,17 @@ function outputsOf(
 }
 
 /** What the next up will do something about: differences that its plan names, in the user's words. */
-async function driftOf(session: Session, catalog: Catalog, state: State): Promise<Drift> {
+function driftOf(session: Session, catalog: Catalog, state: State): Drift {
   const { publication } = state;
   const drift: Partial<Record<DriftName, string>> = {};
   const tracked = trackedTables(catalog, state);
-  const full = tracked.flatMap((entry) => (entry.full ? [entry.table.oid] : []));
-  const recorded = await recordedBeside(session, catalog, publication, full);
-  if (recorded === undefined || !hasRecord(catalog, publication))
-    drift.recordMissing = `schema ${ownNames(publication).schema}`;
+  const record = readRecord(catalog);
+  const claim = claimOf(record, publication);
+  if (claim === undefined) drift.recordMissing = `schema ${MODULE_SCHEMA}`;
 
-  for (const step of planReplicaIdentity(catalog, state, recorded ?? [], databaseObjectMark(session, state)))
+  const recorded = [...setByTrail(record, catalog, publication).keys()];
+  const mark = identifiedBy(databaseObjectMark(session, state), claim);
+  for (const step of planReplicaIdentity(catalog, state, recorded, { mark, state }))
     switch (step.step) {
       case "set replica identity full":
         if (step.changing.length > 0) drift.identityNotFull = firstFew(step.changing.map(formatTableName));
@@ -165,22 +165,4 @@ async function driftOf(session: Session, catalog: Catalog, state: State): Promis
     if (idle.length > 0) drift.eventTriggersMissing = idle.join(", ");
   }
   return drift;
-}
-
-/**
- * Oids of the tables in the record beside `full`; `undefined` when the record was dropped since the catalog was read.
- */
-async function recordedBeside(
-  session: Session,
-  catalog: Catalog,
-  publication: string,
-  full: readonly number[],
-): Promise<number[] | undefined> {
-  try {
-    return await readRecord(session, catalog, publication, full);
-  } catch (error) {
-    // A destroy was killed, and the server has gone on with its last statement.
-    if (hasCode(error, ...RECORD_GONE)) return undefined;
-    throw error;
-  }
 }

@@ -2,24 +2,16 @@ import type { Catalog } from "../../contract/catalog";
 import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
 import { nameTable } from "../catalog/tableIndex";
-import { ownNames } from "../ownership/ownNames";
-import { handOver } from "./record";
-import { changeIdentities, type IdentityChanges } from "./statement";
+import { changeRecord } from "../record/change";
+import { settled } from "./claim";
+import type { IdentityChanges } from "./statement";
 
 /**
- * Gives tables of the record back the identity noted there. Tables that another trail of this database tracks stay FULL
- * and go over to that trail's record.
+ * Takes out of the record what is settled, after tables have been given back their identity: from then on the trail's
+ * claim is no longer about them.
  */
-export async function restoreIdentities(
-  session: Session,
-  catalog: Catalog,
-  publication: string,
-  restore: readonly number[],
-  onProgress?: (left: number) => void,
-): Promise<IdentityChanges> {
-  await handOver(session, catalog, publication, restore);
-  const { schema } = ownNames(publication);
-  return changeIdentities(session, { schema, full: [], restore }, onProgress);
+export async function settleRecord(session: Session, publication: string): Promise<void> {
+  await changeRecord(session, (record, catalog) => settled(record, catalog, publication));
 }
 
 /** Logs what was not done as asked, table by table. */

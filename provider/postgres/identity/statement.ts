@@ -1,10 +1,13 @@
 import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
 import { PARAMETERS_SQL, returnSql, runBlock } from "../sql/block";
 import type { Session } from "../../contract/session";
-import { SqlError } from "../sql/sqlError";
-import { oidArray, quoteLiteral } from "../sql/quote";
-import { identityIndexSql, insertRecordSql, RECORD, recordedTablesSql, recordSql } from "../sql/recordTable";
+import { hasCode, SqlError } from "../sql/sqlError";
+import { oidArray } from "../sql/quote";
 import { judgeSql } from "../sql/judge";
+import { UserError } from "../../contract/errors";
+import type { FormerIdentity } from "./claim";
+import { END_TURN, NO_TURN, TAKE_TURN } from "./turn";
+import { pinIndexSql } from "../sql/pinIndex";
 
 /** What {@link changeIdentities} did not do as asked. */
 export interface IdentityChanges {
@@ -17,17 +20,17 @@ export interface IdentityChanges {
 }
 
 export interface IdentityOrder {
-  /** The module's schema, which holds the record. */
-  readonly schema: string;
-  /** Tables to set to FULL. */
-  readonly full: readonly number[];
-  /** Tables of the record that get back the identity noted there, and leave the record. */
-  readonly restore: readonly number[];
+  /** Name of the trail's publication. */
+  readonly publication: string;
+  /** Oids of tables to set to FULL. Default: none. */
+  readonly full?: readonly number[];
+  /** Tables that are FULL and get back another identity, by oid. Default: none. */
+  readonly restore?: ReadonlyMap<number, FormerIdentity>;
 }
 
 /**
- * The limit for each lock, and asynchronous commits. The commit of the record comes before them in the write-ahead log,
- * and the last write of the block commits synchronously, which flushes all the commits before it.
+ * The limit for each lock, and asynchronous commits. The last write of the block commits synchronously, which flushes all
+ * the commits before it.
  */
 const SETTINGS = { lock_timeout: LOCK_POLICY.attempt, synchronous_commit: "off" };
 
@@ -46,12 +49,12 @@ interface Outcome extends IdentityChanges {
  * Tables that were locked are tried again for 10 s. If there is too much to do for one statement, another one follows,
  * as long as there is progress.
  *
- * - The record comes first: every table gets its row with the identity it has, committed before any identity is
- *   changed. So a kill at any point loses no previous identity, and the record also names tables that were FULL before.
+ * - What the tables had before must be in the record already, so that a kill at any point loses no previous identity.
  * - A table that only an autovacuum worker holds gets attempts of 1.5 s: the worker yields only to whoever waits longer
  *   than deadlock_timeout, which is 1 s.
  * - Only one block at a time works on a trail. The server works on for up to two seconds for a process that was killed,
- *   and would otherwise set tables to FULL again that the next destroy has restored.
+ *   and would otherwise set tables to FULL again that the next destroy has restored. Whose turn it is stands in the
+ *   comment of the module's schema, which only its owner can change; a turn ends with its statement or its process.
  * - Where there are publications, the server itself judges each change in the transaction that makes it: if UPDATE or
  *   DELETE would now be refused, the change is rolled back and reported.
  * - The first attempt has no exception handler, because a handler takes a second transaction ID for each table. If
@@ -81,7 +84,7 @@ export async function changeIdentities(
 async function changeSome(session: Session, order: IdentityOrder, patience: string): Promise<Outcome> {
   // When restoring, start with the guarded form: if the fast form failed midway, its list of missing indexes would be
   // lost.
-  if (order.restore.length > 0) return await runOnce(session, order, patience, true);
+  if (order.restore !== undefined) return await runOnce(session, order, patience, true);
   try {
     return await runOnce(session, order, patience, false);
   } catch (error) {
@@ -93,38 +96,48 @@ async function changeSome(session: Session, order: IdentityOrder, patience: stri
 /** @param guarded whether a failure is handled table by table; otherwise it ends the statement */
 async function runOnce(
   session: Session,
-  { schema, full, restore }: IdentityOrder,
+  { publication, full = [], restore = new Map<number, FormerIdentity>() }: IdentityOrder,
   patience: string,
   guarded: boolean,
 ): Promise<Outcome> {
-  const parameters = { full: oidArray(full), restore: oidArray(restore), patience, guarded };
+  const exceptions = [...restore].flatMap(([oid, { identity, identityIndex: index }]) =>
+    identity === "default"
+      ? []
+      : [{ oid, identity, index: index?.oid, name: index?.name, columns: index?.columns }],
+  );
+  const parameters = {
+    publication,
+    full: oidArray(full),
+    restore: oidArray([...restore.keys()]),
+    exceptions,
+    patience,
+    guarded,
+  };
   try {
-    const block = identityBlock(schema, restore.length > 0);
+    const block = identityBlock(restore.size > 0);
     const outcome = await runBlock<Outcome>(session, block, parameters, SETTINGS);
     return outcome ?? { locked: 0, refused: [], indexGone: [], cut: false };
   } catch (error) {
-    await session.read("SELECT pg_catalog.pg_advisory_unlock_all()").catch(() => undefined);
+    if (hasCode(error, NO_TURN))
+      throw new UserError(
+        `The replica identities of publication ${publication} were not changed: another statement of this module changes them, ${error.reason}. Wait for it to end, and run again.`,
+      );
     throw error;
   }
 }
 
-function identityBlock(schema: string, restores: boolean): string {
-  const record = recordSql(schema);
-  const turn = `hashtext('pulumi-neon-bemi'), hashtext(${quoteLiteral(schema)})`;
+function identityBlock(restores: boolean): string {
   const lockedByOthers = `${heldHereSql("l")} AND l.pid <> pg_backend_pid()`;
-  const note = insertRecordSql(
-    schema,
-    `SELECT c.oid, c.relreplident, CASE WHEN c.relreplident = 'i' THEN ${identityIndexSql("c")} END
-        FROM pg_class c WHERE c.oid = ANY (wanted)`,
-  );
   const setting = `
-        SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, false AS restoring, NULL::name AS lost
+        SELECT c.oid, c.relnamespace, c.relname, c.relkind, 'FULL' AS clause, NULL::text AS lost, '' AS pin
           FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f'`;
-  const targets = restores ? `${setting} UNION ALL ${restoringSql(schema)}` : setting;
+  const targets = restores ? `${setting} UNION ALL ${RESTORING}` : setting;
   return `
 DECLARE
+  publication text;
   wanted oid[];
   leaving oid[];
+  exceptions jsonb;
   patience interval;
   guarded bool;
   deadline timestamptz;
@@ -143,25 +156,15 @@ DECLARE
   statement text;
   careful bool;
   judging bool;
-  restoring bool;
-  lost name;
+  lost text;
+  lines text[];
 BEGIN
-  SELECT p ->> 'full', p ->> 'restore', p ->> 'patience', p ->> 'guarded',
+  SELECT p ->> 'publication', p ->> 'full', p ->> 'restore', p -> 'exceptions', p ->> 'patience', p ->> 'guarded',
          clock_timestamp() + (p ->> 'patience')::interval, EXISTS (SELECT FROM pg_publication)
-    INTO wanted, leaving, patience, guarded, deadline, judged
+    INTO publication, wanted, leaving, exceptions, patience, guarded, deadline, judged
     FROM (SELECT ${PARAMETERS_SQL}) AS parameters (p);
-  PERFORM set_config('lock_timeout', '${LOCK_POLICY.turn}', true);
-  PERFORM pg_advisory_lock(${turn});
-  DELETE FROM ${record} r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.${RECORD.relid});
-  BEGIN
-    -- First without ON CONFLICT, which takes half as long again. It is needed only when an event trigger writes a row
-    -- too.
-    ${note} AND NOT EXISTS (SELECT FROM ${record} r WHERE r.${RECORD.relid} = c.oid)
-      ORDER BY c.oid;
-  EXCEPTION WHEN unique_violation THEN
-    ${note} ON CONFLICT DO NOTHING;
-  END;
-  COMMIT;
+  ${TAKE_TURN}
+  deadline := clock_timestamp() + patience;
 
   LOOP
     pass := pass + 1;
@@ -175,16 +178,16 @@ BEGIN
     END IF;
     -- Tables that somebody holds come last, because each may cost the whole lock timeout. Descending oid: queries lock
     -- partitions in ascending order; in the same order we would block such a query once per partition.
-    FOR table_oid, table_name, statement, careful, judging, restoring, lost IN
+    FOR table_oid, table_name, statement, careful, judging, lost IN
       SELECT s.oid, s.name,
              CASE WHEN s.oid = ANY (vacuumed) THEN 'SET LOCAL lock_timeout = ''${LOCK_POLICY.autovacuumAttempt}''; ' ELSE '' END
-               || coalesce('ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause, 'SELECT'),
+               || s.pin || 'ALTER TABLE ' || s.name || ' REPLICA IDENTITY ' || s.clause,
              -- Every hundredth table too, because only careful steps look at the clock.
-             guarded OR judged OR s.busy OR s.oid::int8 % 100 = 0, s.judging, s.restoring, s.lost
+             guarded OR judged OR s.busy OR s.oid::int8 % 100 = 0, s.judging, s.lost
         -- No WITH: it would first materialize all rows, because a function in it is volatile.
         FROM (SELECT t.*, format('%I.%I', n.nspname, t.relname) AS name,
                      t.oid IN (SELECT l.relation FROM pg_locks l WHERE ${lockedByOthers}) AS busy,
-                     judged AND t.relkind = 'r' AND t.clause IS NOT NULL AS judging
+                     judged AND t.relkind = 'r' AS judging
                 FROM (${targets}) t
                 JOIN pg_namespace n ON n.oid = t.relnamespace
                WHERE t.oid <> ALL (given_up)) s
@@ -198,7 +201,6 @@ BEGIN
           IF judging THEN
             ${judgeSql("table_name", "table_oid")}
           END IF;
-          IF restoring THEN DELETE FROM ${record} r WHERE r.${RECORD.relid} = table_oid; END IF;
           IF lost IS NOT NULL AND jsonb_array_length(index_gone) < 10 THEN
             index_gone := index_gone || jsonb_build_object('oid', table_oid::int8, 'index', lost);
           END IF;
@@ -225,8 +227,7 @@ BEGIN
     IF clock_timestamp() > deadline THEN
       cut := pass = 1;
       locked := (SELECT count(*) FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f' AND c.oid <> ALL (given_up))
-        + (SELECT count(*) FROM ${recordedTablesSql(schema)}
-            WHERE r.${RECORD.relid} = ANY (leaving) AND r.${RECORD.relid} <> ALL (given_up));
+        + (SELECT count(*) FROM pg_class c WHERE c.oid = ANY (leaving) AND c.relreplident = 'f' AND c.oid <> ALL (given_up));
       EXIT;
     END IF;
     -- Every table has had its turn: those that were locked get the full time from here.
@@ -237,10 +238,8 @@ BEGIN
 
   ${returnSql("jsonb_build_object('locked', locked, 'refused', refused, 'indexGone', index_gone, 'cut', cut AND locked > 0)")};
   -- The synchronous commit of this write flushes all the asynchronous commits before it.
-  PERFORM set_config('synchronous_commit', 'on', true);
-  EXECUTE format('COMMENT ON SCHEMA %I IS %L', ${quoteLiteral(schema)},
-    (SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(schema)}));
-  PERFORM pg_advisory_unlock(${turn});
+  PERFORM set_config('synchronous_commit', 'on', true), pg_current_xact_id();
+  ${END_TURN}
 END`;
 }
 
@@ -252,20 +251,28 @@ const CHECK_NAME =
   "IF to_regclass(table_name) IS DISTINCT FROM table_oid THEN RAISE undefined_table; END IF;";
 
 /**
- * What the tables in the record get back: USING INDEX needs an index of the recorded name, and otherwise becomes
- * DEFAULT.
+ * What tables get back that are FULL. USING INDEX takes the recorded index if the table still has it and it can serve,
+ * otherwise one of the same name, otherwise one of the same columns; otherwise the table becomes DEFAULT.
  */
-function restoringSql(schema: string): string {
-  const [previous, index] = [`r.${RECORD.previous}`, `r.${RECORD.index}`];
-  return `
+const RESTORING = `
         SELECT c.oid, c.relnamespace, c.relname, c.relkind,
-               CASE WHEN c.relreplident <> 'f' OR ${previous} = 'f' THEN NULL
-                    WHEN ${previous} = 'n' THEN 'NOTHING'
-                    WHEN x.oid IS NOT NULL THEN format('USING INDEX %I', x.relname)
+               CASE WHEN e.identity = 'nothing' THEN 'NOTHING'
+                    WHEN x.relname IS NOT NULL THEN format('USING INDEX %I', x.relname)
                     ELSE 'DEFAULT' END,
-               true, CASE WHEN ${previous} = 'i' AND x.oid IS NULL AND c.relreplident = 'f' THEN ${index} END
-          FROM ${recordedTablesSql(schema)}
-          LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
-                 ON ${previous} = 'i' AND i.indrelid = c.oid AND x.relname = ${index}
-         WHERE r.${RECORD.relid} = ANY (leaving)`;
-}
+               CASE WHEN e.identity = 'index' AND x.relname IS NULL THEN coalesce(e.name, '') END,
+               CASE WHEN x.relname IS NOT NULL THEN ${pinIndexSql("format('%s.%I', c.relnamespace::regnamespace, c.relname)", "format('%s.%I', c.relnamespace::regnamespace, x.relname)", "x.oid")} ELSE '' END
+          FROM pg_class c
+          LEFT JOIN jsonb_to_recordset(exceptions)
+            AS e (oid oid, identity text, index oid, name text, columns text[]) ON e.oid = c.oid
+          LEFT JOIN LATERAL (
+            SELECT n.oid, n.relname FROM pg_index i JOIN pg_class n ON n.oid = i.indexrelid
+             WHERE e.identity = 'index' AND i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+               AND i.indpred IS NULL AND i.indexprs IS NULL
+               AND NOT EXISTS (SELECT FROM pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey) AND NOT a.attnotnull)
+               AND (n.oid = e.index OR n.relname = e.name OR e.columns = ARRAY(
+                     SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, place)
+                       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                      WHERE k.place <= i.indnkeyatts ORDER BY k.place))
+             ORDER BY n.oid IS DISTINCT FROM e.index, n.relname IS DISTINCT FROM e.name LIMIT 1) x ON true
+         WHERE c.oid = ANY (leaving) AND c.relreplident = 'f'`;

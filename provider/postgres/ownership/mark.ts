@@ -47,9 +47,11 @@ export interface DecodedMark<Value> {
  */
 export type Ownership = "ours" | "copy of another branch" | "other resource" | "none";
 
-const PREFIX = "Made by pulumi-neon-bemi; it is removed by pulumi destroy. ";
+/** How the comment on everything that this module makes begins. */
+export const MARK_PREFIX = "Made by pulumi-neon-bemi; it is removed by pulumi destroy. ";
 
-const MARK = z.object({
+/** The shape of a {@link Mark}. */
+export const markFields = z.object({
   projectId: z.string(),
   branchId: z.string(),
   database: z.string(),
@@ -75,8 +77,18 @@ export function databaseObjectMark(
  * @param comment the object's comment; left out where there is no object yet
  */
 export function identified(expected: Mark, comment?: string | null): Mark & { readonly id: string } {
-  const found = ownership(comment, expected) === "ours" ? decodeMark(comment)?.mark.id : undefined;
-  return { ...expected, id: expected.id ?? found ?? randomBytes(8).toString("hex") };
+  return identifiedBy(expected, decodeMark(comment)?.mark);
+}
+
+/** As {@link identified}, with the mark that was found. */
+export function identifiedBy(expected: Mark, found: Mark | undefined): Mark & { readonly id: string } {
+  const id = compareMarks(found, expected) === "ours" ? found?.id : undefined;
+  return { ...expected, id: expected.id ?? id ?? randomBytes(8).toString("hex") };
+}
+
+/** Whether a comment begins as those of this module do. */
+export function hasMark(comment: string | null | undefined): boolean {
+  return comment?.startsWith(MARK_PREFIX) === true;
 }
 
 function withId(names: Omit<Mark, "id">, id: string | undefined): Mark {
@@ -92,11 +104,11 @@ export function encodeMark<Value>(
   value?: Value,
 ): string {
   const fields = withId({ projectId, branchId, database, managedBy }, id);
-  if (appendix === undefined) return PREFIX + JSON.stringify(fields);
+  if (appendix === undefined) return MARK_PREFIX + JSON.stringify(fields);
   const { place } = appendix;
   return place === "second line"
-    ? `${PREFIX}${JSON.stringify(fields)}\n${JSON.stringify(value)}`
-    : PREFIX + JSON.stringify({ ...fields, [place.property]: value });
+    ? `${MARK_PREFIX}${JSON.stringify(fields)}\n${JSON.stringify(value)}`
+    : MARK_PREFIX + JSON.stringify({ ...fields, [place.property]: value });
 }
 
 /** The mark in a comment, with the appended value; `undefined` for a comment that this module did not write. */
@@ -104,10 +116,10 @@ export function decodeMark<Value = never>(
   comment: string | null | undefined,
   appendix?: Appendix<Value>,
 ): DecodedMark<Value> | undefined {
-  if (!comment?.startsWith(PREFIX)) return undefined;
-  const [first = "", second = ""] = comment.slice(PREFIX.length).split("\n", 2);
+  if (!comment?.startsWith(MARK_PREFIX)) return undefined;
+  const [first = "", second = ""] = comment.slice(MARK_PREFIX.length).split("\n", 2);
   const fields = fromJson(first);
-  const mark = MARK.safeParse(fields);
+  const mark = markFields.safeParse(fields);
   if (!mark.success) return undefined;
   if (appendix === undefined) return { mark: mark.data, appended: undefined };
   const { place, schema } = appendix;
@@ -126,12 +138,19 @@ function fromJson(text: string): unknown {
 
 /** SQL that says whether a comment, an expression, begins as a mark does. */
 export function isMarkSql(comment: string): string {
-  return `starts_with(${comment}, ${quoteLiteral(PREFIX)})`;
+  return `starts_with(${comment}, ${quoteLiteral(MARK_PREFIX)})`;
 }
 
-/** Compares the comment of an object with the mark that this resource expects on it. */
+/**
+ * Compares a comment with the mark that this resource expects. Whether the comment can be believed is another question:
+ * an object of a database says so by its owner, see ownObjects.ts.
+ */
 export function ownership(comment: string | null | undefined, expected: Mark): Ownership {
-  const found = decodeMark(comment)?.mark;
+  return compareMarks(decodeMark(comment)?.mark, expected);
+}
+
+/** Compares a mark that was found with the one that this resource expects. */
+export function compareMarks(found: Mark | undefined, expected: Mark): Ownership {
   if (found === undefined) return "none";
   const same = sameId(found, expected);
   // Restoring a branch gives it a new id, while its objects keep the mark with the old one.
@@ -147,7 +166,11 @@ export function ownership(comment: string | null | undefined, expected: Mark): O
  */
 export function madeByResource(comment: string | null | undefined, expected: Mark): boolean {
   const found = decodeMark(comment)?.mark;
-  if (found === undefined) return false;
+  return found !== undefined && isMarkOfResource(found, expected);
+}
+
+/** Whether the mark was written by this resource, on whatever branch. */
+export function isMarkOfResource(found: Mark, expected: Mark): boolean {
   return sameId(found, expected) ?? (found.projectId === expected.projectId && sameNames(found, expected));
 }
 
@@ -200,7 +223,15 @@ export function describeOwnership(
   comment: string | null,
   expected?: Mark,
 ): string {
-  const mark = decodeMark(comment)?.mark;
+  return describeMark(found, decodeMark(comment)?.mark, expected);
+}
+
+/** The same, of a mark that was read already. */
+export function describeMark(
+  found: Exclude<Ownership, "ours">,
+  mark: Mark | undefined,
+  expected?: Mark,
+): string {
   switch (found) {
     case "none":
       return "was not made by this module";

@@ -4,6 +4,7 @@ import { runTogether } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import { decodeMark, encodeMark, type Appendix, type Mark } from "../ownership/mark";
 import { formatTableName } from "../catalog/tableNames";
+import { isOwned } from "../ownership/ownObjects";
 import { formOf, selectsEverything } from "./wantedForm";
 import { partialMembers } from "./members";
 import { changeMembers } from "./statement";
@@ -44,9 +45,9 @@ export function refuseAdoption(catalog: Catalog, publication: PublicationFacts, 
   const refuse = (message: string): never => {
     throw new UserError(`The publication "${name}" cannot be adopted: ${message}`);
   };
-  if (!publication.mayAlter)
+  if (!isOwned(publication, catalog))
     refuse(
-      `it belongs to ${publication.owner}, whose rights our role does not have. Have its owner changed.`,
+      `it belongs to ${publication.owner}, and who owns it can change it at any time. Have its owner changed: ALTER PUBLICATION ${quoteIdentifier(name)} OWNER TO ${quoteIdentifier(catalog.server.currentRole)}.`,
     );
   if (publication.schemas.length > 0)
     refuse("it publishes schemas, which cannot leave a table out. Drop it, and this module makes one.");

@@ -2,7 +2,7 @@ import type { Catalog } from "../../contract/catalog";
 import { tablesSentence } from "../catalog/tableNames";
 import { describeRestored } from "../identity/describe";
 import { toRestore } from "../identity/hypothetical";
-import type { PreviousIdentity } from "../identity/record";
+import type { FormerIdentity } from "../identity/claim";
 import type { PublicationStep } from "./plan";
 
 /**
@@ -14,7 +14,7 @@ export function describeChanges(
   catalog: Catalog,
   steps: readonly PublicationStep[],
   name: string,
-  previous: ReadonlyMap<number, PreviousIdentity>,
+  previous: ReadonlyMap<number, FormerIdentity>,
 ): string[] {
   return steps.flatMap((step): string[] => {
     switch (step.step) {

@@ -3,10 +3,12 @@ import type { PublicationInputs } from "../../contract/kinds/publication";
 import type { Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
-import { nameTables } from "../catalog/tableIndex";
+import { nameTables, tablesByOid } from "../catalog/tableIndex";
 import { quoteTableName } from "../catalog/tableNames";
-import { readRecord } from "../identity/record";
-import { restoreIdentities } from "../identity/restore";
+import { only, setByTrail } from "../identity/claim";
+import { logChanges, settleRecord } from "../identity/restore";
+import { changeIdentities } from "../identity/statement";
+import { readRecord } from "../record/moduleSchema";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
 import type { Mark } from "../ownership/mark";
 import { runTogether, waitForOlderWriters } from "../sql/block";
@@ -70,9 +72,10 @@ export function publicationDoers(work: Work): Doers<PublicationStep> {
 }
 
 /** How the steps of a destroy are done. */
-export function removalDoers(session: Session, run: Run): Doers<RemovalStep> {
+export function removalDoers(session: Session, run: Run, name: string): Doers<RemovalStep> {
   return {
     "drop publication": dropDoer(session),
+    "restore replica identity": ({ tables }) => restore(tables, { session, run, name }, "by hand"),
     "give back publication": async ({ publication, before }) => {
       await giveBack(session, await session.catalog(), publication, before);
       run.log(`The publication ${publication.name} stays, as it was before it was adopted.`);
@@ -80,7 +83,7 @@ export function removalDoers(session: Session, run: Run): Doers<RemovalStep> {
   };
 }
 
-function dropDoer(session: Session): Doers<RemovalStep>["drop publication"] {
+function dropDoer(session: Session): Doers<PublicationStep>["drop publication"] {
   return async ({ publication, afterOlderWriters }) => {
     // If an older writer holds that up, the next up finds the publication again.
     if (afterOlderWriters && !(await waitForOlderWriters(session))) return;
@@ -153,12 +156,29 @@ async function changeMembersAnew(work: Work): Promise<void> {
 async function restoreLeavers({ inputs, session, run }: Work, candidates: readonly number[]): Promise<void> {
   const { name } = inputs;
   const catalog = await session.catalog();
-  const restore = tablesToRestore(catalog, trackedTables(catalog, inputs), candidates, name);
-  if (restore.length === 0) return;
-  const { locked } = await restoreIdentities(session, catalog, name, restore);
-  if (locked === 0) return;
-  const left = (await readRecord(session, catalog, name)).filter((oid) => restore.includes(oid));
+  await restore(
+    tablesToRestore(catalog, trackedTables(catalog, inputs), candidates, name),
+    { session, run, name },
+    "with the next up",
+  );
+}
+
+/** Gives these tables back the identity they had, and takes out of the record what is settled. */
+async function restore(
+  tables: readonly number[],
+  { session, run, name }: { readonly session: Session; readonly run: Run; readonly name: string },
+  when: string,
+): Promise<void> {
+  const catalog = await session.catalog();
+  const previous = only(setByTrail(readRecord(catalog), catalog, name, tables), tables);
+  if (previous.size === 0) return;
+  const changes = await changeIdentities(session, { publication: name, restore: previous });
+  logChanges(changes, catalog, run);
+  await settleRecord(session, name);
+  if (changes.locked === 0) return;
+  const after = await session.catalog();
+  const left = tables.filter((oid) => tablesByOid(after).get(oid)?.identity === "full");
   run.log(
-    `${nameTables(catalog, left)}: locked by other transactions. What replica identity they had before, they get back with the next up.`,
+    `${nameTables(after, left)}: locked by other transactions. What replica identity they had before, they get back ${when}.`,
   );
 }

@@ -1,7 +1,7 @@
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import type { PublicationInputs } from "../../contract/kinds/publication";
 import { withRestored } from "../identity/hypothetical";
-import type { PreviousIdentity } from "../identity/record";
+import type { FormerIdentity } from "../identity/claim";
 import type { Mark } from "../ownership/mark";
 import { withoutTracking } from "../tracking/state";
 import { createdPublication, withMembers, withoutPublication, withPublication } from "./hypothetical";
@@ -17,7 +17,7 @@ export function afterSteps(
   catalog: Catalog,
   steps: readonly PublicationStep[],
   inputs: PublicationInputs,
-  { mark, previous }: { readonly mark: Mark; readonly previous: ReadonlyMap<number, PreviousIdentity> },
+  { mark, previous }: { readonly mark: Mark; readonly previous: ReadonlyMap<number, FormerIdentity> },
 ): Catalog {
   const { name } = inputs;
   return steps.reduce((before, step): Catalog => {

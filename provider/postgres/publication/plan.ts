@@ -4,14 +4,10 @@ import type { PublicationInputs } from "../../contract/kinds/publication";
 import { publishes } from "../catalog/membership";
 import { tablesByOid } from "../catalog/tableIndex";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
-import {
-  existsAlready,
-  encodeMark,
-  isAdoptable,
-  madeByResource,
-  ownership,
-  type Mark,
-} from "../ownership/mark";
+import { only, setByTrail, strayed, type FormerIdentity } from "../identity/claim";
+import { encodeMark, isAdoptable, type Mark } from "../ownership/mark";
+import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
+import { readRecord } from "../record/moduleSchema";
 import { ownNames } from "../ownership/ownNames";
 import { select, type Selection } from "../selection/selection";
 import { ownTriggers, reliesOnTracking } from "../tracking/state";
@@ -53,7 +49,7 @@ export type PublicationStep =
   | DropPublication
   | { readonly step: "change form of publication"; readonly form: PublicationForm }
   | MemberStep
-  /** Tables of the record, by oid, that leave the publication. */
+  /** Tables that the trail has set to FULL, by oid, and that leave the publication. */
   | { readonly step: "restore replica identity"; readonly tables: readonly number[] }
   /** The event triggers of a publication that relied on them until now. */
   | { readonly step: "drop event triggers" };
@@ -61,6 +57,8 @@ export type PublicationStep =
 /** What a destroy does about a publication. */
 export type RemovalStep =
   | DropPublication
+  /** Tables that it listed and that no selection covers. The others get theirs back with the trail's claim. */
+  | { readonly step: "restore replica identity"; readonly tables: readonly number[] }
   /** An adopted publication gets back the members, options and comment it had. */
   | {
       readonly step: "give back publication";
@@ -72,7 +70,7 @@ export type RemovalStep =
 export interface Circumstances {
   /** The selection of the last run; `undefined` on create. */
   readonly state: Selection | undefined;
-  /** Oids of the tables in the record, as far as they are among the {@link leavers}. */
+  /** Oids of the tables that the trail has set to FULL, as far as they are among the {@link leavers}. */
   readonly recorded: readonly number[];
   readonly mark: Mark;
 }
@@ -146,13 +144,22 @@ export function planMemberSteps(
 }
 
 /** Everything a destroy does about a publication, in its order; nothing where somebody else made it. */
-export function planRemoval(catalog: Catalog, name: string, mark: Mark): RemovalStep[] {
+export function planRemoval(
+  catalog: Catalog,
+  state: Selection & Pick<PublicationInputs, "name">,
+  mark: Mark,
+): RemovalStep[] {
+  const { name } = state;
   const steps: RemovalStep[] = unfinished(catalog, name, mark).map(dropNow);
   const existing = findPublication(catalog, name);
-  if (existing === undefined || !madeByResource(existing.comment, mark)) return steps;
+  if (existing === undefined || !madeBy(existing, mark, catalog)) return steps;
   const before = adoptedFrom(existing.comment);
   if (before === undefined) steps.push(dropNow(existing));
   else steps.push({ step: "give back publication", publication: existing, before });
+  const record = readRecord(catalog);
+  const beside = strayed(record, catalog, name, [state]);
+  const tables = [...only(setByTrail(record, catalog, name, beside), beside).keys()];
+  if (tables.length > 0) steps.push({ step: "restore replica identity", tables });
   return steps;
 }
 
@@ -185,6 +192,21 @@ export function leavers(
   return oids;
 }
 
+/**
+ * The {@link leavers} that the trail has set to FULL, each with the identity it gets back. A table that the publication
+ * lists and that no selection covers any more is among them: it was renamed, or moved to another schema.
+ */
+export function leaving(
+  catalog: Catalog,
+  inputs: PublicationSelection,
+  state: Selection | undefined,
+): ReadonlyMap<number, FormerIdentity> {
+  const record = readRecord(catalog);
+  const beside = strayed(record, catalog, inputs.name, [inputs, ...(state === undefined ? [] : [state])]);
+  const previous = setByTrail(record, catalog, inputs.name, beside);
+  return previous.size === 0 ? previous : only(previous, [...leavers(catalog, inputs, state)]);
+}
+
 /** The publication of this name, whoever made it. */
 export function findPublication(catalog: Catalog, name: string): PublicationFacts | undefined {
   return catalog.publications.find((publication) => publication.name === name);
@@ -196,7 +218,7 @@ export function unfinished(catalog: Catalog, name: string, mark: Mark): Publicat
   return catalog.publications.filter(
     (publication) =>
       (publication.name === nextPublication || publication.name === formerPublication) &&
-      madeByResource(publication.comment, mark),
+      madeBy(publication, mark, catalog),
   );
 }
 
@@ -216,8 +238,8 @@ function planOwnership(
       publication: createdPublication(catalog, name, form === "all tables", mark),
     };
   }
-  const owner = ownership(existing.comment, mark);
-  if (owner === "ours" || (inState && madeByResource(existing.comment, mark))) {
+  const owner = ownershipOf(existing, mark, catalog);
+  if (owner === "ours" || (inState && madeBy(existing, mark, catalog))) {
     const before = adoptedFrom(existing.comment);
     if (before !== undefined && existing.allTables && !selectsEverything(inputs))
       throw new UserError(
@@ -231,7 +253,7 @@ function planOwnership(
     };
   }
   if (!inputs.adopt || !isAdoptable(owner))
-    throw new UserError(existsAlready(`Publication "${name}"`, owner, existing.comment, mark));
+    throw new UserError(objectExists(`Publication "${name}"`, existing, mark, catalog));
   refuseAdoption(catalog, existing, inputs);
   const comment = adoptionComment(mark, snapshotOf(catalog, existing));
   return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };

@@ -13,16 +13,9 @@ import type { Session } from "../../contract/session";
 import { recorded as recordedTarget } from "../../contract/target";
 import { firstFew } from "../../contract/wording";
 import { formatTableName } from "../catalog/tableNames";
-import { readRecord } from "../identity/record";
 import { describePending, fingerprint } from "../identity/summary";
-import { trackedTables } from "../identity/trackedTables";
-import {
-  decodeMark,
-  describeOwnership,
-  identified,
-  madeByResource,
-  databaseObjectMark,
-} from "../ownership/mark";
+import { databaseObjectMark, describeOwnership, identifiedBy } from "../ownership/mark";
+import { isOwned, madeBy, markOn, notOwned } from "../ownership/ownObjects";
 import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
 import { publishedSelection } from "../selection/imported";
 import { select } from "../selection/selection";
@@ -31,7 +24,7 @@ import { adoptedFrom } from "./adoption";
 import { publicationDoers, removalDoers } from "./doers";
 import { planMembers, publishedTables } from "./members";
 import { wrongOptions } from "./options";
-import { findPublication, leavers, planPublication, planRemoval, unfinished } from "./plan";
+import { findPublication, leaving, planPublication, planRemoval, unfinished } from "./plan";
 import { preview } from "./preview";
 import { formOf, wantedForm } from "./wantedForm";
 
@@ -70,7 +63,13 @@ export const publication: Kind<PublicationInputs, PublicationOutputs> = {
           const existing = findPublication(catalog, state.name);
           if (existing === undefined) return undefined;
           return {
-            outputs: outputsOf(session, catalog, state, existing, ownershipIdOf(session, state, existing)),
+            outputs: outputsOf(
+              session,
+              catalog,
+              state,
+              existing,
+              ownershipIdOf(session, catalog, state, existing),
+            ),
             drift: driftOf(session, catalog, state, existing),
           };
         },
@@ -104,11 +103,11 @@ async function converge(
   const catalog = await session.catalog();
   const selected = select(catalog, inputs);
   preflight([...serverFindings(catalog), ...selectionFindings(selected)]);
-  const mark = identified(
+  const mark = identifiedBy(
     databaseObjectMark(session, { managedBy, ownershipId: state?.ownershipId }),
-    findPublication(catalog, name)?.comment,
+    markOn(findPublication(catalog, name), catalog),
   );
-  const recorded = await recordedLeavers(session, catalog, inputs, state);
+  const recorded = [...leaving(catalog, inputs, state).keys()];
   const steps = planPublication(catalog, inputs, { state, recorded, mark });
   for (const line of selectionWarnings(selected, { emptiness: true })) run.log(line);
   await execute(steps, publicationDoers({ inputs, session, run, mark }), run);
@@ -117,24 +116,15 @@ async function converge(
 }
 
 /** The id in the state, otherwise the one in the publication's mark, if that is this resource's. */
-function ownershipIdOf(session: Session, state: State, { comment }: PublicationFacts): string | undefined {
-  if (state.ownershipId !== undefined || !madeByResource(comment, databaseObjectMark(session, state)))
-    return state.ownershipId;
-  return decodeMark(comment)?.mark.id;
-}
-
-/** Oids of the tables in the record that may be about to leave the publication. */
-async function recordedLeavers(
+function ownershipIdOf(
   session: Session,
   catalog: Catalog,
-  inputs: PublicationInputs,
-  state: State | undefined,
-): Promise<number[]> {
-  const candidates = leavers(catalog, inputs, state);
-  if (candidates.size === 0) return [];
-  const full = trackedTables(catalog, inputs).flatMap((entry) => (entry.full ? [entry.table.oid] : []));
-  const recorded = await readRecord(session, catalog, inputs.name, full);
-  return recorded.filter((oid) => candidates.has(oid));
+  state: State,
+  existing: PublicationFacts,
+): string | undefined {
+  if (state.ownershipId !== undefined || !madeBy(existing, databaseObjectMark(session, state), catalog))
+    return state.ownershipId;
+  return markOn(existing, catalog)?.id;
 }
 
 function outputsOf(
@@ -157,7 +147,7 @@ function outputsOf(
     ),
     pending: describePending(pending),
     form: formOf(existing),
-    created: decodeMark(existing.comment) !== undefined && adoptedFrom(existing.comment) === undefined,
+    created: markOn(existing, catalog) !== undefined && adoptedFrom(existing.comment) === undefined,
     ...(ownershipId === undefined ? {} : { ownershipId }),
   };
 }
@@ -182,7 +172,8 @@ function driftOf(session: Session, catalog: Catalog, state: State, existing: Pub
     wantedForm(catalog, state) !== "all tables"
   )
     drift.publicationForm = "all tables";
-  if (!madeByResource(existing.comment, mark))
+  if (!isOwned(existing, catalog)) drift.publicationOwner = `belongs to ${existing.owner}`;
+  else if (!madeBy(existing, mark, catalog))
     drift.publicationOwner = state.adopt ? "not taken over yet" : "made again by somebody else";
   const leftovers = unfinished(catalog, state.name, mark);
   if (leftovers.length > 0) drift.unfinishedChange = leftovers.map(({ name }) => name).join(", ");
@@ -192,10 +183,13 @@ function driftOf(session: Session, catalog: Catalog, state: State, existing: Pub
 async function remove(state: State, run: Run, session: Session): Promise<void> {
   const mark = databaseObjectMark(session, state);
   const catalog = await session.catalog();
-  await execute(planRemoval(catalog, state.name, mark), removalDoers(session, run), run);
+  await execute(planRemoval(catalog, state, mark), removalDoers(session, run, state.name), run);
   const existing = findPublication(catalog, state.name);
-  if (existing !== undefined && !madeByResource(existing.comment, mark))
-    run.log(`The publication ${state.name} stays: it ${describeOwnership("none", existing.comment)}.`);
+  if (existing === undefined || madeBy(existing, mark, catalog)) return;
+  const why = isOwned(existing, catalog)
+    ? describeOwnership("none", existing.comment)
+    : notOwned(existing, catalog);
+  run.log(`The publication ${state.name} stays: it ${why}.`);
 }
 
 /** The publication of this name; throws a {@link UserError} without one. */

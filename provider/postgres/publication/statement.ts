@@ -3,7 +3,7 @@ import { PARAMETERS_SQL, returnSql, runBlock, runTogether } from "../sql/block";
 import type { PublicationFacts } from "../../contract/catalog";
 import type { Session } from "../../contract/session";
 import { quoteIdentifier } from "../sql/quote";
-import { leaveSql, joinSql } from "../sql/joining";
+import { joinSql } from "../sql/joining";
 
 /** What became of the tables that {@link changeMembers} was given. */
 export interface ChangedMembers {
@@ -37,11 +37,11 @@ export async function changeMembers(session: Session, order: MemberOrder): Promi
 }
 
 /** Drops a publication, if it still exists. No table can be left in a publication that is gone. */
-export async function dropPublication(session: Session, { name, oid }: PublicationFacts): Promise<void> {
-  await runTogether(session, [
-    ...leaveSql(session.serverVersion, oid),
-    `DROP PUBLICATION IF EXISTS ${quoteIdentifier(name)}`,
-  ]);
+export async function dropPublication(
+  session: Session,
+  { name }: Pick<PublicationFacts, "name">,
+): Promise<void> {
+  await runTogether(session, [`DROP PUBLICATION IF EXISTS ${quoteIdentifier(name)}`]);
 }
 
 // ONLY: otherwise PostgreSQL would also take the children of an inheritance parent. Partitions go with their parent

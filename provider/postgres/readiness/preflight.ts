@@ -16,6 +16,7 @@ import {
   ownership,
   type Mark,
 } from "../ownership/mark";
+import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
 import { formatTableName } from "../catalog/tableNames";
 import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
@@ -124,7 +125,7 @@ function roleFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Find
   // A role made through Neon's API carries no mark. Whether this stack made it is decided by the ApiRole's state.
   if (plan.roleCreatedBy === "api") return [];
   const role = catalog.roles.find(({ name }) => name === plan.role);
-  if (role !== undefined) return existing(`Role "${role.name}"`, role.comment, plan, mark);
+  if (role !== undefined) return existingRole(`Role "${role.name}"`, role.comment, plan, mark);
   const obstacle = obstacleToCreate(catalog, plan.role);
   return obstacle === undefined ? [] : [blocking("", obstacle, "")];
 }
@@ -132,10 +133,17 @@ function roleFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Find
 function publicationFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Finding[] {
   const publication = catalog.publications.find(({ name }) => name === plan.publication);
   if (publication === undefined) return [];
-  return existing(`Publication "${publication.name}"`, publication.comment, plan, mark);
+  const found = ownershipOf(publication, mark, catalog);
+  if (madeBy(publication, mark, catalog) || (plan.adopt && isAdoptable(found))) return [];
+  return [blocking("", objectExists(`Publication "${publication.name}"`, publication, mark, catalog), "")];
 }
 
-function existing(what: string, comment: string | null, { adopt }: PreflightInputs, mark: Mark): Finding[] {
+function existingRole(
+  what: string,
+  comment: string | null,
+  { adopt }: PreflightInputs,
+  mark: Mark,
+): Finding[] {
   const found = ownership(comment, mark);
   if (madeByResource(comment, mark) || (adopt && isAdoptable(found))) return [];
   return [blocking("", existsAlready(what, found, comment, mark), "")];

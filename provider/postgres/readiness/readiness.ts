@@ -10,6 +10,7 @@ import type { Catalog } from "../../contract/catalog";
 import { describeFindings, failOnBlocking, formatVersion, type Finding } from "../selection/findings";
 import { unlessGone } from "../session/gone";
 import { coverage, readinessFindings } from "./findings";
+import { withoutForeignSlots } from "../slot/plan";
 import { slotState } from "../slot/replicationSlot";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
@@ -77,7 +78,11 @@ export function check(
   inputs: ReadinessInputs,
 ): { outputs: ReadinessOutputs; findings: Finding[] } {
   const tables = select(catalog, inputs);
-  const findings = readinessFindings(catalog, inputs, tables);
+  const findings = readinessFindings(
+    withoutForeignSlots(catalog, session.target.database.name),
+    inputs,
+    tables,
+  );
   const { selected, published, full } = coverage(catalog, inputs.publication, tables);
   const outputs: ReadinessOutputs = {
     ...recorded(session.target),
@@ -87,7 +92,7 @@ export function check(
     selected,
     published,
     full,
-    slotState: slotState(catalog, inputs.slot),
+    slotState: slotState(catalog, inputs.slot, session.target.database.name),
     newTables: newTablesMode(catalog, inputs.publication, inputs, inputs.trackNewTables),
     degraded: describeFindings(findings, "degraded").slice(0, NAMED),
   };

@@ -4,15 +4,19 @@ import { ATTRIBUTES, READ_ONLY } from "./statement";
 
 /** The catalog as it will be after the steps. A role that is made has the oid 0. */
 export function applySteps(catalog: Catalog, steps: readonly RoleStep[]): Catalog {
-  return { ...catalog, roles: steps.reduce(applyStep, catalog.roles) };
+  const { currentRole } = catalog.server;
+  return {
+    ...catalog,
+    roles: steps.reduce((roles, step) => applyStep(roles, step, currentRole), catalog.roles),
+  };
 }
 
-function applyStep(roles: readonly RoleFacts[], step: RoleStep): readonly RoleFacts[] {
+function applyStep(roles: readonly RoleFacts[], step: RoleStep, maker: string): readonly RoleFacts[] {
   const changed = (change: (role: RoleFacts) => Partial<RoleFacts>): RoleFacts[] =>
     roles.map((role) => (role.name === step.role ? { ...role, ...change(role) } : role));
   switch (step.step) {
     case "create role":
-      return [...roles, made(step.role, step.mark)];
+      return [...roles, made(step.role, step.mark, maker)];
     case "alter role": {
       const { attributes, readOnly, connect, leave, mark } = step.settings;
       return changed((role) => ({
@@ -40,7 +44,7 @@ function restoredBy(option: string): Partial<RoleFacts> {
   return found === undefined ? {} : { [found[0]]: found[1][0] };
 }
 
-function made(name: string, comment: string): RoleFacts {
+function made(name: string, comment: string, maker: string): RoleFacts {
   return {
     oid: 0,
     name,
@@ -56,6 +60,7 @@ function made(name: string, comment: string): RoleFacts {
     settings: [READ_ONLY],
     comment,
     memberOf: [],
+    makers: [maker],
     mayConnect: true,
   };
 }

@@ -3,6 +3,8 @@ import { LOCK_POLICY } from "../sql/lockPolicy";
 import { UserError } from "../../contract/errors";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
+import { doSql } from "../sql/block";
+import { describeHolders, explainLocksOn, roleSessions, type Holder } from "../sql/holders";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
 /**
@@ -10,7 +12,7 @@ import { quoteIdentifier, quoteLiteral } from "../sql/quote";
  * before the role's connections are ended.
  */
 export async function disableLogin(session: Session, role: string): Promise<void> {
-  await session.write(`ALTER ROLE ${quoteIdentifier(role)} NOLOGIN`);
+  await explainLocksOn(session, [role], () => session.write(`ALTER ROLE ${quoteIdentifier(role)} NOLOGIN`));
 }
 
 /**
@@ -68,10 +70,8 @@ export async function hasLeftMembership(session: Session, role: string): Promise
  * @throws UserError if they do not end, or our role may not end them
  */
 export async function endConnections(session: Session, role: string): Promise<void> {
-  await explainConnections(
-    role,
-    session.write(`
-DO $block$
+  const ended = session.write(
+    doSql(`
 DECLARE
   deadline CONSTANT timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';
 BEGIN
@@ -82,19 +82,27 @@ BEGIN
     PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = ${quoteLiteral(role)};
     PERFORM pg_stat_clear_snapshot();
   END LOOP;
-END
-$block$`),
+END`),
   );
+  await explainConnections(role, ended, () => roleSessions(session, role));
 }
 
-/** @throws UserError with what to do, if `work` fails because the consumer's connections could not be ended */
-export async function explainConnections(role: string, work: Promise<unknown>): Promise<void> {
+/**
+ * @param holders asks who still uses what the consumer should have left
+ * @throws UserError with what to do, if `work` fails because the consumer's connections could not be ended
+ */
+export async function explainConnections(
+  role: string,
+  work: Promise<unknown>,
+  holders: () => Promise<readonly Holder[]>,
+): Promise<void> {
   try {
     await work;
   } catch (error) {
     if (!hasCode(error, "42501", "55006")) throw error;
+    const held = describeHolders(await holders().catch(() => []));
     throw new UserError(
-      `The connections of role "${role}" could not be ended: ${error.reason}. Stop the consumer that uses it (disconnect the database in Bemi), and run again.`,
+      `The connections of role "${role}" could not be ended: ${error.reason}. Stop the consumer that uses it (disconnect the database in Bemi), and run again.${held === undefined ? "" : ` ${held}`}`,
     );
   }
 }

@@ -1,7 +1,7 @@
 import type { Catalog, RoleFacts } from "../../contract/catalog";
 import { firstFew } from "../../contract/wording";
 import { takenOver } from "../ownership/mark";
-import { isAdopting, slotInUse, type RoleState, type RoleStep } from "./plan";
+import { isAdopting, privilegesBesides, slotInUse, type RoleState, type RoleStep } from "./plan";
 import type { RoleSettings } from "./statement";
 
 /** What a preview knows besides the steps. */
@@ -20,8 +20,7 @@ export function describeSteps(steps: readonly RoleStep[], found: Circumstances):
   const lines: string[] = [];
   const { catalog, role, state, created } = found;
   if (role !== undefined && state === undefined && created) lines.push(takenOver(`Role ${role.name}`));
-  if (role !== undefined && !created && isAdopting(state))
-    lines.push(`Role ${role.name} exists already and is taken over. It stays on destroy.`);
+  if (role !== undefined && !created && isAdopting(state)) lines.push(describeAdoption(role));
   for (const step of steps)
     switch (step.step) {
       case "create role":
@@ -42,6 +41,14 @@ export function describeSteps(steps: readonly RoleStep[], found: Circumstances):
       default:
     }
   return lines;
+}
+
+/** That a role is taken over, and what else it may do. */
+export function describeAdoption(role: RoleFacts): string {
+  const besides = privilegesBesides(role);
+  const warning =
+    besides.length === 0 ? "" : ` It has more rights than Bemi needs, and keeps them: ${firstFew(besides)}.`;
+  return `Role ${role.name} exists already and is taken over. It stays on destroy.${warning}`;
 }
 
 function describeSettings(role: string, settings: RoleSettings, database: string): string[] {

@@ -5,6 +5,7 @@ import type { RoleFacts } from "../../contract/catalog";
 import { endConnections, withRightsOf } from "./consumer";
 import type { Session } from "../../contract/session";
 import { firstFew } from "../../contract/wording";
+import { explainLocksOn } from "../sql/holders";
 import { quoteIdentifier } from "../sql/quote";
 
 /**
@@ -37,7 +38,9 @@ export async function dropRole(
     if (traces.some(({ database }) => database === null || database === here)) await revokeAll(session, role);
     const left = await tracesOf(session, role);
     if (left.length > 0) throw outOfReach(role, left);
-    await session.write(`DROP ROLE IF EXISTS ${quoteIdentifier(role.name)}`);
+    await explainLocksOn(session, [role.name], () =>
+      session.write(`DROP ROLE IF EXISTS ${quoteIdentifier(role.name)}`),
+    );
   });
 }
 
@@ -64,7 +67,9 @@ function tracesOf(session: Session, role: DroppedRole): Promise<Trace[]> {
 }
 
 async function revokeAll(session: Session, role: DroppedRole): Promise<void> {
-  await session.write(`DROP OWNED BY ${quoteIdentifier(role.name)}`);
+  await explainLocksOn(session, [role.name], () =>
+    session.write(`DROP OWNED BY ${quoteIdentifier(role.name)}`),
+  );
 }
 
 /** DROP OWNED would drop what the role owns. */

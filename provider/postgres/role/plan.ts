@@ -12,6 +12,8 @@ import {
   ownership,
   type Mark,
 } from "../ownership/mark";
+import { canHaveMade } from "../ownership/roleMaker";
+import { quoteIdentifier } from "../sql/quote";
 import { roleMark } from "./roleMark";
 import { attributesToRestore, READ_ONLY, type RoleSettings } from "./statement";
 
@@ -73,7 +75,8 @@ export function planRole(
     return [{ step: "create role", role: name, mark: encodeMark({ ...expected, id: expected.id ?? newId }) }];
   }
 
-  const created = isCreatedHere(role, inputs, state, target);
+  const created = isCreatedHere(catalog, role, inputs, state, target);
+  if (!created) refuseForged(catalog, role, expected);
   if (!created && isAdopting(state)) assertAdoptable(role, inputs, expected, catalog);
   if (created && state === undefined) assertUnused(role, inputs, catalog);
 
@@ -116,27 +119,61 @@ export function planRemoval(
     const keep: RoleStep = { step: "keep role", role: name, because: "it existed before" };
     return leftMembership ? [{ step: "revoke membership", role: name }, keep] : [keep];
   }
-  if (!madeByResource(role.comment, roleMark(target, state)))
+  const user = catalog.slots.find(
+    ({ active, activeRole, database }) => active && activeRole === name && database !== state.database,
+  );
+  if (user !== undefined)
     return [
       {
         step: "keep role",
         role: name,
-        because: "it does not carry this resource's mark, so this resource did not make it",
+        because: `replication slot ${user.name} of ${user.database === null ? "no database" : `database ${user.database}`} is read as this role. Once it is not, drop the role yourself`,
+      },
+    ];
+  if (!madeByResource(role.comment, roleMark(target, state)) || !isOwnObject(catalog, role, state))
+    return [
+      {
+        step: "keep role",
+        role: name,
+        because:
+          "it does not carry this resource's mark, or was made by another role: this resource did not make it",
       },
     ];
   const drop: RoleStep = { step: "drop role", role: name, oid: role.oid };
   return role.canLogin ? [{ step: "disable login", role: name }, drop] : [drop];
 }
 
-/** Whether this resource made the role: by the mark, or by the state and a mark with a former id of the branch. */
+/**
+ * Whether this resource made the role: by the mark, or by the state and a mark with a former id of the branch; and not
+ * by the mark alone, see {@link isOwnObject}.
+ */
 export function isCreatedHere(
+  catalog: Catalog,
   role: RoleFacts,
   inputs: ReplicationRoleInputs,
   state: RoleState | undefined,
   target: RoleContext["target"],
 ): boolean {
+  if (!isOwnObject(catalog, role, state)) return false;
   if (ownership(role.comment, expectedMark(inputs, state, target)) === "ours") return true;
   return state?.created === true && madeByResource(role.comment, roleMark(target, state));
+}
+
+/**
+ * Whether it is the very role that the resource made, or one that the role we act as can have made. After a change of
+ * the database's owner we act as another role than the one that made it, so the recorded oid counts first.
+ */
+function isOwnObject(catalog: Catalog, role: RoleFacts, state: RoleState | undefined): boolean {
+  return state?.roleOid === undefined ? canHaveMade(catalog, role) : state.roleOid === role.oid;
+}
+
+/** @throws UserError if the role carries this resource's mark, and another role has made it */
+function refuseForged(catalog: Catalog, role: RoleFacts, expected: Mark): void {
+  if (ownership(role.comment, expected) !== "ours") return;
+  const maker = role.makers[0] ?? "a superuser";
+  throw new UserError(
+    `Role "${role.name}" exists already, and was made by ${maker}, not by ${catalog.server.currentRole}, although its comment says that this module made it. Nothing was changed. Drop or rename that role, or choose another name. If you made it, run COMMENT ON ROLE ${quoteIdentifier(role.name)} IS NULL; and set adopt: true.`,
+  );
 }
 
 /** The names are those of the inputs. The id, which decides, is that of the state. */
@@ -200,6 +237,10 @@ function assertAdoptable(
   const found = ownership(role.comment, expected);
   if (!inputs.adopt || !isAdoptable(found))
     throw new UserError(existsAlready(`Role "${role.name}"`, found, role.comment, expected));
+  if (role.superuser)
+    throw new UserError(
+      `Role "${role.name}" is a superuser and is not taken over: whoever has Bemi's password could do anything. Choose another name.`,
+    );
   if (role.name === catalog.server.currentRole)
     throw new UserError(
       `Role "${role.name}" owns the database; Bemi needs a role of its own. Choose another name.`,
@@ -231,6 +272,16 @@ function assertUnused(role: RoleFacts, { managedBy }: ReplicationRoleInputs, cat
 /** Name of a slot that a consumer reads as this role at the moment. */
 export function slotInUse(catalog: Catalog, role: string): string | undefined {
   return catalog.slots.find(({ active, activeRole }) => active && activeRole === role)?.name;
+}
+
+/** What an adopted role may do besides logging in and replicating, for the user to know; empty if nothing. */
+export function privilegesBesides(role: RoleFacts): string[] {
+  return [
+    ...(role.createRole ? ["CREATEROLE"] : []),
+    ...(role.createDb ? ["CREATEDB"] : []),
+    ...(role.bypassRls ? ["BYPASSRLS"] : []),
+    ...role.memberOf.map((group) => `membership in ${group}`),
+  ];
 }
 
 /** The role of this name, if there is one. */

@@ -19,14 +19,17 @@ import { preflight, serverFindings } from "../selection/findings";
 import { verifyLoginOnce, verifyNewLogin } from "../session/login";
 import { assertAlterable, cannotChange } from "./alterable";
 import { applySteps } from "./applySteps";
-import { describeSteps } from "./describe";
+import { canHaveMade } from "../ownership/roleMaker";
+import { describeAdoption, describeSteps } from "./describe";
 import { dropRole } from "./drop";
 import {
   findRole,
+  isAdopting,
   isCreatedHere,
   ownershipIdAfter,
   planRemoval,
   planRole,
+  privilegesBesides,
   setsPassword,
   settingsToChange,
   type RoleState,
@@ -53,14 +56,20 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
 
   read: (state, run) =>
     onBranch(state, run, async (session, here) => {
-      const role = findRole(await session.catalog(), state.name);
+      const catalog = await session.catalog();
+      const role = findRole(catalog, state.name);
       if (role === undefined) return undefined;
       // The state lacks `created` when the create failed after its first write: the mark then says whose role it is.
       const { password = "", created = isCreatedHere(role, state, state, session.target) } = state;
       const outputs = outputsOf(session, state.name, {
         password,
         created,
-        ...(created ? { ownershipId: ownershipIdNow(role, state, session) } : {}),
+        ...(created
+          ? {
+              ownershipId: ownershipIdNow(role, state, session),
+              roleOid: state.roleOid ?? (canHaveMade(catalog, role) ? role.oid : undefined),
+            }
+          : {}),
       });
       if (here) return { outputs, drift: await driftOf(role, outputs, session, run) };
       const { databaseName, databaseOid } = state;
@@ -93,7 +102,7 @@ interface Work {
   /** The role as it is; `undefined` before it is made. */
   readonly role: RoleFacts | undefined;
   readonly steps: readonly RoleStep[];
-  readonly outputs: Pick<ReplicationRoleOutputs, "created" | "ownershipId">;
+  readonly outputs: Pick<ReplicationRoleOutputs, "created" | "ownershipId" | "roleOid">;
 }
 
 async function workOn(
@@ -110,9 +119,13 @@ async function workOn(
     leftMembership: await leftMembership(session, catalog, inputs.name),
     newId: randomBytes(8).toString("hex"),
   });
-  const created = role === undefined || isCreatedHere(role, inputs, state, target);
-  const ownershipId = created ? ownershipIdAfter(steps, role) : undefined;
-  return { role, steps, outputs: { created, ...(ownershipId === undefined ? {} : { ownershipId }) } };
+  const created = role === undefined || isCreatedHere(catalog, role, inputs, state, target);
+  if (!created) return { role, steps, outputs: { created } };
+  return {
+    role,
+    steps,
+    outputs: { created, ownershipId: ownershipIdAfter(steps, role), roleOid: role?.oid },
+  };
 }
 
 /** What {@link converge} would do. */
@@ -136,6 +149,7 @@ async function preview(
   if (steps.some(setsPassword)) delete outputs.password;
   // The create makes an id of its own.
   if (role === undefined && state?.ownershipId === undefined) delete outputs.ownershipId;
+  if (role === undefined) delete outputs.roleOid;
   const { created } = owned;
   const database = session.target.database.name;
   return { outputs, changes: describeSteps(steps, { catalog, role, state, created, database }) };
@@ -161,12 +175,13 @@ async function converge(
 ): Promise<ReplicationRoleOutputs> {
   const catalog = await session.catalog();
   const { name } = inputs;
-  const { steps, outputs: owned } = await workOn(session, catalog, inputs, state);
-  const made: { password?: string } = {};
-  const doing = doers(session, catalog, inputs, run, (password) => {
-    made.password = password;
-  });
+  const { role, steps, outputs: planned } = await workOn(session, catalog, inputs, state);
+  if (role !== undefined && !planned.created && isAdopting(state) && privilegesBesides(role).length > 0)
+    run.log(describeAdoption(role));
+  const made: { password?: string; oid?: number } = {};
+  const doing = doers(session, catalog, inputs, run, made);
   await execute(steps, doing, run);
+  const owned = { ...planned, roleOid: made.oid ?? planned.roleOid };
 
   const { password } = state ?? {};
   if (made.password === undefined && password !== undefined) {
@@ -179,22 +194,22 @@ async function converge(
   return verified(outputsOf(session, name, { password: made.password, ...owned }), session, run);
 }
 
-/** How each step is done. `passwordMade` is given every new password, before the statement that sets it. */
+/** How each step is done. `made` gets every new password, before the statement that sets it, and the oid of a new role. */
 function doers(
   session: Session,
   catalog: Catalog,
   inputs: ReplicationRoleInputs,
   run: Run,
-  passwordMade: (password: string) => void = () => undefined,
+  made: { password?: string; oid?: number } = {},
 ): Doers<RoleStep> {
   const freshPassword = (): { readonly password: string } => {
     const password = newPassword();
-    passwordMade(password);
+    made.password = password;
     return { password };
   };
   return {
-    "create role": ({ role, mark }) =>
-      changeRole(
+    "create role": async ({ role, mark }) => {
+      made.oid = await changeRole(
         session,
         {
           name: role,
@@ -206,7 +221,8 @@ function doers(
           ...freshPassword(),
         },
         run,
-      ),
+      );
+    },
     "revoke membership": ({ role }) => revokeMembership(session, role),
     "alter role": ({ role, settings, newPassword: replaces }) =>
       alter(
@@ -283,7 +299,12 @@ function ownershipIdNow(role: RoleFacts, state: RoleState, { target }: Session):
 function outputsOf(
   session: Session,
   username: string,
-  { password, created, ownershipId }: Pick<ReplicationRoleOutputs, "password" | "created" | "ownershipId">,
+  {
+    password,
+    created,
+    ownershipId,
+    roleOid,
+  }: Pick<ReplicationRoleOutputs, "password" | "created" | "ownershipId" | "roleOid">,
 ): ReplicationRoleOutputs {
   return {
     ...recorded(session.target),
@@ -292,6 +313,7 @@ function outputsOf(
     password: secret(password),
     created,
     ...(ownershipId === undefined ? {} : { ownershipId }),
+    ...(roleOid === undefined ? {} : { roleOid }),
   };
 }
 

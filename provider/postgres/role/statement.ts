@@ -4,6 +4,8 @@ import { secret } from "../../contract/secrets";
 import type { RoleFacts } from "../../contract/catalog";
 import type { Session } from "../../contract/session";
 import { transaction } from "../session/sessions";
+import { doSql, unlessOvertaken } from "../sql/block";
+import { explainLocksOn } from "../sql/holders";
 import { quoteLiteral } from "../sql/quote";
 
 /** What changes about a role besides its password. */
@@ -94,8 +96,7 @@ const FORGET = `
  * not warn either, as PostgreSQL 18 does about MD5. A server that is shut down in the milliseconds of the hashing still
  * logs the password; the change is then rolled back, and the password is of no use.
  */
-const BLOCK = `
-DO $block$
+const BLOCK = doSql(`
 DECLARE
   change CONSTANT jsonb := current_setting('pulumi_neon_bemi.role')::jsonb;
   name CONSTANT text := change ->> 'name';
@@ -132,28 +133,41 @@ BEGIN
 EXCEPTION WHEN others OR query_canceled THEN
   GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   RAISE EXCEPTION USING MESSAGE = reason, DETAIL = detail, HINT = hint, ERRCODE = SQLSTATE;
-END
-$block$`;
+END`);
 
 /**
  * Makes or alters the role in a transaction of its own, as Neon forwards the change to its control plane at the commit.
  * Logs what to do if pg_stat_statements keeps the password.
+ *
+ * @returns the role's oid
+ * @throws SqlError that names who holds the role, if it is locked
  */
-export async function changeRole(session: Session, change: RoleChange, run: Pick<Run, "log">): Promise<void> {
-  const recorded = await transaction(session, async () => {
-    await session.read("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
-      JSON.stringify(change),
-    ]);
-    await session.write(BLOCK);
-    const [row] = await session.read<{ beginning: string | null }>(
-      "SELECT pg_catalog.current_setting('pulumi_neon_bemi.recorded', true) AS beginning",
-    );
-    return row?.beginning;
-  });
-  if (recorded)
+export async function changeRole(
+  session: Session,
+  change: RoleChange,
+  run: Pick<Run, "log">,
+): Promise<number> {
+  const done = await explainLocksOn(session, [change.name], () =>
+    unlessOvertaken(() =>
+      transaction(session, async () => {
+        await session.read("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
+          JSON.stringify(change),
+        ]);
+        await session.write(BLOCK);
+        const [row] = await session.read<{ oid: number; beginning: string | null }>(
+          `SELECT r.oid::int8::float8 AS oid, pg_catalog.current_setting('pulumi_neon_bemi.recorded', true) AS beginning
+           FROM pg_catalog.pg_roles r WHERE r.rolname = $1`,
+          [change.name],
+        );
+        return row;
+      }),
+    ),
+  );
+  if (done?.beginning)
     run.log(
-      `The password of role ${change.name} is in pg_stat_statements, in clear: its "track" is "all", and this provider could not remove the entry. In a database with the extension, as a role that may reset its statistics, run: SELECT pg_stat_statements_reset(userid, dbid, queryid) FROM pg_stat_statements WHERE starts_with(query, ${quoteLiteral(recorded)})`,
+      `The password of role ${change.name} is in pg_stat_statements, in clear: its "track" is "all", and this provider could not remove the entry. In a database with the extension, as a role that may reset its statistics, run: SELECT pg_stat_statements_reset(userid, dbid, queryid) FROM pg_stat_statements WHERE starts_with(query, ${quoteLiteral(done.beginning)})`,
     );
+  return done?.oid ?? 0;
 }
 
 const CLASSES = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "-_"] as const;

@@ -18,15 +18,17 @@ const IDLE_MS = 20_000;
 /**
  * The first statement of every session. The time limits fit statements that do not wait; work that waits on purpose
  * sets its own. The connection check ends a statement whose client was killed; PostgreSQL supports it on few platforms
- * besides Linux.
+ * besides Linux. Everything is qualified, the operator too: until here, the search_path is the one of the database.
  */
 const SETTINGS = `
   SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
          pg_catalog.set_config('statement_timeout', '60s', false),
          pg_catalog.set_config('lock_timeout', '${LOCK_POLICY.session}', false),
          pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
-         CASE WHEN pg_catalog.version() LIKE '%linux%'
+         CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~~) '%linux%'
               THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END,
+         -- A change of the record compares after it has waited for a lock, so it must see what was committed meanwhile.
+         pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
          pg_catalog.set_config('client_min_messages', 'warning', false),
          pg_catalog.set_config('jit', 'off', false),
          pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,

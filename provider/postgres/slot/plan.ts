@@ -1,7 +1,8 @@
-import type { Catalog, SlotFacts } from "../../contract/catalog";
+import type { Catalog, RoleFacts, SlotFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
-import type { ReplicationSlotInputs } from "../../contract/kinds/replicationSlot";
+import type { ReplicationSlotInputs, ReplicationSlotOutputs } from "../../contract/kinds/replicationSlot";
 import { decodeMark } from "../ownership/mark";
+import { canHaveMade } from "../ownership/roleMaker";
 import { quoteLiteral } from "../sql/quote";
 
 /** What a destroy does about the slot. */
@@ -27,36 +28,76 @@ export type SlotStep =
 /** The output plugin that consumers of a publication use. */
 const PLUGIN = "pgoutput";
 
-/** The slot of this name, if there is one. */
+/** The slot of this name, whoever has made it. Names of slots are those of the whole server. */
 export function findSlot(catalog: Catalog, name: string): SlotFacts | undefined {
   return catalog.slots.find((slot) => slot.name === name);
 }
 
-/** Why the consumer cannot use a slot of this name, for a preview. An up does nothing about it. */
-export function describeForeign(
-  slot: SlotFacts,
-  { name, role }: Pick<ReplicationSlotInputs, "name" | "role">,
-  database: string,
-): string[] {
-  const because = foreignTo(slot, role, database);
-  return because === undefined
-    ? []
-    : [
-        `Replication slot ${name} exists already and ${because}, so the consumer of this trail cannot use it. It is left as it is: give slot another name, or drop it.`,
-      ];
+/** The slot of this name, if a consumer of this database's publications can use it. */
+export function findUsableSlot(catalog: Catalog, name: string, database: string): SlotFacts | undefined {
+  const slot = findSlot(catalog, name);
+  return slot === undefined || foreignBecause(slot, database) !== undefined ? undefined : slot;
 }
 
-function foreignTo(slot: SlotFacts, role: string, database: string): string | undefined {
+/** The catalog without the slots that no consumer of this database's publications can use. */
+export function withoutForeignSlots(catalog: Catalog, database: string): Catalog {
+  return { ...catalog, slots: catalog.slots.filter((slot) => foreignBecause(slot, database) === undefined) };
+}
+
+/** @throws UserError if the name is taken by a slot that the consumer cannot use, and would not get either */
+export function refuseForeignSlot(catalog: Catalog, name: string, database: string): void {
+  const slot = findSlot(catalog, name);
+  const because = slot && foreignBecause(slot, database);
+  if (because === undefined) return;
+  throw new UserError(
+    `Replication slot "${name}" exists already and ${because}, so the consumer of this trail can neither use it nor make its own. It is left as it is. Give slot another name, or drop it if nobody needs it: SELECT pg_drop_replication_slot(${quoteLiteral(name)})`,
+  );
+}
+
+/** Why the consumer cannot use the slot at the moment, for a preview. An up does nothing about it. */
+export function describeOtherUser(
+  slot: SlotFacts,
+  { name, role }: Pick<ReplicationSlotInputs, "name" | "role">,
+): string[] {
+  if (!slot.active || slot.activeRole === role) return [];
+  return [
+    `Replication slot ${name} exists already and is in use by role ${slot.activeRole ?? "(unknown)"}, so the consumer of this trail cannot use it. It is left as it is: give slot another name, or stop that consumer.`,
+  ];
+}
+
+/** Why a slot is none for the consumer of this database's publications; `undefined` if it is. */
+function foreignBecause(slot: SlotFacts, database: string): string | undefined {
   if (slot.database === null) return "is a physical one";
   if (slot.database !== database) return `belongs to database ${slot.database}`;
   if (slot.plugin !== PLUGIN) return `has the plugin ${slot.plugin ?? "(unknown)"} instead of ${PLUGIN}`;
-  if (slot.active && slot.activeRole !== role) return `is in use by role ${slot.activeRole ?? "(unknown)"}`;
+  if (slot.temporary) return "is a temporary one of another session";
   return undefined;
 }
 
 /**
+ * Whether the slot existed before this resource, so that others may need it. A slot that the consumer of the trail reads
+ * already is the trail's own.
+ */
+export function existsBefore(
+  catalog: Catalog,
+  { name, role }: Pick<ReplicationSlotInputs, "name" | "role">,
+  database: string,
+): boolean {
+  const slot = findUsableSlot(catalog, name, database);
+  if (slot === undefined) return false;
+  const consumer = catalog.roles.find((facts) => facts.name === role);
+  const ours = consumer !== undefined && isMadeHere(catalog, consumer);
+  return !(slot.active && slot.activeRole === role && ours);
+}
+
+/** Whether this module made the role. */
+function isMadeHere(catalog: Catalog, role: RoleFacts): boolean {
+  return decodeMark(role.comment) !== undefined && canHaveMade(catalog, role);
+}
+
+/**
  * The steps of a destroy. The slot is dropped only if the inputs ask for it, and only if it is a slot of this database
- * that no other role uses.
+ * that the consumer has made, and that no other role uses.
  *
  * @param database name of the database of the session
  * @param replaced whether another slot takes its place: the role then stays in use
@@ -64,13 +105,15 @@ function foreignTo(slot: SlotFacts, role: string, database: string): string | un
  */
 export function planDrop(
   catalog: Catalog,
-  { name, role, dropOnDestroy }: Pick<ReplicationSlotInputs, "name" | "role" | "dropOnDestroy">,
+  state: Pick<ReplicationSlotInputs, "name" | "role" | "dropOnDestroy"> &
+    Pick<Partial<ReplicationSlotOutputs>, "existedBefore">,
   database: string,
   replaced = false,
 ): SlotStep[] {
+  const { name, role } = state;
   const slot = findSlot(catalog, name);
   if (slot === undefined) return [];
-  const because = reasonToKeep(slot, database, role, dropOnDestroy);
+  const because = reasonToKeep(slot, database, state);
   if (because !== undefined)
     return [
       {
@@ -88,7 +131,7 @@ export function planDrop(
   if (consumer === undefined) return [{ step: "drop slot", slot: name, role, disconnects: "nobody" }];
   // Only a role that this module made, and that is dropped next, loses its login. Another role keeps all it has, also if
   // this run is killed.
-  if (replaced || decodeMark(consumer.comment) === undefined)
+  if (replaced || !isMadeHere(catalog, consumer))
     return [{ step: "drop slot", slot: name, role, disconnects: "the consumer" }];
   const drop: SlotStep = { step: "drop slot", slot: name, role, disconnects: "all connections of the role" };
   return consumer.canLogin ? [{ step: "disable login", role }, drop] : [drop];
@@ -97,13 +140,13 @@ export function planDrop(
 function reasonToKeep(
   slot: SlotFacts,
   database: string,
-  role: string,
-  dropOnDestroy: boolean,
+  { role, dropOnDestroy, existedBefore = false }: Parameters<typeof planDrop>[1],
 ): string | undefined {
+  const foreign = foreignBecause(slot, database);
+  if (foreign !== undefined) return `it ${foreign}`;
   if (!dropOnDestroy)
     return "dropOnDestroy of ReplicationSlot (dropSlotOnDestroy of BemiAuditTrail) is false";
-  if (slot.database !== database)
-    return `it belongs to ${slot.database === null ? "no database" : `database ${slot.database}`}`;
+  if (existedBefore) return "it existed before this trail";
   if (slot.active && slot.activeRole !== role)
     return `role ${slot.activeRole ?? "(unknown)"} uses it, not ${role}`;
   return undefined;

@@ -13,7 +13,14 @@ import { disableLogin, endConnections, withRightsOf } from "../role/consumer";
 import { unlessGone } from "../session/gone";
 import type { Session } from "../../contract/session";
 import { dropSlot } from "./drop";
-import { describeForeign, findSlot, planDrop, type SlotStep } from "./plan";
+import {
+  describeOtherUser,
+  existsBefore,
+  findUsableSlot,
+  planDrop,
+  refuseForeignSlot,
+  type SlotStep,
+} from "./plan";
 
 type State = ReplicationSlotInputs & Partial<ReplicationSlotOutputs>;
 
@@ -30,20 +37,29 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
       inputs,
       async (session) => {
         const catalog = await run.forecast(session);
-        const found = findSlot(catalog, inputs.name);
+        const database = session.target.database.name;
+        refuseForeignSlot(catalog, inputs.name, database);
+        const found = findUsableSlot(catalog, inputs.name, database);
         return {
-          outputs: outputsOf(session, catalog, inputs),
-          changes: found === undefined ? [] : describeForeign(found, inputs, session.target.database.name),
+          outputs: outputsOf(session, catalog, inputs, state),
+          changes: found === undefined ? [] : describeOtherUser(found, inputs),
         };
       },
       state,
     ),
 
-  create: (inputs, run) => run.sql(inputs, watch(inputs)),
+  create: (inputs, run) => run.sql(inputs, (session) => watch(session, inputs)),
 
-  update: (state, inputs, run) => run.sql(inputs, watch(inputs), state),
+  update: (state, inputs, run) => run.sql(inputs, (session) => watch(session, inputs, state), state),
 
-  read: (state, run) => unlessGone(async () => ({ outputs: await run.sql(state, watch(state), state) })),
+  read: (state, run) =>
+    unlessGone(async () => ({
+      outputs: await run.sql(
+        state,
+        async (session) => outputsOf(session, await session.catalog(), state, state),
+        state,
+      ),
+    })),
 
   delete: async (state, run, replaced = false) => {
     await unlessGone(() => run.sql(state, (session) => remove(session, state, run, replaced), state));
@@ -52,31 +68,47 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
   find: async (id, run) => {
     const { name, ...target } = parseImportId(id, replicationSlotDefinition.type);
     const catalog = await run.sql(target, (session) => session.catalog());
-    const slot = findSlot(catalog, name);
-    if (slot?.database !== target.database) return undefined;
+    const slot = findUsableSlot(catalog, name, target.database);
+    if (slot === undefined) return undefined;
     return { inputs: { ...target, name, role: slot.activeRole ?? BEMI }, outputs: {} };
   },
 };
 
-/** The state of the slot. Coarse on purpose: an output that moves all the time would make every refresh a change. */
-export function slotState(catalog: Catalog, name: string): ReplicationSlotOutputs["state"] {
-  const slot = findSlot(catalog, name);
+/** The state of the consumer's slot; a foreign slot of its name does not count. Coarse on purpose: an output that moves all the time would make every refresh a change. */
+export function slotState(catalog: Catalog, name: string, database: string): ReplicationSlotOutputs["state"] {
+  const slot = findUsableSlot(catalog, name, database);
   if (slot === undefined) return "not created yet";
   if (slot.walStatus === "lost") return "lost";
   return slot.active ? "active" : "inactive";
 }
 
-function watch(inputs: ReplicationSlotInputs) {
-  return async (session: Session): Promise<ReplicationSlotOutputs> =>
-    outputsOf(session, await session.catalog(), inputs);
+/** @throws UserError if the consumer can neither use the slot of this name nor make its own */
+async function watch(
+  session: Session,
+  inputs: ReplicationSlotInputs,
+  state?: State,
+): Promise<ReplicationSlotOutputs> {
+  const catalog = await session.catalog();
+  refuseForeignSlot(catalog, inputs.name, session.target.database.name);
+  return outputsOf(session, catalog, inputs, state);
 }
 
+/** @param state undefined for a create: a slot that exists by now existed before */
 function outputsOf(
   session: Session,
   catalog: Catalog,
-  { name }: ReplicationSlotInputs,
+  inputs: ReplicationSlotInputs,
+  state: State | undefined,
 ): ReplicationSlotOutputs {
-  return { ...recorded(session.target), state: slotState(catalog, name) };
+  const database = session.target.database.name;
+  const found = slotState(catalog, inputs.name, database);
+  const existedBefore = state === undefined ? existsBefore(catalog, inputs, database) : state.existedBefore;
+  return {
+    ...recorded(session.target),
+    state: found,
+    // Once that slot is gone, the next one is the consumer's.
+    ...(existedBefore === undefined ? {} : { existedBefore: existedBefore && found !== "not created yet" }),
+  };
 }
 
 async function remove(session: Session, state: State, run: Run, replaced: boolean): Promise<void> {

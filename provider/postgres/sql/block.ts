@@ -1,5 +1,6 @@
 import { LOCK_POLICY } from "./lockPolicy";
 import type { Session } from "../../contract/session";
+import { describeHolders, explainLocks, openWriters } from "./holders";
 import { hasCode } from "./sqlError";
 
 /**
@@ -8,6 +9,16 @@ import { hasCode } from "./sqlError";
  */
 const PARAMETERS = "pulumi_neon_bemi.parameters";
 const RESULT = "pulumi_neon_bemi.result";
+
+/**
+ * The statement that runs a PL/pgSQL block. The quotes around it have a tag that does not occur in it, whatever names it
+ * contains: a role may be called `r$block$x`.
+ */
+export function doSql(block: string): string {
+  let tag = "$block$";
+  for (let n = 1; block.includes(tag); n += 1) tag = `$block${n}$`;
+  return `DO ${tag} ${block} ${tag}`;
+}
 
 /** Inside a block: its parameters as jsonb. */
 export const PARAMETERS_SQL = `pg_catalog.current_setting('${PARAMETERS}')::pg_catalog.jsonb`;
@@ -48,7 +59,7 @@ export async function runBlock<Result>(
       [JSON.stringify(before?.settings ?? {})],
     );
   try {
-    await session.write(`DO $block$ ${block} $block$`);
+    await session.write(doSql(block));
   } catch (error) {
     // If the connection broke, its settings are gone with it.
     await end().catch(() => undefined);
@@ -56,6 +67,23 @@ export async function runBlock<Result>(
   }
   const [row] = await end();
   return row?.result ?? undefined;
+}
+
+/**
+ * In a handler of internal_error: whether it says anything else than that another transaction has just changed the same
+ * row of a catalog. GRANT and COMMENT do not wait for each other and look again, as UPDATE does.
+ */
+const NOT_OVERTAKEN_SQL = "SQLERRM NOT LIKE 'tuple concurrently %'";
+
+/** Repeats a transaction that failed because another one has just changed the same row of a catalog. */
+export async function unlessOvertaken<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await work();
+    } catch (error) {
+      const overtaken = hasCode(error, "XX000") && error.reason.startsWith("tuple concurrently ");
+      if (!overtaken || attempt === 5) throw error;
+    }
 }
 
 /**
@@ -74,16 +102,23 @@ BEGIN
         EXECUTE statement;
       END LOOP;
       RETURN;
-    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-      IF clock_timestamp() > deadline THEN RAISE; END IF;
+    EXCEPTION
+      WHEN lock_not_available OR deadlock_detected THEN
+        IF clock_timestamp() > deadline THEN RAISE; END IF;
+      WHEN internal_error THEN
+        IF ${NOT_OVERTAKEN_SQL} OR clock_timestamp() > deadline THEN RAISE; END IF;
     END;
     PERFORM pg_sleep(0.2);
   END LOOP;
 END`;
 
-/** Runs statements that return nothing as one transaction. See {@link TOGETHER} for how long it waits for locks. */
+/**
+ * Runs statements that return nothing as one transaction. See {@link TOGETHER} for how long it waits for locks.
+ *
+ * @throws SqlError if a lock is not free by then; it names who holds it
+ */
 export async function runTogether(session: Session, statements: readonly string[]): Promise<void> {
-  await runBlock(session, TOGETHER, { statements });
+  await explainLocks(session, statements, () => runBlock(session, TOGETHER, { statements }));
 }
 
 /** SQLSTATE of {@link waitForOlderWriters} running out of time. */
@@ -122,4 +157,10 @@ export async function waitForOlderWriters(
     if (hasCode(error, TOO_LONG)) return false;
     throw error;
   }
+}
+
+/** Why {@link waitForOlderWriters} has given up, as the end of a sentence. Names the oldest of the transactions. */
+export async function describeOlderWriters(session: Session): Promise<string> {
+  const holders = describeHolders((await openWriters(session)).slice(0, 1));
+  return `an older transaction is still writing${holders === undefined ? "" : `. ${holders}`}`;
 }

@@ -5,7 +5,11 @@ import { encodeMark, type Mark } from "../ownership/mark";
 import type { Selection } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { identityFunction, publishFunction } from "./functions";
+import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { UserError } from "../../contract/errors";
+import { LOCK_VIEW_SQL } from "../record/lines";
+import { hasLockView } from "../record/moduleSchema";
+import { fullFunction, publishFunction } from "./functions";
 import { ownNames } from "../ownership/ownNames";
 import { ownTriggers, refuseForeignTriggers } from "./state";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
@@ -36,24 +40,18 @@ export async function installTracking(
   refuseForeignTriggers(catalog, publication);
   const names = ownNames(publication);
   const statements = [
-    ...identityFunction(catalog, selection, publication),
+    ...fullFunction(selection, publication),
     ...publishFunction(catalog, selection, publication),
-    ...eventTrigger(
-      catalog,
-      names.identityTrigger,
-      `${quoteIdentifier(names.schema)}.track_identity()`,
-      mark,
-      ["CREATE TABLE", "CREATE TABLE AS", "SELECT INTO", "CREATE SCHEMA", "ALTER TABLE"],
-    ),
-    // Only ALTER TABLE: the first trigger alters each new table, which fires this one. With the tags of the first, it
+    ...eventTrigger(catalog, names.fullTrigger, call(names.fullFunction), mark, [
+      "CREATE TABLE",
+      "CREATE TABLE AS",
+      "SELECT INTO",
+      "CREATE SCHEMA",
+      "ALTER TABLE",
+    ]),
+    // Only ALTER TABLE: the other trigger alters each new table, which fires this one. With the tags of the other, it
     // would run twice for each table.
-    ...eventTrigger(
-      catalog,
-      names.publishTrigger,
-      `${quoteIdentifier(names.schema)}.track_publication()`,
-      mark,
-      ["ALTER TABLE"],
-    ),
+    ...eventTrigger(catalog, names.publishTrigger, call(names.publishFunction), mark, ["ALTER TABLE"]),
   ];
   try {
     await runTogether(session, statements);
@@ -65,14 +63,23 @@ export async function installTracking(
 }
 
 /**
- * Drops the event triggers that carry a mark of this module, and their functions. The functions are dropped last, after
- * a wait: DDL that began before the triggers were dropped still calls them, and would fail without them.
+ * Drops the event triggers of this trail that the module made, and their functions. The functions are dropped last,
+ * after a wait: DDL that began before the triggers were dropped still calls them, and would fail without them.
+ *
+ * @param waits whether to wait for the transactions in which the triggers have fired. They may have made tables that
+ *   nobody else sees yet
+ * @throws UserError if `waits`, and such a transaction stays open
  */
-export async function removeTracking(session: Session, catalog: Catalog, publication: string): Promise<void> {
-  const { schema } = ownNames(publication);
+export async function removeTracking(
+  session: Session,
+  catalog: Catalog,
+  publication: string,
+  { waits = false }: { readonly waits?: boolean } = {},
+): Promise<void> {
+  const names = ownNames(publication);
   const triggers = ownTriggers(catalog, publication);
-  const functions = ["track_identity()", "track_publication()"].map(
-    (name) => `DROP FUNCTION IF EXISTS ${quoteIdentifier(schema)}.${name}`,
+  const functions = [names.fullFunction, names.publishFunction].map(
+    (name) => `DROP FUNCTION IF EXISTS ${call(name)}`,
   );
   if (triggers.length > 0) {
     await runTogether(
@@ -81,13 +88,26 @@ export async function removeTracking(session: Session, catalog: Catalog, publica
     );
     await waitForOlderWriters(session, LOCK_POLICY.migrationPatience);
   }
-  await runTogether(session, functions);
+  const lock = waits && hasLockView(catalog) ? [`LOCK TABLE ${LOCK_VIEW_SQL} IN ACCESS EXCLUSIVE MODE`] : [];
+  try {
+    await runTogether(session, [...lock, ...functions]);
+  } catch (error) {
+    if (!hasCode(error, "55P03")) throw error;
+    // The error names who holds the lock.
+    throw new UserError(
+      `A transaction that is still open has made or altered a tracked table, so its replica identity could not be put back. ${error.message} When it has ended, run destroy again; what was done stays done.`,
+    );
+  }
+}
+
+function call(name: string): string {
+  return `${quoteIdentifier(MODULE_SCHEMA)}.${quoteIdentifier(name)}()`;
 }
 
 function eventTrigger(
   catalog: Catalog,
   name: string,
-  call: string,
+  functionCall: string,
   mark: Mark,
   tags: readonly string[],
 ): string[] {
@@ -95,7 +115,7 @@ function eventTrigger(
   if (existing !== undefined) return [`ALTER EVENT TRIGGER ${quoteIdentifier(name)} ENABLE`];
   return [
     `CREATE EVENT TRIGGER ${quoteIdentifier(name)} ON ddl_command_end
-       WHEN TAG IN (${tags.map(quoteLiteral).join(", ")}) EXECUTE FUNCTION ${call}`,
+       WHEN TAG IN (${tags.map(quoteLiteral).join(", ")}) EXECUTE FUNCTION ${functionCall}`,
     `COMMENT ON EVENT TRIGGER ${quoteIdentifier(name)} IS ${quoteLiteral(encodeMark(mark))}`,
   ];
 }

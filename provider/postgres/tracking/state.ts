@@ -1,8 +1,8 @@
 import type { Catalog, EventTriggerFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
-import { encodeMark, decodeMark, type Mark } from "../ownership/mark";
+import { encodeMark, type Mark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
-import { ownPublication } from "../ownership/ownObjects";
+import { isOwned, markOn, notOwned, ownPublication } from "../ownership/ownObjects";
 import { membersOf } from "../catalog/membership";
 import { takesNewTables } from "../selection/selection";
 
@@ -37,9 +37,9 @@ export function hasTracking(catalog: Catalog, publication: string): boolean {
   return namedTriggers(catalog, publication).length > 0;
 }
 
-/** The event triggers of this publication that carry a mark of this module. */
+/** The event triggers of this publication that this module made: they are the current role's, and carry a mark. */
 export function ownTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
-  return namedTriggers(catalog, publication).filter(({ comment }) => decodeMark(comment) !== undefined);
+  return namedTriggers(catalog, publication).filter((trigger) => markOn(trigger, catalog) !== undefined);
 }
 
 /**
@@ -54,9 +54,9 @@ export function mayCreateTriggers({ server, roles }: Catalog): boolean | undefin
 
 /** The catalog with both event triggers, enabled. */
 export function withTracking(catalog: Catalog, publication: string, mark: Mark): Catalog {
-  const { identityTrigger, publishTrigger } = ownNames(publication);
+  const { fullTrigger, publishTrigger } = ownNames(publication);
   const owner = catalog.server.currentRole;
-  const made = [identityTrigger, publishTrigger].map(
+  const made = [fullTrigger, publishTrigger].map(
     (name): EventTriggerFacts =>
       catalog.eventTriggers.find((trigger) => trigger.name === name) ?? {
         name,
@@ -80,9 +80,10 @@ export function withoutTracking(catalog: Catalog, publication: string): Catalog 
 
 /** The event triggers of this publication that are missing or disabled, by name. */
 export function idleTriggers(catalog: Catalog, publication: string): string[] {
-  const { identityTrigger, publishTrigger } = ownNames(publication);
-  return [identityTrigger, publishTrigger].filter(
-    (wanted) => !catalog.eventTriggers.some(({ name, enabled }) => name === wanted && enabled),
+  const { fullTrigger, publishTrigger } = ownNames(publication);
+  const own = ownTriggers(catalog, publication);
+  return [fullTrigger, publishTrigger].filter(
+    (wanted) => !own.some(({ name, enabled }) => name === wanted && enabled),
   );
 }
 
@@ -92,13 +93,13 @@ export function refuseForeignTriggers(catalog: Catalog, publication: string): vo
   const foreign = namedTriggers(catalog, publication).find((trigger) => !own.includes(trigger));
   if (foreign === undefined) return;
   throw new UserError(
-    `The event trigger "${foreign.name}" exists already and was not made by this module. Drop or rename it, or set trackNewTables to false.`,
+    `The event trigger "${foreign.name}" exists already and ${isOwned(foreign, catalog) ? "was not made by this module" : notOwned(foreign, catalog)}. Drop or rename it, or set trackNewTables to false.`,
   );
 }
 
 function namedTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
-  const { identityTrigger, publishTrigger } = ownNames(publication);
-  return catalog.eventTriggers.filter(({ name }) => name === identityTrigger || name === publishTrigger);
+  const { fullTrigger, publishTrigger } = ownNames(publication);
+  return catalog.eventTriggers.filter(({ name }) => name === fullTrigger || name === publishTrigger);
 }
 
 /**

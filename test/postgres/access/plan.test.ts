@@ -9,7 +9,13 @@ import {
   type Missing,
   type Scope,
 } from "../../../provider/postgres/access/privileges";
-import { heldBefore, recordComment, recordSchema } from "../../../provider/postgres/access/record";
+import {
+  afterChange,
+  entryOf,
+  heldBefore,
+  withEntry,
+  withoutEntry,
+} from "../../../provider/postgres/access/record";
 import { databaseObjectMark, encodeMark } from "../../../provider/postgres/ownership/mark";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import { select, type Selection } from "../../../provider/postgres/selection/selection";
@@ -86,7 +92,6 @@ function applied(world: World, steps: readonly AccessStep[]): World {
     const granted = new Set(before.tables);
     const schemas = new Set(before.schemas);
     const defaults = new Map(before.defaults);
-    const others = catalog.schemas.filter(({ name }) => name !== recordSchema(ROLE));
     const oidOf = (name: string): number => {
       const found = catalog.tables.find((each) => formatTableName(each) === name);
       if (found === undefined) throw new Error(`no table ${name}`);
@@ -94,12 +99,11 @@ function applied(world: World, steps: readonly AccessStep[]): World {
     };
     switch (step.step) {
       case "record privileges": {
-        const comment = recordComment(SESSION, catalog, ROLE, heldIn(before));
-        const record = { oid: 99, name: recordSchema(ROLE), owner: ME, comment };
-        return { ...before, catalog: { ...catalog, schemas: [...others, record] } };
+        const entry = entryOf(SESSION, ROLE, heldIn(before));
+        return { ...before, catalog: afterChange(catalog, (record) => withEntry(record, entry)) };
       }
       case "drop record":
-        return { ...before, catalog: { ...catalog, schemas: others } };
+        return { ...before, catalog: afterChange(catalog, (record) => withoutEntry(record, ROLE)) };
       case "grant usage":
         return { ...before, schemas: new Set([...schemas, ...step.schemas]) };
       case "revoke usage":

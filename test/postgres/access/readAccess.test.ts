@@ -304,8 +304,18 @@ describe("a preview", () => {
       readAccess.plan(inputs({ role: "keeper", tables: ["shop.parts"] }), newProcess()),
     );
     expect(changes[0]).toBe(
-      "What role keeper may read already is recorded in schema _keeper_access, so that a destroy leaves it.",
+      "What role keeper may read already is recorded in the comment of schema _bemi, so that a destroy leaves it.",
     );
+  });
+
+  test("refuses a schema _bemi of another role before anything is granted", async () => {
+    await runSql(db.superuserUri, "CREATE SCHEMA _bemi AUTHORIZATION app");
+    const before = await privileges();
+    const wanted = inputs({ role: "keeper", tables: ["shop.parts"] });
+    await expect(readAccess.plan(wanted, newProcess())).rejects.toThrow(/schema _bemi belongs to app/);
+    await expect(readAccess.create(wanted, newProcess())).rejects.toThrow(/schema _bemi belongs to app/);
+    expect(await privileges()).toEqual(before);
+    await runSql(db.superuserUri, "DROP SCHEMA _bemi");
   });
 
   test("refuses a role that does not exist, and names that cannot be honoured", async () => {
@@ -338,7 +348,7 @@ test("treats a role that is gone as gone, and refuses to grant it anything", asy
   await readAccess.delete(state, newProcess());
   const [left] = await runSql<{ n: number }>(
     db.superuserUri,
-    "SELECT count(*)::int AS n FROM pg_namespace WHERE nspname LIKE '%\\_access'",
+    "SELECT count(*)::int AS n FROM pg_namespace WHERE nspname LIKE '\\_%'",
   );
   expect(left?.n).toBe(0);
   await expect(make(inputs({ role: "brief", tables: ["public.orders"] }))).rejects.toThrow(/no role "brief"/);

@@ -7,7 +7,7 @@ type Facts = Partial<TableFacts>;
 const FULL: readonly Facts[] = [{ identity: "full" }];
 const USABLE: readonly Facts[] = [
   { identity: "default", hasPrimaryKey: true },
-  { identity: "index", identityIndex: "by_id", hasPrimaryKey: false },
+  { identity: "index", identityIndex: { oid: 1, name: "by_id", columns: ["id"] }, hasPrimaryKey: false },
 ];
 const NOT_USABLE: readonly Facts[] = [
   { identity: "default", hasPrimaryKey: false },

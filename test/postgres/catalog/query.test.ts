@@ -98,7 +98,10 @@ test("reads the facts of a table", () => {
   const plain = find("public.plain");
   expect(plain).toEqual(table("public.plain", { oid: plain.oid, listedIn: listed("listed") }));
   expect(find("public.late").hasPrimaryKey).toBe(false);
-  expect(find("public.indexed")).toMatchObject({ identity: "index", identityIndex: "by_id" });
+  expect(find("public.indexed")).toMatchObject({
+    identity: "index",
+    identityIndex: { oid: expect.any(Number) as number, name: "by_id", columns: ["id"] },
+  });
   expect(find("public.unindexed")).toMatchObject({ identity: "index", identityIndex: null });
   expect(find("public.silent").identity).toBe("nothing");
   expect(find("public.whole").identity).toBe("full");

@@ -1,10 +1,14 @@
 import { CHANGES_IDENTITIES, watchedSession } from "../../support/watchedSession";
+import { claimed, claimOf } from "../../../provider/postgres/identity/claim";
+import { databaseObjectMark } from "../../../provider/postgres/ownership/mark";
+import { changeRecord } from "../../../provider/postgres/record/change";
 import { changeIdentities } from "../../../provider/postgres/identity/statement";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, withSessions, type TestRun } from "../../support/run";
 import { identityInputs } from "../../support/stack";
 import { BASIC_TABLES, identities } from "../../support/tables";
+import { uriTo } from "../../support/catalogState";
 import { until } from "../../support/until";
 
 const INPUTS = identityInputs({ schemas: ["public"] });
@@ -205,10 +209,15 @@ test("goes on in further statements, and says how far it is", async () => {
   await db.sql("CREATE PUBLICATION elsewhere");
   const left: number[] = [];
   await run.session(async (session) => {
+    // As an up does before it changes the first table.
+    await changeRecord(session, (record, now) => {
+      const mark = { ...databaseObjectMark(session, INPUTS), id: claimOf(record, "bemi")?.id ?? "" };
+      return claimed(record, now, { publication: "bemi", mark, selection: INPUTS, state: plain });
+    });
     const full = (await session.catalog()).tables.flatMap(({ oid, schema }) =>
       schema === "public" ? [oid] : [],
     );
-    const order = { schema: "_bemi", full, restore: [] };
+    const order = { publication: "bemi", full };
     const changes = await changeIdentities(session, order, (open) => left.push(open), "0 s");
     expect(changes).toMatchObject({ locked: 0, refused: [] });
     const settings =
@@ -246,7 +255,9 @@ test("loses no previous identity when it is killed in the middle", async () => {
 
 test("refuses a schema of that name that somebody else made", async () => {
   await db.sql("CREATE SCHEMA _bemi; CREATE TABLE _bemi.mine (note text)");
-  await expect(replicaIdentity.create(INPUTS, run)).rejects.toThrow(/"_bemi" exists already.*another name/s);
+  await expect(replicaIdentity.create(INPUTS, run)).rejects.toThrow(
+    /schema _bemi was not made by this module, and is not empty: it holds table mine.*drop it/s,
+  );
   expect(await db.sql("SELECT relreplident FROM pg_class WHERE oid = 'plain'::regclass")).toEqual([
     { relreplident: "d" },
   ]);
@@ -261,15 +272,99 @@ test("keeps objects that somebody put into the module's schema", async () => {
   ]);
 });
 
-test("restores a table of two trails only when the second trail has gone", async () => {
+test.each([
+  ["first", "second"],
+  ["second", "first"],
+] as const)("gives back tables of two trails when both have gone, the %s first", async (...order) => {
   const before = await identities(db);
-  const other = { ...INPUTS, publication: "other" };
-  const first = await replicaIdentity.create(INPUTS, run);
-  const second = await replicaIdentity.create(other, run);
-  await replicaIdentity.delete({ ...INPUTS, ...first }, run);
-  expect((await identities(db))["public.indexed"]).toBe("f");
-  await replicaIdentity.delete({ ...other, ...second }, run);
+  const other = { ...INPUTS, publication: "other", excludeTables: ["public.nothing"] };
+  const states = {
+    first: { ...INPUTS, ...(await replicaIdentity.create(INPUTS, run)) },
+    second: { ...other, ...(await replicaIdentity.create(other, run)) },
+  };
+  await replicaIdentity.delete(states[order[0]], run);
+  expect(await identities(db)).toMatchObject({
+    "public.indexed": "f",
+    "public.nothing": order[0] === "first" ? "n" : "f",
+  });
+  await replicaIdentity.delete(states[order[1]], run);
   expect(await identities(db)).toEqual(before);
+  expect(await ownSchemas()).toEqual([]);
+});
+
+test("gives back what the application has set while the table was tracked, and says so", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql("ALTER TABLE plain REPLICA IDENTITY NOTHING; ALTER TABLE nothing REPLICA IDENTITY DEFAULT");
+  await run.end();
+  const again = await replicaIdentity.update({ ...INPUTS, ...outputs }, INPUTS, run);
+  expect(run.lines).toContainEqual(
+    expect.stringMatching(/identity of public\.plain was changed since .* destroy gives it back NOTHING/),
+  );
+  expect(await identities(db)).toMatchObject({ "public.plain": "f", "public.nothing": "f" });
+  await replicaIdentity.delete({ ...INPUTS, ...again }, run);
+  expect(await identities(db)).toMatchObject({ "public.plain": "n", "public.nothing": "d" });
+});
+
+test("finds an index again that was renamed, or made anew for the same columns", async () => {
+  await db.sql(`CREATE TABLE renewed (a int NOT NULL, b int NOT NULL);
+    CREATE UNIQUE INDEX before ON renewed (b, a); ALTER TABLE renewed REPLICA IDENTITY USING INDEX before`);
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql(`ALTER INDEX "Indexed by.id" RENAME TO renamed;
+    DROP INDEX before; CREATE UNIQUE INDEX other ON renewed (a, b); CREATE UNIQUE INDEX again ON renewed (b, a)`);
+  await run.end();
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+  expect(
+    await db.sql("SELECT indexrelid::regclass::text AS index FROM pg_index WHERE indisreplident ORDER BY 1"),
+  ).toEqual([{ index: "again" }, { index: "renamed" }]);
+});
+
+test("a record that was lost is drift; up makes it again and does not take our FULL for the user's", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql("DROP SCHEMA _bemi CASCADE");
+  await run.end();
+  const state = { ...INPUTS, ...outputs };
+  expect((await replicaIdentity.read(state, run))?.drift).toEqual({ recordMissing: "schema _bemi" });
+  const lost = /knows nothing of publication bemi any more/;
+  expect((await replicaIdentity.plan(INPUTS, run, state)).changes).toContainEqual(
+    expect.stringMatching(lost),
+  );
+  const again = await replicaIdentity.update(state, INPUTS, run);
+  expect(run.lines).toContainEqual(expect.stringMatching(lost));
+  await replicaIdentity.delete({ ...INPUTS, ...again }, run);
+  expect(Object.values(await identities(db)).every((identity) => identity === "d")).toBe(true);
+});
+
+test("a destroy without its record says so, and leaves no table FULL that the state covers", async () => {
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await db.sql("COMMENT ON SCHEMA _bemi IS NULL");
+  await run.end();
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+  expect(run.lines).toContainEqual(expect.stringMatching(/knows nothing of publication bemi any more/));
+  expect(Object.values(await identities(db)).every((identity) => identity === "d")).toBe(true);
+  expect(await ownSchemas()).toEqual([]);
+});
+
+test("gives back the identities in a restored copy of the database, where oids mean other tables", async () => {
+  const before = await identities(db);
+  const outputs = await replicaIdentity.create(INPUTS, run);
+  await run.end();
+  // As a dump does: the same names and comments under another oid of the database.
+  await runSql(
+    db.superuserUri.replace("/neondb", "/postgres"),
+    "CREATE DATABASE copy TEMPLATE neondb OWNER neondb_owner",
+  );
+  await runSql(
+    uriTo(db.ownerUri, "copy"),
+    "DROP TABLE nothing; CREATE TABLE nothing (note text); ALTER TABLE nothing REPLICA IDENTITY FULL",
+  );
+  const copy = { ...INPUTS, ...outputs, database: "copy" };
+  await replicaIdentity.delete(copy, run);
+  expect(
+    await identities({ ...db, sql: (statement) => runSql(uriTo(db.ownerUri, "copy"), statement) }),
+  ).toEqual(before);
+  await run.end();
+  await runSql(db.superuserUri, "DROP DATABASE copy");
+  await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
 });
 
 test("takes over the record on a copied branch", async () => {

@@ -101,7 +101,7 @@ test("another trail's publication is neither changed nor adopted, and the messag
     await expect(publication.create(others, run)).rejects.toThrow(words);
   }
   await expect(replicaIdentity.create({ ...IDENTITY, ...RENAMED }, run)).rejects.toThrow(
-    /"_bemi" exists already and was made by shop\/production\/orders/,
+    /record in schema _bemi has a claim for publication "bemi" already, which was made by shop\/production\/orders/,
   );
   expect(differences(before, await catalogState(db, "neondb"))).toEqual([]);
 

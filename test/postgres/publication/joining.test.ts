@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { changeMembers, dropPublication } from "../../../provider/postgres/publication/statement";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 
@@ -52,6 +52,24 @@ describe.each([14, 17] as const)(
         await Promise.all([adds.end(), drops.end()]);
         expect(await listed()).toEqual([]);
       }
+    });
+
+    test("no role but the owner can keep the publication from being dropped", async () => {
+      await runSql(db.superuserUri, "CREATE ROLE stranger LOGIN");
+      await runSql(db.ownerUri, "CREATE PUBLICATION joined");
+      await withClient(db.superuserUri, async (stranger) => {
+        await stranger.query("SET SESSION AUTHORIZATION stranger");
+        await stranger.query(
+          "SELECT pg_advisory_lock(hashtext('pulumi-neon-bemi publication'), oid::int4) FROM pg_publication",
+        );
+        await expect(stranger.query("COMMENT ON PUBLICATION joined IS NULL")).rejects.toThrow(
+          /must be owner/,
+        );
+        const run = testRun(db);
+        await run.session((session) => dropPublication(session, { name: "joined" }));
+        await run.end();
+      });
+      expect(await runSql(db.ownerUri, "SELECT FROM pg_publication")).toEqual([]);
     });
 
     function listed(): Promise<object[]> {

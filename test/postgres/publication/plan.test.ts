@@ -2,12 +2,14 @@ import type { Catalog, TableFacts } from "../../../provider/contract/catalog";
 import { tablesToRestore, trackedTables } from "../../../provider/postgres/identity/trackedTables";
 import { planMembers, publishedTables } from "../../../provider/postgres/publication/members";
 import { wantedForm } from "../../../provider/postgres/publication/wantedForm";
+import { encodeMark } from "../../../provider/postgres/ownership/mark";
+import { MARK } from "./planInputs";
 import { catalogOf, listed, publication, table } from "../../support/catalog";
 
 const PUBLIC = { schemas: ["public"], name: "bemi", trackNewTables: true };
 const BEMI = publication("bemi", { generatedColumns: "stored" });
 const LISTED = { listedIn: listed("bemi") };
-const BOTH_TRIGGERS = ["_bemi_identity", "_bemi_publish"];
+const BOTH_TRIGGERS = ["_bemi_set_full", "_bemi_publish"];
 
 /** With the publication; of version 18, which has virtual generated columns. */
 function database(
@@ -23,7 +25,7 @@ function database(
       name,
       enabled: true,
       owner: "neondb_owner",
-      comment: null,
+      comment: encodeMark(MARK),
     })),
   });
 }
@@ -98,7 +100,7 @@ test("publishes all tables with both event triggers, safe tables and no exclusio
   const form = (tables: TableFacts[], triggers: string[], asked: object = {}, version = 170010): string =>
     wantedForm(database(tables, triggers, version), { ...wanted, ...asked });
   expect(form(safe, BOTH_TRIGGERS)).toBe("all tables");
-  expect(form(safe, ["_bemi_identity"])).toBe("table list");
+  expect(form(safe, ["_bemi_set_full"])).toBe("table list");
   expect(form(safe, BOTH_TRIGGERS, { trackNewTables: false })).toBe("table list");
   expect(form(safe, BOTH_TRIGGERS, { excludeTables: ["public.keyed"] })).toBe("table list");
   const unsafe = table("public.extension", { hasPrimaryKey: false, extensionMember: true });

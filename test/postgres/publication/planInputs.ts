@@ -3,6 +3,8 @@ import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../../p
 import type { PublicationInputs } from "../../../provider/contract/kinds/publication";
 import { formatTableName } from "../../../provider/postgres/catalog/tableNames";
 import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { withRecord } from "../../../provider/postgres/record/moduleSchema";
+import { emptyRecord } from "../../../provider/postgres/record/record";
 import { catalogOf, publication, table } from "../../support/catalog";
 import type { Model } from "./planModel";
 
@@ -19,6 +21,9 @@ export const MARK: Mark = {
   database: "neondb",
   managedBy: "shop/production/orders",
 };
+
+/** The mark of the trail's claim, which always has an id. */
+export const CLAIM_MARK = { ...MARK, id: "0123456789abcdef" };
 
 const SCHEMAS = ["public", "shop", 'Odd "Schema".x'];
 /** The module's own, one that an interrupted change of form has left, and one of somebody else. */
@@ -42,7 +47,7 @@ const oneTable = fc.record({
     "nothing" as const,
     "index" as const,
   ),
-  identityIndex: fc.option(fc.constant("by_id")),
+  identityIndex: fc.option(fc.constant({ oid: 1, name: "by_id", columns: ["id"] })),
   hasPrimaryKey: fc.boolean(),
   extensionMember: mostly(false),
   storedGenerated: mostly(false),
@@ -117,20 +122,21 @@ export const situations: fc.Arbitrary<Situation> = fc
         comment: name === "theirs" ? null : comment,
       });
     });
-    const own = drawn.ownSchema ? [{ oid: 9, name: "_bemi", owner: "neondb_owner", comment }] : [];
-    const triggers = ["_bemi_identity", "_bemi_publish"].map((name) => ({
+    const claim = { ...CLAIM_MARK, publication: "bemi", selections: [{ allTables: true as const }] };
+    const triggers = ["_bemi_set_full", "_bemi_publish"].map((name) => ({
       name,
       enabled: drawn.triggers === "enabled",
       owner: "neondb_owner",
       comment,
     }));
-    const catalog = catalogOf({
+    const plain = catalogOf({
       version: drawn.version,
-      tables: [...tables, ...(drawn.ownSchema ? [table("_bemi.identity")] : [])],
+      tables,
       publications,
-      schemas: [...SCHEMAS.map((name, oid) => ({ oid, name, owner: "neondb_owner", comment: null })), ...own],
+      schemas: SCHEMAS.map((name, oid) => ({ oid, name, owner: "neondb_owner", comment: null })),
       eventTriggers: drawn.triggers === "none" ? [] : triggers,
     });
+    const catalog = drawn.ownSchema ? withRecord(plain, { ...emptyRecord(5), claims: [claim] }) : plain;
     const record = new Map(
       (drawn.ownSchema ? drawn.recorded : []).flatMap((index) => {
         const facts = tables[index];

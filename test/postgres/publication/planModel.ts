@@ -6,9 +6,9 @@ import type { PreparationStep, RemovalStep, TableStep } from "../../../provider/
 import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import type { PublicationOption } from "../../../provider/postgres/publication/options";
+import { withRecord } from "../../../provider/postgres/record/moduleSchema";
 import { planMembers } from "../../../provider/postgres/publication/members";
 import { planMemberSteps, type PublicationStep } from "../../../provider/postgres/publication/plan";
-import { table as tableOf } from "../../support/catalog";
 
 type Identity = Pick<TableFacts, "identity" | "identityIndex">;
 /** A step of an up. */
@@ -63,30 +63,20 @@ export function refusingTables({ server, tables, publications }: Catalog, by?: s
 export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, mark: Mark): Model {
   const { catalog } = model;
   const { name } = inputs;
-  const { schema, identityTrigger, publishTrigger } = ownNames(name);
+  const { fullTrigger, publishTrigger } = ownNames(name);
   const comment = encodeMark(mark);
   const changed = (change: Partial<Catalog>): Model => ({ ...model, catalog: { ...catalog, ...change } });
   const publications = (change: (publication: PublicationFacts) => PublicationFacts): Model =>
     changed({
       publications: catalog.publications.map((found) => (found.name === name ? change(found) : found)),
     });
-  const record = tableOf(`${schema}.identity`);
   switch (step.step) {
-    case "create schema":
-      return changed({
-        schemas: [...catalog.schemas, { oid: 99, name: schema, owner: "neondb_owner", comment }],
-        tables: [...catalog.tables, record],
-      });
-    case "comment on schema":
-      return changed({
-        schemas: catalog.schemas.map((found) => (found.name === schema ? { ...found, comment } : found)),
-      });
-    case "create record of identities":
-      return changed({ tables: [...catalog.tables, record] });
+    case "claim tables":
+      return { ...model, catalog: withRecord(catalog, step.after) };
     case "replace functions of event triggers":
     case "create event triggers": {
       const others = catalog.eventTriggers.filter((found) => !isTrigger(found.name, name));
-      const made = [identityTrigger, publishTrigger].map((trigger) => ({
+      const made = [fullTrigger, publishTrigger].map((trigger) => ({
         name: trigger,
         enabled: true,
         owner: "neondb_owner",
@@ -161,7 +151,6 @@ export function printed(catalog: Catalog, steps: readonly (AnyStep | RemovalStep
     const details: string[] = [];
     if ("name" in step) details.push(step.name);
     if ("publication" in step) details.push(step.publication.name);
-    if ("schema" in step) details.push(step.schema);
     if ("form" in step) details.push(step.form);
     if ("options" in step) details.push(step.options.join(", "));
     if ("tables" in step && step.tables.length > 0)
@@ -178,8 +167,8 @@ function oidOf(entry: number | TableFacts): number {
 const FULL: Identity = { identity: "full", identityIndex: null };
 
 function isTrigger(name: string, publication: string): boolean {
-  const { identityTrigger, publishTrigger } = ownNames(publication);
-  return name === identityTrigger || name === publishTrigger;
+  const { fullTrigger, publishTrigger } = ownNames(publication);
+  return name === fullTrigger || name === publishTrigger;
 }
 
 function options(catalog: Catalog) {

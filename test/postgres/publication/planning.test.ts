@@ -3,7 +3,7 @@ import type { PublicationInputs } from "../../../provider/contract/kinds/publica
 import { quoteTableName, parseTableName } from "../../../provider/postgres/catalog/tableNames";
 import { planReplicaIdentity } from "../../../provider/postgres/identity/plan";
 import { leavers, planPublication } from "../../../provider/postgres/publication/plan";
-import { MARK, reordered, shuffled, situations, type Situation } from "./planInputs";
+import { CLAIM_MARK, MARK, reordered, shuffled, situations, type Situation } from "./planInputs";
 import { apply, printed, refusingTables, type AnyStep, type Model } from "./planModel";
 
 const RUNS = { numRuns: 400 };
@@ -12,8 +12,10 @@ function identityPlan({
   catalog,
   record,
   inputs,
-}: Pick<Situation, "catalog" | "record" | "inputs">): AnyStep[] {
-  return planReplicaIdentity(catalog, { ...inputs, publication: inputs.name }, [...record.keys()], MARK);
+  state,
+}: Pick<Situation, "catalog" | "record" | "inputs" | "state">): AnyStep[] {
+  const claim = { mark: CLAIM_MARK, state };
+  return planReplicaIdentity(catalog, { ...inputs, publication: inputs.name }, [...record.keys()], claim);
 }
 
 function publicationPlan({ catalog, record, inputs, state }: Situation): AnyStep[] {

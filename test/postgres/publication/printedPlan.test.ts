@@ -6,8 +6,10 @@ import {
 } from "../../../provider/postgres/identity/plan";
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { planPublication, planRemoval } from "../../../provider/postgres/publication/plan";
+import { withRecord } from "../../../provider/postgres/record/moduleSchema";
+import { emptyRecord } from "../../../provider/postgres/record/record";
 import { catalogOf, listed, publication, table } from "../../support/catalog";
-import { MARK } from "./planInputs";
+import { CLAIM_MARK, MARK } from "./planInputs";
 import { printed } from "./planModel";
 
 const INPUTS: PublicationInputs = {
@@ -21,7 +23,7 @@ const INPUTS: PublicationInputs = {
 };
 const FULL = { identity: "full" } as const;
 const COMMENT = encodeMark(MARK);
-const TRIGGERS = ["_bemi_identity", "_bemi_publish"].map((name) => ({
+const TRIGGERS = ["_bemi_set_full", "_bemi_publish"].map((name) => ({
   name,
   enabled: true,
   owner: "neondb_owner",
@@ -30,32 +32,29 @@ const TRIGGERS = ["_bemi_identity", "_bemi_publish"].map((name) => ({
 
 /** The database of a trail that is up: schema, record, event triggers and publication. */
 function trailed(tables: Catalog["tables"], facts: Parameters<typeof publication>[1] = {}): Catalog {
-  return catalogOf({
-    tables: [...tables, table("_bemi.identity")],
+  const catalog = catalogOf({
+    tables,
     publications: [publication("bemi", { comment: COMMENT, ...facts })],
     eventTriggers: TRIGGERS,
-    schemas: ["public", "_bemi"].map((name, oid) => ({
-      oid,
-      name,
-      owner: "neondb_owner",
-      comment: name === "_bemi" ? COMMENT : null,
-    })),
   });
+  const claim = { ...CLAIM_MARK, publication: "bemi", selections: [{ schemas: ["public"] }] };
+  return withRecord(catalog, { ...emptyRecord(5), claims: [claim] });
 }
 
 function identityPlan(catalog: Catalog, recorded: readonly number[], inputs = INPUTS): string[] {
-  return printed(catalog, planReplicaIdentity(catalog, { ...inputs, publication: "bemi" }, recorded, MARK));
+  const claim = { mark: CLAIM_MARK, state: inputs };
+  return printed(catalog, planReplicaIdentity(catalog, { ...inputs, publication: "bemi" }, recorded, claim));
 }
 
 function publicationPlan(catalog: Catalog, recorded: readonly number[] = [], inputs = INPUTS): string[] {
   return printed(catalog, planPublication(catalog, inputs, { state: inputs, recorded, mark: MARK }));
 }
 
-test("a first up: schema, identities, event triggers, then the publication", () => {
+test("a first up: claim, identities, event triggers, then the publication", () => {
   const busy = table("public.busy", { hasPrimaryKey: false });
   const before = catalogOf({ tables: [table("public.orders"), busy] });
   expect(identityPlan(before, [])).toEqual([
-    "create schema: _bemi",
+    "claim tables",
     "set replica identity full: public.busy, public.orders",
     "create event triggers",
   ]);
@@ -136,15 +135,15 @@ test("adopting changes nothing but the comment, where all is as wanted", () => {
   expect(() => publicationPlan(catalog)).toThrow(/Publication "bemi" exists already/);
 });
 
-test("a destroy: the publication, then event triggers, identities and schema", () => {
+test("a destroy: the publication, then event triggers, identities and claim", () => {
   const orders = table("public.orders", { ...FULL, listedIn: listed("bemi") });
   const catalog = trailed([orders]);
-  expect(planRemoval(catalog, "bemi", MARK).map(({ step }) => step)).toEqual(["drop publication"]);
-  expect(printed(catalog, planIdentityRemoval("bemi", [orders.oid]))).toEqual([
+  expect(planRemoval(catalog, INPUTS, MARK).map(({ step }) => step)).toEqual(["drop publication"]);
+  expect(printed(catalog, planIdentityRemoval([orders.oid]))).toEqual([
     "drop event triggers",
     "restore replica identity: public.orders",
-    "drop schema: _bemi",
+    "end claim",
   ]);
   const theirs = trailed([orders], { comment: "made by hand" });
-  expect(planRemoval(theirs, "bemi", MARK)).toEqual([]);
+  expect(planRemoval(theirs, INPUTS, MARK)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { UserError } from "../../../provider/contract/errors";
 import { describeFindings, preflight, serverFindings } from "../../../provider/postgres/selection/findings";
 import type { Catalog } from "../../../provider/contract/catalog";
 import type { PreflightInputs } from "../../../provider/contract/kinds/logicalReplication";
-import { encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { databaseObjectMark, encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import { readinessFindings } from "../../../provider/postgres/readiness/findings";
 import { check } from "../../../provider/postgres/readiness/readiness";
@@ -75,7 +75,7 @@ test("knows that writes fail on a published table without a usable identity", ()
   expect(breaks({ hasPrimaryKey: false })).toBe(true);
   expect(breaks({ identity: "nothing" })).toBe(true);
   expect(breaks({ identity: "index", identityIndex: null })).toBe(true);
-  expect(breaks({ identity: "index", identityIndex: "i" })).toBe(false);
+  expect(breaks({ identity: "index", identityIndex: { oid: 1, name: "i", columns: ["id"] } })).toBe(false);
   expect(breaks({ identity: "full", hasPrimaryKey: false })).toBe(false);
   expect(breaks({ partitioned: true, hasPrimaryKey: false })).toBe(false);
 });
@@ -119,6 +119,7 @@ function slot(name: string, active = false) {
     active,
     activeRole: null,
     walStatus: "reserved",
+    temporary: false,
     retainedBytes: 0,
   };
 }
@@ -306,12 +307,12 @@ describe("readiness", () => {
         database: { name: "neondb", owner: "neondb_owner" },
       },
     };
-    const { identityTrigger, publishTrigger } = ownNames("bemi");
-    const eventTriggers = [identityTrigger, publishTrigger].map((name) => ({
+    const { fullTrigger, publishTrigger } = ownNames("bemi");
+    const eventTriggers = [fullTrigger, publishTrigger].map((name) => ({
       name,
       enabled: true,
       owner: "neondb_owner",
-      comment: null,
+      comment: encodeMark(databaseObjectMark(session, { managedBy: "shop/production/orders" })),
     }));
     const seen = (trackNewTables: boolean, parts: Parameters<typeof catalogOf>[0] = {}) => {
       const tables = [table("public.orders", { identity: "full", listedIn: listed("bemi") })];

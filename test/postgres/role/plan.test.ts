@@ -107,6 +107,76 @@ describe("the plan of an up", () => {
   });
 });
 
+describe("who made a role that has this resource's mark", () => {
+  const catalog = (makers: readonly string[], superuser: boolean, version = 170010): Catalog => {
+    const { server, ...rest } = made({ oid: 7, makers });
+    return { ...rest, server: { ...server, version, currentRoleIsSuperuser: superuser } };
+  };
+
+  test.each([
+    ["our role", catalog(["neondb_owner"], false)],
+    ["our role, and a superuser gave another one ADMIN", catalog(["dba", "neondb_owner"], false)],
+    ["our role, which is a superuser", catalog([], true)],
+    ["anybody, before PostgreSQL 16", catalog([], true, 150010)],
+  ])("%s: it is this resource's", (_, found) => {
+    expect(planRole(found, inputs, undefined, context)).toEqual([{ step: "set password", role: "bemi" }]);
+    expect(planRemoval(found, state, context)).toHaveLength(2);
+  });
+
+  test.each([
+    ["another role", catalog(["hostile"], false)],
+    ["a superuser", catalog([], false)],
+    ["another role, and our role is a superuser", catalog(["hostile"], true)],
+  ])("%s: it is not, whatever the mark says", (_, found) => {
+    for (const adopt of [false, true])
+      expect(() => planRole(found, { ...inputs, adopt }, undefined, context)).toThrow(
+        /^Role "bemi" exists already, and was made by (hostile|a superuser), not by neondb_owner, although its comment.*Drop or rename that role/,
+      );
+    expect(() => planRole(found, inputs, state, context)).toThrow(/although its comment/);
+    expect(planRemoval(found, state, context)).toMatchObject([{ step: "keep role" }]);
+  });
+
+  test("the recorded oid decides, also after the database got another owner", () => {
+    const handedOver = catalog(["former_owner"], false);
+    expect(planRole(handedOver, inputs, { ...state, roleOid: 7 }, context)).toEqual([]);
+    expect(planRemoval(handedOver, { ...state, roleOid: 7 }, context)).toHaveLength(2);
+    const madeAgain = catalog(["neondb_owner"], false);
+    expect(() => planRole(madeAgain, inputs, { ...state, roleOid: 8 }, context)).toThrow(
+      /although its comment/,
+    );
+    expect(planRemoval(madeAgain, { ...state, roleOid: 8 }, context)).toMatchObject([{ step: "keep role" }]);
+  });
+
+  test("a role that reads a slot of another database stays on destroy", () => {
+    const slot: SlotFacts = {
+      name: "other",
+      plugin: "pgoutput",
+      database: "shop",
+      active: true,
+      activeRole: "bemi",
+      walStatus: "reserved",
+      temporary: false,
+      retainedBytes: 0,
+    };
+    expect(planRemoval({ ...made(), slots: [slot] }, state, context)).toEqual([
+      {
+        step: "keep role",
+        role: "bemi",
+        because: expect.stringMatching(
+          /^replication slot other of database shop is read as this role/,
+        ) as string,
+      },
+    ]);
+  });
+
+  test("is no superuser where it is adopted", () => {
+    const superuser = catalogOf({ roles: [role("bemi", { superuser: true })] });
+    expect(() => planRole(superuser, { ...inputs, adopt: true }, undefined, context)).toThrow(
+      /is a superuser and is not taken over/,
+    );
+  });
+});
+
 describe("whose a role is", () => {
   const OWN = "0123456789abcdef";
   const marked = (facts: Partial<Mark>) =>
@@ -120,6 +190,7 @@ describe("whose a role is", () => {
       active: true,
       activeRole: "bemi",
       walStatus: "reserved",
+      temporary: false,
       retainedBytes: 0,
     },
   ];

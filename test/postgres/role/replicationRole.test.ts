@@ -1,13 +1,20 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { Client } from "pg";
 import { UserError } from "../../../provider/contract/errors";
-import type {
-  ReplicationRoleInputs,
-  ReplicationRoleOutputs,
+import { readAccessInputs, type ReadAccessInputs } from "../../../provider/contract/kinds/readAccess";
+import {
+  replicationRoleInputs,
+  type ReplicationRoleInputs,
+  type ReplicationRoleOutputs,
 } from "../../../provider/contract/kinds/replicationRole";
+import { readAccess } from "../../../provider/postgres/access/readAccess";
+import { formatTableName, quoteTableName } from "../../../provider/postgres/catalog/tableNames";
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
+import { quoteIdentifier } from "../../../provider/postgres/sql/quote";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { change, down, up } from "../../support/stack";
 import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/run";
 
 let db: TestDatabase;
@@ -166,6 +173,46 @@ test("refuses to adopt a role that cannot replicate, or that another role made",
   );
 });
 
+test("refuses a role that another role made, with this resource's mark on it", async () => {
+  const wanted = inputs("forged");
+  const mark = encodeMark({
+    ...TARGET,
+    branchId: "br-cool-sea-123456",
+    managedBy: wanted.managedBy,
+    id: "00",
+  });
+  await runSql(
+    db.superuserUri,
+    `CREATE ROLE hostile CREATEROLE REPLICATION; SET SESSION AUTHORIZATION hostile;
+     CREATE ROLE forged LOGIN REPLICATION CREATEROLE PASSWORD 'known-to-hostile'; COMMENT ON ROLE forged IS '${mark}';
+     GRANT forged TO neondb_owner WITH ADMIN OPTION`,
+  );
+  for (const adopt of [false, true]) {
+    await expect(replicationRole.plan({ ...wanted, adopt }, newProcess())).rejects.toThrow(
+      /was made by hostile/,
+    );
+    await expect(replicationRole.create({ ...wanted, adopt }, newProcess())).rejects.toThrow(
+      /was made by hostile/,
+    );
+  }
+  const state = { ...wanted, created: true, ownershipId: "00", password: "in-the-state" };
+  const run = newProcess();
+  await replicationRole.delete(state as Parameters<typeof replicationRole.delete>[0], run);
+  expect(run.lines).toEqual([expect.stringMatching(/^Role forged stays: .*made by another role/)]);
+  expect(await roleRow("forged")).toMatchObject({ rolcanlogin: true });
+
+  await runSql(db.superuserUri, "COMMENT ON ROLE forged IS NULL");
+  const adopting = { ...wanted, adopt: true };
+  const says = /is taken over.*more rights than Bemi needs, and keeps them: CREATEROLE/;
+  expect((await replicationRole.plan(adopting, newProcess())).changes).toContainEqual(
+    expect.stringMatching(says),
+  );
+  const up = newProcess();
+  expect(await replicationRole.create(adopting, up)).toMatchObject({ created: false });
+  expect(up.lines).toEqual([expect.stringMatching(says)]);
+  await runSql(db.superuserUri, "DROP ROLE forged; DROP ROLE hostile");
+});
+
 test("names drift and repairs only what differs", async () => {
   const state = await make(inputs("drifter"));
   await runSql(
@@ -284,3 +331,72 @@ test("logs in as the role once per create and once per refresh", async () => {
   expect(logins()).toBe(2);
   await replicationRole.delete(state, newProcess());
 });
+
+/** Pieces of names that break code which puts a name into SQL without quoting it, or into quotes that it contains. */
+const PIECES = [
+  "$block$",
+  "$block1$",
+  "$$",
+  "$",
+  "'",
+  '"',
+  "\\",
+  "%",
+  "%I",
+  "\n",
+  ";",
+  "--",
+  "/*",
+  ".",
+  " ",
+  "é",
+  "🛒",
+  "x",
+  "A",
+  "{",
+  "E'",
+];
+
+test("takes any name that the contract permits, for roles, schemas and tables", async () => {
+  const names = fc.sample(
+    fc
+      .array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 8 })
+      .map((pieces) => `r${pieces.join("")}`),
+    { numRuns: 2, seed: 11 },
+  );
+  for (const name of [...names, "r$block$x$block1$"]) {
+    expect(replicationRoleInputs.safeParse(inputs(name)).success).toBe(true);
+    const table = formatTableName({ schema: name, name });
+    await db.sql(
+      `CREATE SCHEMA ${quoteIdentifier(name)}; CREATE TABLE ${quoteTableName({ schema: name, name })} (id int)`,
+    );
+    const role = await make(inputs(name));
+    const access: ReadAccessInputs = { ...TARGET, role: name, schemas: [name] };
+    expect(await readAccess.create(access, newProcess())).toMatchObject({ readable: 1, wanted: 1 });
+    const args = { schemas: [name], excludeTables: [] };
+    const stack = await up(newProcess(), { tables: [table] });
+    expect(stack.publication).toMatchObject({ wanted: 1, done: 1 });
+    expect((await replicationRole.read(role, newProcess()))?.drift).toEqual({});
+    await down(newProcess(), await change(newProcess(), stack, args));
+    await readAccess.delete(access, newProcess());
+    await replicationRole.delete(role, newProcess());
+    expect(await roleRow(name)).toBeUndefined();
+    await db.sql(`DROP SCHEMA ${quoteIdentifier(name)} CASCADE`);
+  }
+  expect(await db.sql("SELECT pubname FROM pg_publication")).toEqual([]);
+});
+
+test.each(["", "a".repeat(64), "é".repeat(32), "a\0b", "a\ud800"])(
+  "refuses the name %j, which the server cannot have",
+  (name) => {
+    const messages = (result: { error?: { issues: readonly { message: string }[] } | undefined }): unknown =>
+      result.error?.issues.map(({ message }) => message);
+    const said = [expect.stringMatching(/must (not be empty|be at most 63 bytes)/) as unknown];
+    expect(messages(replicationRoleInputs.safeParse(inputs(name)))).toEqual(said);
+    expect(messages(readAccessInputs.safeParse({ ...TARGET, role: "bemi", schemas: [name] }))).toEqual(said);
+    if (name !== "")
+      expect(
+        messages(readAccessInputs.safeParse({ ...TARGET, role: "bemi", tables: [`public.${name}`] })),
+      ).toEqual([expect.stringMatching(/at most 63 bytes each/)]);
+  },
+);

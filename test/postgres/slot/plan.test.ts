@@ -1,6 +1,14 @@
 import type { Catalog, SlotFacts } from "../../../provider/contract/catalog";
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
-import { describeForeign, planDrop } from "../../../provider/postgres/slot/plan";
+import {
+  describeOtherUser,
+  existsBefore,
+  findUsableSlot,
+  planDrop,
+  refuseForeignSlot,
+  withoutForeignSlots,
+} from "../../../provider/postgres/slot/plan";
+import { slotState } from "../../../provider/postgres/slot/replicationSlot";
 import { catalogOf, role } from "../../support/catalog";
 
 const MARK = encodeMark({
@@ -18,6 +26,7 @@ function catalogWith(slot: Partial<SlotFacts>, roles = [role("bemi", { comment: 
     active: false,
     activeRole: null,
     walStatus: "reserved",
+    temporary: false,
     retainedBytes: 3_000_000,
     ...slot,
   };
@@ -59,8 +68,6 @@ test.each([
     false,
     /because dropOnDestroy of ReplicationSlot \(dropSlotOnDestroy of BemiAuditTrail\) is false\. While .* \(3 MB now\)/,
   ],
-  ["it is of another database", { database: "other" }, true, /because it belongs to database other/],
-  ["it is physical", { database: null }, true, /because it belongs to no database/],
   [
     "another role uses it",
     { active: true, activeRole: "debezium" },
@@ -74,17 +81,52 @@ test.each([
 });
 
 test.each([
-  [
-    { database: "other" },
-    /^Replication slot bemi exists already and belongs to database other, so the consumer/,
-  ],
-  [{ database: null }, /is a physical one/],
-  [{ plugin: "wal2json" }, /has the plugin wal2json instead of pgoutput/],
-  [{ active: true, activeRole: "debezium" }, /is in use by role debezium/],
-])("says of a foreign slot that the consumer cannot use it: %j", (facts, says) => {
-  const [slot] = catalogWith(facts).slots;
-  const lines = slot && describeForeign(slot, { name: "bemi", role: "bemi" }, "neondb");
-  expect(lines).toEqual([expect.stringMatching(says)]);
+  [{ database: "other" }, "belongs to database other"],
+  [{ database: null, plugin: null }, "is a physical one"],
+  [{ plugin: "wal2json" }, "has the plugin wal2json instead of pgoutput"],
+  [{ temporary: true }, "is a temporary one of another session"],
+])("a foreign slot blocks, is not the consumer's, and stays: %j", (facts, because) => {
+  const catalog = catalogWith(facts);
+  expect(() => {
+    refuseForeignSlot(catalog, "bemi", "neondb");
+  }).toThrow(`Replication slot "bemi" exists already and ${because}, so the consumer`);
+  expect(findUsableSlot(catalog, "bemi", "neondb")).toBeUndefined();
+  expect(slotState(catalog, "bemi", "neondb")).toBe("not created yet");
+  expect(withoutForeignSlots(catalog, "neondb").slots).toEqual([]);
+  expect(existsBefore(catalog, { name: "bemi", role: "bemi" }, "neondb")).toBe(false);
+  expect(plan(catalog)).toEqual([
+    { step: "keep slot", slot: "bemi", says: expect.stringContaining(`because it ${because}.`) as string },
+  ]);
+});
+
+test("a slot of the consumer is no obstacle, also when it is lost", () => {
+  const catalog = catalogWith({ walStatus: "lost" });
+  expect(() => {
+    refuseForeignSlot(catalog, "bemi", "neondb");
+  }).not.toThrow();
+  expect(slotState(catalog, "bemi", "neondb")).toBe("lost");
+  expect(plan(catalog)).toHaveLength(2);
+});
+
+test("says that another role uses the slot", () => {
+  const [slot] = catalogWith({ active: true, activeRole: "debezium" }).slots;
+  expect(slot && describeOtherUser(slot, { name: "bemi", role: "bemi" })).toEqual([
+    expect.stringMatching(/is in use by role debezium/),
+  ]);
+});
+
+test("keeps a slot that existed before the trail, although it is to be dropped", () => {
+  const state = { name: "bemi", role: "bemi", dropOnDestroy: true };
+  expect(existsBefore(catalogOf(), state, "neondb")).toBe(false);
+  expect(existsBefore(catalogWith({}), state, "neondb")).toBe(true);
+  const streaming = { active: true, activeRole: "bemi" };
+  expect(existsBefore(catalogWith(streaming), state, "neondb")).toBe(false);
+  expect(existsBefore(catalogWith(streaming, [role("bemi")]), state, "neondb")).toBe(true);
+  const forged = [role("bemi", { comment: MARK, makers: ["hostile"] })];
+  expect(existsBefore(catalogWith(streaming, forged), state, "neondb")).toBe(true);
+  expect(planDrop(catalogWith({}), { ...state, existedBefore: true }, "neondb")).toEqual([
+    { step: "keep slot", slot: "bemi", says: expect.stringContaining("because it existed before") as string },
+  ]);
 });
 
 test("refuses to drop as a role without REPLICATION, and names the arguments", () => {

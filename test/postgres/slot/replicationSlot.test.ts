@@ -6,7 +6,8 @@ import type { ReplicationSlotInputs } from "../../../provider/contract/kinds/rep
 import type { ReplicationRoleOutputs } from "../../../provider/contract/kinds/replicationRole";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
 import { replicationSlot } from "../../../provider/postgres/slot/replicationSlot";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { dropSlot } from "../../../provider/postgres/slot/drop";
+import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun } from "../../support/run";
 import { unchanged } from "../../support/unchanged";
 import { until } from "../../support/until";
@@ -219,13 +220,58 @@ test("says in a preview why the consumer cannot use a slot of that name, and cha
   expect(await lines()).toEqual([]);
   expect(await lines({ role: "audit" })).toEqual([expect.stringMatching(/is in use by role bemi/)]);
   await runSql(db.superuserUri, "SELECT pg_create_logical_replication_slot('other', 'test_decoding')");
-  expect(await lines({ name: "other" })).toEqual([
-    expect.stringMatching(
-      /^Replication slot other exists already and has the plugin test_decoding instead of/,
-    ),
-  ]);
+  await expect(lines({ name: "other" })).rejects.toThrow(
+    /^Replication slot "other" exists already and has the plugin test_decoding instead of/,
+  );
   const { outputs } = await replicationSlot.plan(inputs(), newProcess());
   expect(outputs).toMatchObject({ state: "active", branchName: "main" });
+});
+
+test("never touches a slot of another database, another plugin or another session", async () => {
+  await runSql(
+    db.superuserUri,
+    "SELECT pg_create_physical_replication_slot('physical'), pg_create_logical_replication_slot('decoding', 'test_decoding')",
+  );
+  await runSql(
+    db.superuserUri.replace("/neondb", "/postgres"),
+    "SELECT pg_create_logical_replication_slot('elsewhere', 'pgoutput')",
+  );
+  await withClient(db.superuserUri, async (session) => {
+    await session.query("SELECT pg_create_logical_replication_slot('passing', 'pgoutput', true)");
+    for (const name of ["physical", "decoding", "elsewhere", "passing"]) {
+      const wanted = inputs({ name });
+      await expect(replicationSlot.create(wanted, newProcess())).rejects.toThrow(
+        /exists already and .* left as it is/,
+      );
+      // It was made after the trail: what the state says is no proof.
+      const state = { ...wanted, existedBefore: false };
+      expect((await replicationSlot.read(state, newProcess()))?.outputs.state).toBe("not created yet");
+      const run = newProcess();
+      await replicationSlot.delete(state, run);
+      expect(run.lines).toEqual([
+        expect.stringMatching(new RegExp(`^Replication slot ${name} stays, because it `)),
+      ]);
+      await run.session((opened) => dropSlot(opened, name, "bemi"));
+    }
+    const left = await session.query("SELECT FROM pg_replication_slots");
+    expect(left.rowCount).toBe(4);
+  });
+});
+
+test("keeps a slot that existed before, until that one is gone", async () => {
+  await makeSlot();
+  const outputs = await replicationSlot.create(inputs(), newProcess());
+  expect(outputs).toMatchObject({ state: "inactive", existedBefore: true });
+  const state = { ...inputs(), ...outputs };
+  const run = newProcess();
+  await replicationSlot.delete(state, run);
+  expect(run.lines).toEqual([expect.stringMatching(/stays, because it existed before this trail/)]);
+  await runSql(db.superuserUri, "SELECT pg_drop_replication_slot('bemi')");
+  const gone = await replicationSlot.read(state, newProcess());
+  expect(gone?.outputs).toMatchObject({ state: "not created yet", existedBefore: false });
+  await makeSlot();
+  await replicationSlot.delete({ ...state, ...gone?.outputs }, newProcess());
+  expect(await slot()).toBeUndefined();
 });
 
 test("is imported with the role that reads it", async () => {

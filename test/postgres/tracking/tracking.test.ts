@@ -149,7 +149,7 @@ test("holds up no DDL during an open migration; tables that it missed are drift"
 
 test("never fails DDL, not even without record and publication", async () => {
   await up();
-  await db.sql("DROP TABLE _bemi.identity; DROP PUBLICATION bemi");
+  await db.sql("DROP VIEW _bemi.lock; DROP PUBLICATION bemi");
   await runSql(app, "CREATE TABLE created (id int)");
   expect(await tables()).toMatchObject({ "public.created": { identity: "f", published: false } });
   // As pg_restore does.
@@ -162,10 +162,10 @@ test("tracks a table that is created while the first up runs", async () => {
   await reader.query("BEGIN; SELECT FROM orders");
   const creating = replicaIdentity.create(IDENTITY, run);
   await until(async () => {
-    const [row] = await db.sql<{ found: boolean }>(
-      "SELECT to_regclass('_bemi.identity') IS NOT NULL AS found",
+    const rows = await db.sql(
+      "SELECT FROM pg_namespace n WHERE nspname = '_bemi' AND obj_description(n.oid, 'pg_namespace') ~ '\"selections\"'",
     );
-    return row?.found === true && (await db.sql("SELECT FROM _bemi.identity")).length > 0;
+    return rows.length > 0;
   });
   expect(await db.sql("SELECT FROM pg_event_trigger")).toEqual([]);
   await runSql(app, "CREATE TABLE created (id int)");
@@ -238,11 +238,11 @@ test("reports a disabled event trigger as drift, and enables it again", async ()
 
 test("refuses an event trigger of that name that somebody else made", async () => {
   await db.sql(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
-    CREATE EVENT TRIGGER _bemi_identity ON ddl_command_end EXECUTE FUNCTION theirs()`);
-  await expect(replicaIdentity.plan(IDENTITY, run)).rejects.toThrow(/"_bemi_identity" exists already/);
-  await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_identity" exists already/);
+    CREATE EVENT TRIGGER _bemi_set_full ON ddl_command_end EXECUTE FUNCTION theirs()`);
+  await expect(replicaIdentity.plan(IDENTITY, run)).rejects.toThrow(/"_bemi_set_full" exists already/);
+  await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_set_full" exists already/);
   expect(await db.sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
-  await db.sql("DROP EVENT TRIGGER _bemi_identity");
+  await db.sql("DROP EVENT TRIGGER _bemi_set_full");
 });
 
 test("tracks a selected table again that was dropped and made again", async () => {
@@ -262,8 +262,13 @@ test("tracks a selected table again that was dropped and made again", async () =
 test("gives publications with long names different names of at most 63 bytes", () => {
   const long = "p".repeat(62);
   const [a, b] = [ownNames(`${long}a`), ownNames(`${long}b`)];
-  const names = [a, b].flatMap((own) => [own.schema, own.identityTrigger, own.publishTrigger]);
-  expect(new Set(names).size).toBe(6);
+  const names = [a, b].flatMap((own) => [
+    own.fullTrigger,
+    own.publishTrigger,
+    own.fullFunction,
+    own.publishFunction,
+  ]);
+  expect(new Set(names).size).toBe(8);
   expect(names.every((name) => name.length <= 63)).toBe(true);
 });
 

@@ -120,9 +120,9 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
       ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0) NOT VALID`);
     await trail.up({ ...TARGET, schemas: ["public"] });
     // The same state as if these tables had been locked all the time.
-    await owner(`ALTER EVENT TRIGGER _bemi_identity DISABLE;
+    await owner(`ALTER EVENT TRIGGER _bemi_set_full DISABLE;
       ALTER TABLE orders REPLICA IDENTITY DEFAULT; ALTER TABLE elsewhere.part REPLICA IDENTITY DEFAULT;
-      ALTER TABLE parted REPLICA IDENTITY DEFAULT; ALTER EVENT TRIGGER _bemi_identity ENABLE`);
+      ALTER TABLE parted REPLICA IDENTITY DEFAULT; ALTER EVENT TRIGGER _bemi_set_full ENABLE`);
     const migration = await connect("member");
     await migration.query(`BEGIN; ALTER TABLE orders VALIDATE CONSTRAINT positive;
       ALTER TABLE parted ATTACH PARTITION joining FOR VALUES IN (1)`);

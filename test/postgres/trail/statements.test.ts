@@ -100,7 +100,7 @@ test("the event triggers skip the module's own changes, which would take ever lo
   await publication.create({ ...wanted, name: "bemi", adopt: false }, run);
   await runSql(
     db.superuserUri,
-    `ALTER EVENT TRIGGER _bemi_identity DISABLE;
+    `ALTER EVENT TRIGGER _bemi_set_full DISABLE;
      CREATE TABLE public.unseen (id int);
      ALTER TABLE public.unseen OWNER TO neondb_owner;`,
   );

@@ -1,0 +1,243 @@
+import type { Catalog, TableFacts } from "../../contract/catalog";
+import { membersOf } from "../catalog/membership";
+import { formatTableName, parseTableName } from "../catalog/tableNames";
+import type { Mark } from "../ownership/mark";
+import { ownPublication } from "../ownership/ownObjects";
+import { previousByOid } from "../record/previous";
+import type { Claim, DatabaseRecord, PreviousIdentity } from "../record/record";
+import { select, type Selection } from "../selection/selection";
+import { trackedTables } from "./trackedTables";
+
+/** The identity that a table gets back. */
+export type FormerIdentity = Pick<TableFacts, "identity" | "identityIndex">;
+
+const DEFAULT: FormerIdentity = { identity: "default", identityIndex: null };
+
+/** The claim of the trail with this publication, whichever resource made it. */
+export function claimOf({ claims }: DatabaseRecord, publication: string): Claim | undefined {
+  return claims.find((claim) => claim.publication === publication);
+}
+
+/** What a trail claims. */
+export interface Claiming {
+  readonly publication: string;
+  readonly mark: Mark & { readonly id: string };
+  readonly selection: Selection;
+  /**
+   * The selection in the state; `undefined` on create. Where the record has no claim although there is a state, the
+   * record was lost: FULL tables of this selection are then taken for ones that this module changed.
+   */
+  readonly state: Selection | undefined;
+}
+
+/**
+ * The record in which the trail claims its selection, to be committed before the first table is changed. Of tables that
+ * the claim covers, the record knows only those that were not DEFAULT before:
+ * - a table that is not FULL now gets back what it has now, also if it was tracked before: then somebody has set it;
+ * - a table that is FULL stays FULL for good, if nothing says that this module has set it: neither a claim that covers it
+ *   already, nor the trail's own publication, nor the state.
+ */
+export function claimed(
+  record: DatabaseRecord,
+  catalog: Catalog,
+  { publication, mark, selection, state }: Claiming,
+): DatabaseRecord {
+  const own = claimOf(record, publication);
+  const wanted = canonical(selection);
+  const former = (own?.selections ?? []).filter((other) => !isSame(other, wanted));
+  const claim: Claim = { ...mark, publication, selections: [...former, wanted] };
+  const claims =
+    own === undefined
+      ? [...record.claims, claim]
+      : record.claims.map((other) => (other === own ? claim : other));
+
+  const covered = coveredBy(catalog, record.claims);
+  if (own === undefined && state !== undefined) for (const oid of oidsOf(catalog, [state])) covered.add(oid);
+  if (ownPublication(catalog, publication) !== undefined)
+    for (const { oid } of membersOf(catalog, publication)) covered.add(oid);
+
+  const entries = new Map(previousByOid(record, catalog));
+  for (const { table, full } of trackedTables(catalog, selection)) {
+    const { oid } = table;
+    if (table.identity !== "full") {
+      const now = full ? entryOf(table) : undefined;
+      if (now === undefined) entries.delete(oid);
+      else entries.set(oid, now);
+    } else if (entries.has(oid)) continue;
+    else if (!covered.has(oid)) entries.set(oid, { ...named(table), identity: "full" });
+  }
+  return { ...record, claims, previous: inOrder(entries, catalog) };
+}
+
+/**
+ * The tables that the trail has set to FULL and that nobody else claims, by oid, each with the identity it gets back.
+ *
+ * @param beside oids of tables that no selection of the claim covers, and that the trail has set to FULL all the same:
+ *   its publication lists them, and they have been renamed since
+ */
+export function setByTrail(
+  record: DatabaseRecord,
+  catalog: Catalog,
+  publication: string,
+  beside: readonly number[] = [],
+): ReadonlyMap<number, FormerIdentity> {
+  const own = claimOf(record, publication);
+  if (own === undefined) return new Map();
+  const mine = oidsOf(catalog, own.selections);
+  for (const oid of beside) mine.add(oid);
+  const others = coveredBy(
+    catalog,
+    record.claims.filter((claim) => claim !== own),
+  );
+  const entries = previousByOid(record, catalog);
+  return new Map(
+    catalog.tables.flatMap(({ oid, identity }): [number, FormerIdentity][] => {
+      if (identity !== "full" || !mine.has(oid) || others.has(oid)) return [];
+      const before = entries.get(oid);
+      if (before?.identity === "full") return [];
+      return [[oid, before === undefined ? DEFAULT : formerOf(before)]];
+    }),
+  );
+}
+
+/** The part of these identities that concerns the given tables. */
+export function only(
+  previous: ReadonlyMap<number, FormerIdentity>,
+  oids: readonly number[],
+): ReadonlyMap<number, FormerIdentity> {
+  const wanted = new Set(oids);
+  return new Map([...previous].filter(([oid]) => wanted.has(oid)));
+}
+
+/**
+ * Oids of tables that the trail's publication lists and no selection covers: they were renamed, or moved to another
+ * schema, after they had been tracked. None without a claim, because then FULL is not this module's doing.
+ *
+ * @param selections those of the publication's resource
+ */
+export function strayed(
+  record: DatabaseRecord,
+  catalog: Catalog,
+  publication: string,
+  selections: readonly Selection[],
+): number[] {
+  const own = claimOf(record, publication);
+  if (own === undefined || ownPublication(catalog, publication) === undefined) return [];
+  const covered = oidsOf(catalog, [...own.selections, ...selections]);
+  return membersOf(catalog, publication).flatMap(({ oid }) => (covered.has(oid) ? [] : [oid]));
+}
+
+/**
+ * The record without what is settled: selections of the trail that are no longer wanted and of which no table has to be
+ * given back any more, and entries of tables that nobody claims.
+ */
+export function settled(record: DatabaseRecord, catalog: Catalog, publication: string): DatabaseRecord {
+  const own = claimOf(record, publication);
+  const last = own?.selections.at(-1);
+  if (own === undefined || last === undefined) return record;
+  const wanted = oidsOf(catalog, [last]);
+  const open = [...setByTrail(record, catalog, publication).keys()].some((oid) => !wanted.has(oid));
+  const claims = open
+    ? record.claims
+    : record.claims.map((claim) => (claim === own ? { ...own, selections: [last] } : claim));
+  return withoutUnclaimed({ ...record, claims }, catalog);
+}
+
+/** The record without the trail's claim, and without entries of tables that nobody else claims. */
+export function unclaimed(record: DatabaseRecord, catalog: Catalog, publication: string): DatabaseRecord {
+  const claims = record.claims.filter((claim) => claim.publication !== publication);
+  return withoutUnclaimed({ ...record, claims }, catalog);
+}
+
+/** What the record says otherwise after a change, of tables that it knew already: somebody has set their identity. */
+export function changedMeanwhile(
+  before: DatabaseRecord,
+  after: DatabaseRecord,
+  catalog: Catalog,
+): { readonly table: TableFacts; readonly identity: FormerIdentity["identity"] }[] {
+  const covered = coveredBy(catalog, before.claims);
+  const [was, is] = [previousByOid(before, catalog), previousByOid(after, catalog)];
+  return catalog.tables.flatMap((table) => {
+    const identity = is.get(table.oid)?.identity ?? "default";
+    const known = was.get(table.oid)?.identity ?? "default";
+    return table.identity !== "full" && covered.has(table.oid) && identity !== known
+      ? [{ table, identity }]
+      : [];
+  });
+}
+
+function withoutUnclaimed(record: DatabaseRecord, catalog: Catalog): DatabaseRecord {
+  const covered = coveredBy(catalog, record.claims);
+  // What a publication of a trail still lists gets its identity back when it has left the publication.
+  for (const { publication } of record.claims)
+    if (ownPublication(catalog, publication) !== undefined)
+      for (const { oid } of membersOf(catalog, publication)) covered.add(oid);
+  const entries = [...previousByOid(record, catalog)].filter(([oid]) => covered.has(oid));
+  return { ...record, previous: inOrder(new Map(entries), catalog) };
+}
+
+function coveredBy(catalog: Catalog, claims: readonly Claim[]): Set<number> {
+  return oidsOf(
+    catalog,
+    claims.flatMap(({ selections }) => selections),
+  );
+}
+
+function oidsOf(catalog: Catalog, selections: readonly Selection[]): Set<number> {
+  return new Set(selections.flatMap((each) => select(catalog, each).tables.map(({ oid }) => oid)));
+}
+
+/** Entries in the order of their oids, with the names that their tables have now. */
+function inOrder(entries: ReadonlyMap<number, PreviousIdentity>, catalog: Catalog): PreviousIdentity[] {
+  const tables = new Map(catalog.tables.map((table) => [table.oid, table]));
+  return [...entries]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([oid, entry]) => {
+      const table = tables.get(oid);
+      return table === undefined ? [] : [{ ...entry, ...named(table) }];
+    });
+}
+
+/** The entry for a table that is not FULL; `undefined` for DEFAULT, which needs none. */
+function entryOf(table: TableFacts): PreviousIdentity | undefined {
+  const { identity, identityIndex } = table;
+  if (identity === "default" || identity === "full") return undefined;
+  return {
+    ...named(table),
+    identity,
+    ...(identityIndex === null ? {} : { index: { ...identityIndex, columns: [...identityIndex.columns] } }),
+  };
+}
+
+function formerOf({ identity, index }: PreviousIdentity): FormerIdentity {
+  return { identity, identityIndex: index ?? null };
+}
+
+function named({ oid, schema, name }: TableFacts): Pick<PreviousIdentity, "oid" | "schema" | "name"> {
+  return { oid, schema, name };
+}
+
+type Canonical = Claim["selections"][number];
+
+/** The selection in one form, so that selections which mean the same are equal as text. */
+function canonical({ schemas, tables, allTables, excludeTables = [] }: Selection): Canonical {
+  return {
+    ...(schemas === undefined ? {} : { schemas: sorted(schemas) }),
+    ...(tables === undefined ? {} : { tables: sorted(tables.map(asWritten)) }),
+    ...(allTables === undefined ? {} : { allTables }),
+    ...(excludeTables.length === 0 ? {} : { excludeTables: sorted(excludeTables.map(asWritten)) }),
+  };
+}
+
+function sorted(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
+}
+
+/** The name with quotes only where it needs them. */
+function asWritten(text: string): string {
+  return formatTableName(parseTableName(text));
+}
+
+function isSame(a: Selection, b: Selection): boolean {
+  return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+}

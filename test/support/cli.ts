@@ -10,7 +10,7 @@ import { ensurePulumiCli, PROJECT, type PulumiCli } from "../../tools/pulumiCli"
 const NAMESPACE = "audit-trail";
 
 /** In what a program of one's own is written. */
-type Language = "javascript" | "typescript";
+type Language = "javascript" | "typescript" | "other";
 
 /** The Pulumi.yaml of a program with the package installed, as the README has it. */
 const ownProject = (language: Language): string => `name: shop
@@ -102,7 +102,7 @@ export class Cli {
     files: Readonly<Record<string, string>>,
   ): Promise<Cli> {
     const { "Pulumi.yaml": project = "", ...others } = files;
-    const cli = await Cli.make(env, project, true);
+    const cli = await Cli.make(env, project, "other");
     await cli.write(others);
     return cli;
   }

@@ -60,7 +60,7 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
       const role = findRole(catalog, state.name);
       if (role === undefined) return undefined;
       // The state lacks `created` when the create failed after its first write: the mark then says whose role it is.
-      const { password = "", created = isCreatedHere(role, state, state, session.target) } = state;
+      const { password = "", created = isCreatedHere(catalog, role, state, state, session.target) } = state;
       const outputs = outputsOf(session, state.name, {
         password,
         created,

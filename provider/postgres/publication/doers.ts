@@ -9,7 +9,7 @@ import { readRecord } from "../identity/record";
 import { restoreIdentities } from "../identity/restore";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
 import type { Mark } from "../ownership/mark";
-import { runTogether, waitForOlderWriters } from "../sql/block";
+import { describeOlderWriters, runTogether, waitForOlderWriters } from "../sql/block";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { removeTracking } from "../tracking/install";
 import { reliesOnTracking } from "../tracking/state";
@@ -114,7 +114,7 @@ function memberDoers({ inputs, session, run }: Work): Doers<MemberStep> {
     "drop tables": async ({ tables, schemas, afterOlderWriters }) => {
       if (afterOlderWriters && !(await waitForOlderWriters(session))) {
         run.log(
-          `Tables that leave the publication ${name} do so with the next up: an older transaction is still writing.`,
+          `Tables that leave the publication ${name} do so with the next up: ${await describeOlderWriters(session)}.`,
         );
         return;
       }

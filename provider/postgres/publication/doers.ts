@@ -11,7 +11,7 @@ import { changeIdentities } from "../identity/statement";
 import { readRecord } from "../record/moduleSchema";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
 import type { Mark } from "../ownership/mark";
-import { runTogether, waitForOlderWriters } from "../sql/block";
+import { describeOlderWriters, runTogether, waitForOlderWriters } from "../sql/block";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { removeTracking } from "../tracking/install";
 import { reliesOnTracking } from "../tracking/state";
@@ -117,7 +117,7 @@ function memberDoers({ inputs, session, run }: Work): Doers<MemberStep> {
     "drop tables": async ({ tables, schemas, afterOlderWriters }) => {
       if (afterOlderWriters && !(await waitForOlderWriters(session))) {
         run.log(
-          `Tables that leave the publication ${name} do so with the next up: an older transaction is still writing.`,
+          `Tables that leave the publication ${name} do so with the next up: ${await describeOlderWriters(session)}.`,
         );
         return;
       }

@@ -1,4 +1,4 @@
-import { runTogether, waitForOlderWriters } from "../sql/block";
+import { describeOlderWriters, runTogether, waitForOlderWriters } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import { encodeMark, type Mark } from "../ownership/mark";
 import { planMembers } from "./members";
@@ -88,7 +88,7 @@ export async function changeForm(
     added = form === "table list" ? await fill(session, inputs, next, tried) : 0;
     if (added === undefined) return keeps("some tables are locked");
     run.checkpoint();
-    if (!(await waitForOlderWriters(session))) return keeps("an older transaction is still writing");
+    if (!(await waitForOlderWriters(session))) return keeps(await describeOlderWriters(session));
     run.checkpoint();
   } while (added > 0);
   await runTogether(session, [
@@ -96,7 +96,7 @@ export async function changeForm(
     `ALTER PUBLICATION ${quoteIdentifier(next)} RENAME TO ${quoteIdentifier(name)}`,
   ]);
   if (!(await waitForOlderWriters(session))) {
-    run.log(`The publication ${former} stays until the next up: an older transaction is still writing.`);
+    run.log(`The publication ${former} stays until the next up: ${await describeOlderWriters(session)}.`);
     return true;
   }
   const catalog = await session.catalog();

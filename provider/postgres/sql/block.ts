@@ -159,8 +159,8 @@ export async function waitForOlderWriters(
   }
 }
 
-/** Why {@link waitForOlderWriters} has given up, as the end of a sentence. Names the oldest of the transactions. */
+/** Why {@link waitForOlderWriters} has given up, as the end of a sentence, without its full stop. Names the oldest of the transactions. */
 export async function describeOlderWriters(session: Session): Promise<string> {
   const holders = describeHolders((await openWriters(session)).slice(0, 1));
-  return `an older transaction is still writing${holders === undefined ? "" : `. ${holders}`}`;
+  return `an older transaction is still writing${holders === undefined ? "" : `. ${holders.replace(/\.$/, "")}`}`;
 }

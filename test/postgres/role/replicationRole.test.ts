@@ -197,7 +197,7 @@ test("refuses a role that another role made, with this resource's mark on it", a
   }
   const state = { ...wanted, created: true, ownershipId: "00", password: "in-the-state" };
   const run = newProcess();
-  await replicationRole.delete(state as Parameters<typeof replicationRole.delete>[0], run);
+  await replicationRole.delete(state, run);
   expect(run.lines).toEqual([expect.stringMatching(/^Role forged stays: .*made by another role/)]);
   expect(await roleRow("forged")).toMatchObject({ rolcanlogin: true });
 

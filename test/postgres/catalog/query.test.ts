@@ -204,3 +204,17 @@ test("gives the same with the statement for PostgreSQL 14, except what 14 lacks"
   );
   expect(old.publications.flatMap(({ schemas }) => schemas)).toEqual([]);
 });
+
+test("reads only the beginning of comments and settings that other roles have written", async () => {
+  await runSql(
+    db.superuserUri,
+    `DO $$ BEGIN
+       EXECUTE format('COMMENT ON ROLE stranger IS %L', repeat('x', 1000000));
+       EXECUTE format('COMMENT ON SCHEMA "Odd.Schema" IS %L', repeat('x', 1000000));
+       EXECUTE format('ALTER ROLE stranger SET a.b = %L', repeat('x', 1000000));
+     END $$`,
+  );
+  const read = await run.session((session) => session.freshCatalog());
+  expect(JSON.stringify(read).length).toBeLessThan(300_000);
+  expect(read.roles.find(({ name }) => name === "stranger")?.comment).toHaveLength(65_536);
+});

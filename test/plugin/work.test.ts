@@ -203,18 +203,18 @@ describe("names that a terminal or a CI system would act on are shown by the cod
     expect(engine.lines.map(({ message }) => message)).toEqual([SHOWN, SHOWN, SHOWN]);
   });
 
-  test("in errors, in what is left unfinished and in faults, which keep the lines of their own", async () => {
+  test("in errors and faults, which keep the lines of their own, and in what is left unfinished", async () => {
     const { ask, kind } = await provider();
     kind.create.mockRejectedValueOnce(new UserError(["Nothing was changed:", `  - ${HOSTILE}`]));
     expect((await failure(ask.create(SHELF))).details).toBe(`Nothing was changed:\n  - ${SHOWN}`);
-    kind.create.mockRejectedValueOnce(new UnfinishedError(HOSTILE, MADE));
-    const unfinished = await failure(ask.create(SHELF));
-    expect(unfinished.details).toBe(SHOWN);
-    expect(plain(keptOf(unfinished).getProperties())).toMatchObject({ unfinished: SHOWN });
     kind.create.mockRejectedValueOnce(new TypeError(`${HOSTILE}\n    at forged`));
     expect((await failure(ask.create(SHELF))).details).toMatch(
       /^Unexpected error in pulumi-neon-bemi, please report it: TypeError: a\\u\{1b\}[^\n]*forged\n +at /,
     );
+    kind.create.mockRejectedValueOnce(new UnfinishedError(HOSTILE, MADE));
+    const unfinished = await failure(ask.create(SHELF));
+    expect(unfinished.details).toBe(SHOWN);
+    expect(plain(keptOf(unfinished).getProperties())).toMatchObject({ unfinished: SHOWN });
   });
 
   test("in what has drifted, while the outputs that the next run works with stay as they are", async () => {

@@ -12,7 +12,7 @@ const DOCUMENTS = ["", "docs"].flatMap((folder) =>
 );
 
 /** Folders whose files the documents name by path. */
-const FOLDERS = "bench|components|docs|examples|provider|sandbox|test|tools";
+const FOLDERS = "bench|commands|components|docs|examples|provider|report|sandbox|test|tools";
 
 function read(document: string): string {
   return readFileSync(path.join(PROJECT, document), "utf8");

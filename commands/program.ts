@@ -1,0 +1,166 @@
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { BEMI } from "../provider/contract/fields/names";
+import { VERSION } from "../provider/plugin/version";
+import { DEFAULT_THRESHOLDS } from "../report/check/facts";
+import { accountRun } from "./account";
+import { check, CHECK_FORMATS, trailByArguments, trailsInStack, type TrailToCheck } from "./check/check";
+import { exec, ownerUri } from "./exec";
+import { exportStack } from "./pulumi";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the options of a target come to, of those commands that have them. */
+interface TargetOptions {
+  readonly projectId?: string;
+  readonly branch?: string;
+  readonly database?: string;
+}
+
+interface StackOptions {
+  readonly stack?: string;
+  readonly cwd?: string;
+}
+
+interface CheckCommandOptions extends TargetOptions, StackOptions {
+  readonly schema?: readonly string[];
+  readonly table?: readonly string[];
+  readonly allTables?: true;
+  readonly excludeTable?: readonly string[];
+  readonly role: string;
+  readonly publication: string;
+  readonly slot: string;
+  readonly allowedIp?: readonly string[];
+  readonly format: keyof typeof CHECK_FORMATS;
+  readonly maxIdle: number;
+  readonly maxRetained: number;
+  readonly maxLag: number;
+}
+
+/**
+ * Runs `neon-bemi ARGS`.
+ *
+ * @param environment environment variables: NEON_API_KEY and the like, and what the commands that are run get
+ * @returns the exit code
+ * @throws UserError if the command could not do its work
+ */
+export async function runCommand(args: readonly string[], environment: Environment): Promise<number> {
+  let exitCode = 0;
+  const done = (code: number): void => {
+    exitCode = code;
+  };
+  const program = new Command("neon-bemi")
+    .description("Reports about audit trails with Bemi on Neon. No command but exec changes anything.")
+    .version(VERSION)
+    .exitOverride();
+  program.addCommand(checkCommand(environment, done)).addCommand(execCommand(environment, done));
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!isCommanderError(error)) throw error;
+    // It has printed what is wrong. Help and version are no mistakes.
+    return error.exitCode === 0 ? 0 : USAGE;
+  }
+  return exitCode;
+}
+
+/** Exit code for arguments that make no sense: nothing was looked at. */
+const USAGE = 3;
+
+function isCommanderError(error: unknown): error is Error & { readonly exitCode: number } {
+  return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number";
+}
+
+function checkCommand(environment: Environment, done: (code: number) => void): Command {
+  const { maxIdleMinutes, maxRetainedMb, maxLagMb } = DEFAULT_THRESHOLDS;
+  return withTarget(withStack(new Command("check")))
+    .exitOverride()
+    .description("Says whether trails are alive. Changes nothing.")
+    .option("--schema <name...>", "every table of these schemas (default: public)")
+    .option("--table <name...>", "exactly these tables, as schema.table")
+    .option("--all-tables", "every table of the database")
+    .option("--exclude-table <name...>", "tables that are not tracked")
+    .option("--role <name>", "role that Bemi connects with", BEMI)
+    .option("--publication <name>", "name of the publication", BEMI)
+    .option("--slot <name>", "name of the replication slot", BEMI)
+    .option("--allowed-ip <entry...>", "entries that the IP Allow list must have")
+    .addOption(
+      new Option("--format <format>", "how to print it").choices(Object.keys(CHECK_FORMATS)).default("text"),
+    )
+    .option("--max-idle <minutes>", "a consumer away for longer makes it dead", number, maxIdleMinutes)
+    .option("--max-retained <MB>", "a slot that holds back more makes it degraded", number, maxRetainedMb)
+    .option("--max-lag <MB>", "a consumer further behind makes it degraded", number, maxLagMb)
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 alive, 1 degraded, 2 dead or not set up, 3 could not be looked at.\nWithout --project-id, the trails of a stack are checked.",
+    )
+    .action(async (options: CheckCommandOptions) => {
+      const { maxIdle, maxRetained, maxLag, format } = options;
+      const { output, exitCode } = await check(
+        {
+          trails: await trailsToCheck(options),
+          format,
+          thresholds: { maxIdleMinutes: maxIdle, maxRetainedMb: maxRetained, maxLagMb: maxLag },
+        },
+        (settings) => accountRun(settings, environment),
+      );
+      process.stdout.write(output);
+      done(exitCode);
+    });
+}
+
+async function trailsToCheck(options: CheckCommandOptions): Promise<readonly TrailToCheck[]> {
+  const { projectId, stack, cwd, schema, table, excludeTable, allowedIp } = options;
+  if (projectId === undefined) return trailsInStack(await exportStack({ stack, cwd }));
+  const { branch, database, allTables, role, publication, slot } = options;
+  return [
+    trailByArguments({
+      projectId,
+      branch,
+      database,
+      schemas: schema,
+      tables: table,
+      allTables,
+      excludeTables: excludeTable,
+      role,
+      publication,
+      slot,
+      allowedIps: allowedIp,
+    }),
+  ];
+}
+
+function execCommand(environment: Environment, done: (code: number) => void): Command {
+  return withTarget(new Command("exec"), true)
+    .exitOverride()
+    .description(
+      "Runs a command, such as a migration, as the database's owner: with DATABASE_URL in its environment.",
+    )
+    .addArgument(new Argument("<command...>", "the command and its arguments, after --"))
+    .addHelpText("after", "\nThe exit code is that of the command; 3 if it could not be started.")
+    .action(async (command: readonly string[], { projectId = "", branch, database = "" }: TargetOptions) => {
+      const uri = await ownerUri({ projectId, branch, database }, accountRun({}, environment));
+      done(await exec(command, uri, environment));
+    });
+}
+
+function withTarget(command: Command, required = false): Command {
+  const option = (flags: string, description: string): Option =>
+    new Option(flags, description).makeOptionMandatory(required);
+  return command
+    .addOption(option("--project-id <id>", "id of the Neon project"))
+    .option("--branch <name>", "name or br- id of the branch (default: the project's default branch)")
+    .addOption(option("--database <name>", "name of the database"));
+}
+
+function withStack(command: Command): Command {
+  return command
+    .option("--stack <name>", "the stack (default: the one that is selected)")
+    .option("--cwd <folder>", "folder of the Pulumi project (default: the current one)");
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError("It must be a number from 0 on.");
+  return value;
+}

@@ -2,8 +2,11 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { BEMI } from "../provider/contract/fields/names";
 import { VERSION } from "../provider/plugin/version";
 import { DEFAULT_THRESHOLDS } from "../report/check/facts";
+import { DEFAULT_MIN_WINDOW_HOURS } from "../report/plan/facts";
 import { accountRun } from "./account";
 import { check, CHECK_FORMATS, trailByArguments, trailsInStack, type TrailToCheck } from "./check/check";
+import { EXCEPTIONS_FILE, readExceptions } from "./plan/exceptions";
+import { plan, PLAN_FORMATS } from "./plan/plan";
 import { exec, ownerUri } from "./exec";
 import { exportStack } from "./pulumi";
 
@@ -19,6 +22,15 @@ interface TargetOptions {
 interface StackOptions {
   readonly stack?: string;
   readonly cwd?: string;
+}
+
+interface PlanCommandOptions extends StackOptions {
+  readonly preview?: string;
+  readonly format: keyof typeof PLAN_FORMATS;
+  readonly strict?: true;
+  readonly exceptions?: string;
+  readonly pricePerGb?: number;
+  readonly minWindow: number;
 }
 
 interface CheckCommandOptions extends TargetOptions, StackOptions {
@@ -52,7 +64,10 @@ export async function runCommand(args: readonly string[], environment: Environme
     .description("Reports about audit trails with Bemi on Neon. No command but exec changes anything.")
     .version(VERSION)
     .exitOverride();
-  program.addCommand(checkCommand(environment, done)).addCommand(execCommand(environment, done));
+  program
+    .addCommand(planCommand(environment, done))
+    .addCommand(checkCommand(environment, done))
+    .addCommand(execCommand(environment, done));
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
@@ -68,6 +83,44 @@ const USAGE = 3;
 
 function isCommanderError(error: unknown): error is Error & { readonly exitCode: number } {
   return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number";
+}
+
+function planCommand(environment: Environment, done: (code: number) => void): Command {
+  return withStack(new Command("plan"))
+    .exitOverride()
+    .description("Says what the next up of a stack does, and what it costs. Changes nothing.")
+    .option("--preview <file>", "a preview made with pulumi preview --json, instead of making one")
+    .addOption(
+      new Option("--format <format>", "how to print it").choices(Object.keys(PLAN_FORMATS)).default("text"),
+    )
+    .option("--strict", "exit with 1 if there are warnings")
+    .option("--exceptions <file>", `findings that are accepted (default: ${EXCEPTIONS_FILE}, if it exists)`)
+    .option("--price-per-gb <price>", "what a GB of write-ahead log costs you", number)
+    .option(
+      "--min-window <hours>",
+      "statistics of a shorter time count as unknown",
+      number,
+      DEFAULT_MIN_WINDOW_HOURS,
+    )
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 clean, 1 warnings with --strict, 2 a finding blocks, 3 no report was made.",
+    )
+    .action(async (options: PlanCommandOptions) => {
+      const { format, strict = false, exceptions, pricePerGb, minWindow: minWindowHours } = options;
+      const { stack, cwd, preview } = options;
+      const { output, exitCode } = await plan(
+        {
+          source: preview === undefined ? { stack, cwd } : { file: preview },
+          format,
+          strict,
+          report: { pricePerGb, minWindowHours, exceptions: readExceptions(exceptions, cwd) },
+        },
+        (settings) => accountRun(settings, environment),
+      );
+      process.stdout.write(output);
+      done(exitCode);
+    });
 }
 
 function checkCommand(environment: Environment, done: (code: number) => void): Command {

@@ -44,6 +44,8 @@ const preview = z.object({
     .nullish(),
 });
 
+const config = z.record(z.string(), z.object({ value: z.unknown().optional() }));
+
 /** How the provider of some resources is configured, as far as the program gives it. */
 export interface ProviderSettings {
   readonly apiKey?: string;
@@ -156,10 +158,13 @@ function settingsIn(inputs: Readonly<Record<string, unknown>>): ProviderSettings
   return { ...text("apiKey"), ...text("apiUrl"), ...text("sslRootCert") };
 }
 
-/** A key of the stack's configuration in plain text; `undefined` where it is not set. */
-export async function stackConfig(key: string, choice: StackChoice): Promise<string | undefined> {
-  const { code, stdout } = await pulumi(["config", "get", key], choice, [0, 1, 255]);
-  return code === 0 ? stdout.trim() : undefined;
+/** The configuration of the stack's default provider, with its API key in plain text. */
+export async function defaultProvider(choice: StackChoice): Promise<ProviderSettings> {
+  const { stdout } = await pulumi(["config", "--json", "--show-secrets"], choice, [0]);
+  const entries = Object.entries(parsed(config, stdout, "The configuration that `pulumi config` printed"));
+  return settingsIn(
+    Object.fromEntries(entries.map(([key, { value }]) => [key.replace(/^neon-bemi:/, ""), value])),
+  );
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.output<Schema> {

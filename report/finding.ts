@@ -49,6 +49,9 @@ export const CODES = {
   NB612: "The trail works with limits",
 } as const;
 
+/** Where the codes are explained. The package has no home page that a link could lead to. */
+export const DOCS = "docs/plan.md of the package pulumi-neon-bemi";
+
 export type Code = keyof typeof CODES;
 
 /** The findings with the most severe ones first, otherwise in their order. */

@@ -4,8 +4,8 @@ import { DOCS } from "../finding";
 import { formatBytes, formatCount, formatDuration, formatFactor } from "../units";
 import type { PlanFinding } from "./findings";
 import type { PlanReport, TrailReport } from "./report";
-import { findingText, resourcesText, verdictText } from "./text";
-import type { PlannedTable } from "./tables";
+import { findingText, locksText, resourcesText, verdictText } from "./text";
+import type { DailyWal, PlannedTable } from "./tables";
 
 /** GitHub takes no longer comment, in characters. */
 const LONGEST = 65_536;
@@ -114,33 +114,34 @@ function tableOf(trail: TrailReport): string {
             ? ""
             : `; the difference costs about ${trail.costPerMonth.toFixed(2)} a month`
         }.`;
-  return `| table | rows | key | identity | changes a day | WAL a day | then | factor | verdict |
-| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | --- |
-${rows}${rest}${total}`;
+  return `| table | verdict | rows | key | identity | changes a day | WAL a day |
+| --- | --- | ---: | --- | --- | ---: | --- |
+${rows}${rest}${total}\n\n${locksText(trail)}`;
 }
 
-function rowOf({
-  name,
-  rows,
-  key,
-  identityNow,
-  identityThen,
-  changesPerDay,
-  wal,
-  verdict,
-}: PlannedTable): string {
+function rowOf(table: PlannedTable): string {
+  const { name, rows, key, identityNow, identityThen, changesPerDay, wal, verdict } = table;
   const cells = [
     code(name),
+    verdict,
     rows === null ? "unknown" : formatCount(rows),
     escape(key),
     escape(identityNow === identityThen ? identityNow : `${identityNow} → ${identityThen}`),
     changesPerDay === null ? "unknown" : formatCount(changesPerDay),
-    wal === null ? "unknown" : formatBytes(wal.now),
-    wal === null ? "unknown" : formatBytes(wal.then),
-    wal === null || wal.now < 1 ? "" : formatFactor(wal.then / wal.now),
-    verdict,
+    wal === null ? "unknown" : walText(wal),
   ];
   return `| ${cells.join(" | ")} |`;
+}
+
+function walText({ now, then }: DailyWal): string {
+  const [before, after] = [formatBytes(now), formatBytes(then)];
+  if (before === after) return unbroken(before);
+  const factor = now < 1 ? "" : ` (${formatFactor(then / now)})`;
+  return unbroken(`${before} → ${after}${factor}`);
+}
+
+function unbroken(text: string): string {
+  return text.replaceAll(" ", "&nbsp;");
 }
 
 function fold(title: string, content: string): string {

@@ -47,6 +47,14 @@ export function resourcesText({ resources }: TrailReport): string {
   return parts.length === 0 ? "no resource changes" : parts.join(", ");
 }
 
+/** Which locks the up takes, and for how long others wait behind it. */
+export function locksText({ tables }: TrailReport): string {
+  // The worst first: no table that is not listed needs a stronger lock than all of those that are.
+  const locks = tables.map(({ lock }) => lock);
+  const strongest = locks.find((lock) => lock.startsWith("ACCESS")) ?? locks.find((lock) => lock !== "none");
+  return strongest === undefined ? "No table is locked." : `Locks: ${strongest}; one table after the other.`;
+}
+
 /** A finding as one text of sentences, with its first subjects. */
 export function findingText({ subjects, message, remedy, accepted }: PlanFinding, named: number): string {
   const who =
@@ -112,7 +120,7 @@ function tableLines(trail: TrailReport): string[] {
     ...(first.length === 0 ? [] : [line(COLUMNS.map(({ title }) => title)), ...rows.map(line)]),
     ...labelled(
       "  ",
-      `${rest === 0 ? `All ${counted(total, "table")} are listed.` : `${counted(rest, first.length === 0 ? "table" : "more table")} ${tail(trail, first)}.`}${window}`,
+      `${locksText(trail)} ${rest === 0 ? `All ${counted(total, "table")} are listed.` : `${counted(rest, first.length === 0 ? "table" : "more table")} ${tail(trail, first)}.`}${window}`,
       WIDTH,
     ),
   ];

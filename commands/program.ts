@@ -1,5 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { BEMI } from "../provider/contract/fields/names";
+import { UserError } from "../provider/contract/errors";
+import { redact } from "../provider/contract/secrets";
 import { VERSION } from "../provider/plugin/version";
 import { DEFAULT_THRESHOLDS } from "../report/check/facts";
 import { DEFAULT_MIN_WINDOW_HOURS } from "../report/plan/facts";
@@ -48,14 +50,27 @@ interface CheckCommandOptions extends TargetOptions, StackOptions {
   readonly maxLag: number;
 }
 
+/** Exit code of a command that could not do its work, or whose arguments make no sense. */
+const FAILED = 3;
+
 /**
- * Runs `neon-bemi ARGS`.
+ * Runs `neon-bemi ARGS`, and prints what it says.
  *
  * @param environment environment variables: NEON_API_KEY and the like, and what the commands that are run get
  * @returns the exit code
- * @throws UserError if the command could not do its work
  */
 export async function runCommand(args: readonly string[], environment: Environment): Promise<number> {
+  try {
+    return await parse(args, environment);
+  } catch (error) {
+    // The message of a UserError says everything the user needs. Anything else is a fault of this package.
+    const text = error instanceof Error && !(error instanceof UserError) ? error.stack : undefined;
+    console.error(redact(text ?? (error instanceof Error ? error.message : String(error))));
+    return FAILED;
+  }
+}
+
+async function parse(args: readonly string[], environment: Environment): Promise<number> {
   let exitCode = 0;
   const done = (code: number): void => {
     exitCode = code;
@@ -73,13 +88,10 @@ export async function runCommand(args: readonly string[], environment: Environme
   } catch (error) {
     if (!isCommanderError(error)) throw error;
     // It has printed what is wrong. Help and version are no mistakes.
-    return error.exitCode === 0 ? 0 : USAGE;
+    return error.exitCode === 0 ? 0 : FAILED;
   }
   return exitCode;
 }
-
-/** Exit code for arguments that make no sense: nothing was looked at. */
-const USAGE = 3;
 
 function isCommanderError(error: unknown): error is Error & { readonly exitCode: number } {
   return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number";
@@ -111,7 +123,7 @@ function planCommand(environment: Environment, done: (code: number) => void): Co
       const { stack, cwd, preview } = options;
       const { output, exitCode } = await plan(
         {
-          source: preview === undefined ? { stack, cwd } : { file: preview },
+          source: preview === undefined ? { stack, cwd, environment } : { file: preview },
           format,
           strict,
           report: { pricePerGb, minWindowHours, exceptions: readExceptions(exceptions, cwd) },
@@ -150,7 +162,7 @@ function checkCommand(environment: Environment, done: (code: number) => void): C
       const { maxIdle, maxRetained, maxLag, format } = options;
       const { output, exitCode } = await check(
         {
-          trails: await trailsToCheck(options),
+          trails: await trailsToCheck(options, environment),
           format,
           thresholds: { maxIdleMinutes: maxIdle, maxRetainedMb: maxRetained, maxLagMb: maxLag },
         },
@@ -161,9 +173,12 @@ function checkCommand(environment: Environment, done: (code: number) => void): C
     });
 }
 
-async function trailsToCheck(options: CheckCommandOptions): Promise<readonly TrailToCheck[]> {
+async function trailsToCheck(
+  options: CheckCommandOptions,
+  environment: Environment,
+): Promise<readonly TrailToCheck[]> {
   const { projectId, stack, cwd, schema, table, excludeTable, allowedIp } = options;
-  if (projectId === undefined) return trailsInStack(await exportStack({ stack, cwd }));
+  if (projectId === undefined) return trailsInStack(await exportStack({ stack, cwd, environment }));
   const { branch, database, allTables, role, publication, slot } = options;
   return [
     trailByArguments({

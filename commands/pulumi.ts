@@ -76,6 +76,8 @@ export interface StackChoice {
   readonly stack?: string;
   /** Folder of the Pulumi project. Default: the current one. */
   readonly cwd?: string;
+  /** Environment variables of the CLI, which is looked for in `PATH`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -191,7 +193,7 @@ interface Ended {
 /** Runs the Pulumi CLI. Any exit code but the accepted ones is an error with what the CLI said. */
 function pulumi(
   args: readonly string[],
-  { stack, cwd }: StackChoice,
+  { stack, cwd, environment }: StackChoice,
   accepted: readonly number[],
 ): Promise<Ended> {
   const all = [
@@ -202,7 +204,7 @@ function pulumi(
     ...(stack === undefined ? [] : ["--stack", stack]),
   ];
   return new Promise((resolve, reject) => {
-    execFile("pulumi", all, { cwd, maxBuffer: LARGEST }, (error, stdout, stderr) => {
+    execFile("pulumi", all, { cwd, env: environment, maxBuffer: LARGEST }, (error, stdout, stderr) => {
       const code = error === null ? 0 : error.code;
       if (code === "ENOENT")
         reject(

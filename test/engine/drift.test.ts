@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
+import path from "node:path";
 import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
+import { PROJECT } from "../../tools/pulumiCli";
 import { withClient } from "../../tools/start/client";
 import { Cli, environmentOf } from "../support/cli";
 import { expectCareful, readRequestLog } from "../support/requestLog";
@@ -64,6 +67,15 @@ async function drift(): Promise<void> {
   });
 }
 
+/** Runs the command of the package on the stack. */
+function neonBemi(args: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(path.join(PROJECT, "neon-bemi"), args, { env: cli.environment }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr });
+    });
+  });
+}
+
 // The program has no `refresh` option, and no command here is given one.
 test("a preview names all drift without a refresh, one up mends it, the next preview is calm", async () => {
   await cli.must(["up", "--yes", "--skip-preview"]);
@@ -76,6 +88,11 @@ test("a preview names all drift without a refresh, one up mends it, the next pre
   const preview = await cli.must(["preview", "--diff"]);
   for (const [, name, value] of DRIFT) expect(preview).toMatch(new RegExp(` - ${name} *: .*${value.source}`));
   expect(preview).not.toMatch(/ to (create|delete|replace)/);
+  // No consumer has ever connected here, so the trail is dead as well.
+  const check = await neonBemi(["check", "--stack", cli.stack, "--cwd", cli.folder]);
+  expect(check).toMatchObject({ code: 2, stderr: "" });
+  expect(check.stdout).toMatch(/^orders .*: dead\n[^]*NB603[^]*NB609[^]*NB602 public\.customers/);
+  expect(check.stdout).not.toContain(password);
 
   await cli.must(["up", "--yes", "--skip-preview"]);
   expect(await cli.must(["preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);

@@ -145,6 +145,20 @@ export class Cli {
     return JSON.parse(await this.inFolder(args)) as unknown;
   }
 
+  /** The environment variables of the commands, for a program that runs `pulumi` itself. */
+  get environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      ...this.pulumi.env,
+      PATH: [path.dirname(this.pulumi.command), process.env["PATH"] ?? ""].join(path.delimiter),
+      PULUMI_BACKEND_URL: `file://${path.join(this.folder, this.#backend)}`,
+      PULUMI_HOME: path.join(this.folder, "home"),
+      PULUMI_CONFIG_PASSPHRASE: "test",
+      TMPDIR: path.join(this.folder, "tmp"),
+      ...this.env,
+    };
+  }
+
   /** Removes the temporary folder. */
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
@@ -157,16 +171,7 @@ export class Cli {
   private spawn(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Running {
     const child = spawn(this.pulumi.command, [...args, "--non-interactive", "--color", "never"], {
       cwd,
-      env: {
-        ...process.env,
-        ...this.pulumi.env,
-        PULUMI_BACKEND_URL: `file://${path.join(this.folder, this.#backend)}`,
-        PULUMI_HOME: path.join(this.folder, "home"),
-        PULUMI_CONFIG_PASSPHRASE: "test",
-        TMPDIR: path.join(this.folder, "tmp"),
-        ...this.env,
-        ...env,
-      },
+      env: { ...this.environment, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";

@@ -1,8 +1,11 @@
 import { check, trailByArguments, type TrailToCheck } from "../../commands/check/check";
+import { see } from "../../commands/plan/look";
 import type { RoleOutputs } from "../../provider/contract/fields/role";
 import { DEFAULT_THRESHOLDS, type Thresholds } from "../../report/check/facts";
 import type { CheckFinding } from "../../report/check/findings";
+import { wasSeen } from "../../report/plan/facts";
 import { startConsumer, type Consumer } from "../../tools/start/consumer";
+import { settings } from "../report/facts";
 import { query, startBench, type Bench } from "../sandbox/neon/harness";
 import type { EngineState } from "../support/engine";
 import { liveRun, type LoggedRun } from "../support/run";
@@ -328,10 +331,18 @@ test("exits with 3 if the trail could not be looked at, and with 2 if another on
   expect(await checked([unreachable, dead])).toMatchObject({ exitCode: 2 });
 });
 
-test("only reads: sends GET requests, and no statement that gets a transaction id", async () => {
+test("only reads, like the look of a report: GET requests, and no transaction id", async () => {
   const nextId = (): Promise<object[]> => superuser("SELECT pg_snapshot_xmax(pg_current_snapshot()) AS next");
   const before = await nextId();
-  const calls = await bench.callsOf(() => checked());
+  const run = newRun();
+  const calls = await bench.callsOf(async () => {
+    await checked();
+    const found = await see(settings(target()), () => run);
+    expect(wasSeen(found) && found.catalog.tables.every(({ oid }) => found.statistics.tables.has(oid))).toBe(
+      true,
+    );
+  });
+  await run.end();
   expect(calls.filter((call) => !call.startsWith("GET "))).toEqual([]);
   expect(await nextId()).toEqual(before);
 });

@@ -30,7 +30,7 @@ test("says which command was not found", async () => {
 test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
   "passes %s on, and ends as the command does",
   async (signal) => {
-    const child = `process.on("${signal}", () => process.exit(42)); console.log("ready"); setInterval(() => {}, 1000)`;
+    const child = `process.on("${signal}", () => process.exit(42)); console.log("ready"); setTimeout(() => process.exit(1), 10_000)`;
     const parent = `
     require("ts-node").register({ transpileOnly: true });
     const { exec } = require(${JSON.stringify(path.join(__dirname, "..", "..", "commands", "exec.ts"))});

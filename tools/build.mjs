@@ -79,8 +79,10 @@ function snapshot(project) {
   const lines = [
     "tsconfig.json",
     "tsconfig.build.json",
+    "commands",
     "components",
     "provider",
+    "report",
     "sandbox",
     "tools",
     "bench",

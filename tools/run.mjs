@@ -25,6 +25,7 @@ const COMMANDS = {
   start: { module: "dist/tools/start/main.js" },
   sandbox: { module: "dist/sandbox/main.js" },
   pulumi: { module: "dist/tools/pulumi.js" },
+  plan: { module: "dist/tools/plan.js" },
   release: { module: "dist/tools/release/main.js" },
   bench: { module: "dist/bench/main.js" },
   test: { program: "node_modules/jest/bin/jest.js" },

@@ -7,7 +7,15 @@ import { UserError } from "../contract/errors";
 const PACKAGE_ROOMS = ["components", "provider"] as const;
 
 /** The rooms that are compiled into dist. */
-export const ALL_ROOMS = [...PACKAGE_ROOMS, "sandbox", "tools", "bench", "test/support"] as const;
+export const ALL_ROOMS = [
+  ...PACKAGE_ROOMS,
+  "commands",
+  "report",
+  "sandbox",
+  "tools",
+  "bench",
+  "test/support",
+] as const;
 
 /** The file in which the build notes which sources it compiled, relative to the project. Each line: a hash and what it covers. */
 const STAMP = path.join("dist", "sources.sha256");

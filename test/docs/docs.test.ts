@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { DRIFT } from "../../provider/contract/drift";
+import { CODES } from "../../report/finding";
 import { PROJECT } from "../../tools/pulumiCli";
 
 /** The Markdown files of the repository, by their paths. */
@@ -12,7 +13,7 @@ const DOCUMENTS = ["", "docs"].flatMap((folder) =>
 );
 
 /** Folders whose files the documents name by path. */
-const FOLDERS = "bench|components|docs|examples|provider|sandbox|test|tools";
+const FOLDERS = "bench|commands|components|docs|examples|provider|report|sandbox|test|tools";
 
 function read(document: string): string {
   return readFileSync(path.join(PROJECT, document), "utf8");
@@ -52,6 +53,14 @@ describe("docs/drift.md", () => {
   it("lists each name of provider/contract/drift.ts with its meaning, and no other", () => {
     const rows = [...read("docs/drift.md").matchAll(/^\| `(\w+)` +\|.*?\| (.*?) *\|$/gm)];
     expect(Object.fromEntries(rows.map(([, name = "", meaning = ""]) => [name, meaning]))).toEqual(DRIFT);
+  });
+});
+
+describe("the codes of report/finding.ts", () => {
+  it("each have a heading in docs/plan.md, or a row in docs/check.md", () => {
+    const text = read("docs/plan.md") + read("docs/check.md");
+    const codes = [...text.matchAll(/^(?:### |\| )(NB\d+)\b/gm)].map(([, code]) => code);
+    expect(codes.sort()).toEqual(Object.keys(CODES).sort());
   });
 });
 

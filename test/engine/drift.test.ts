@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { PROJECT } from "../../tools/pulumiCli";
 import { compareFacts } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
 import { TrailStack } from "../support/trailStack";
@@ -69,6 +72,20 @@ async function whileReadOnly<Result>(work: () => Promise<Result>): Promise<Resul
   });
 }
 
+/** Runs the command of the package on the stack. */
+function neonBemi(args: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(
+      path.join(PROJECT, "neon-bemi"),
+      args,
+      { env: stack.cli.environment },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : error.code, stdout, stderr });
+      },
+    );
+  });
+}
+
 // The program has no `refresh` option, and no command here is given one.
 test("a preview names all drift without a refresh, one up mends it, the next preview is calm", async () => {
   const { cli } = stack;
@@ -86,6 +103,11 @@ test("a preview names all drift without a refresh, one up mends it, the next pre
   const statements = stack.loggedStatements().slice(logged);
   expect(statements.length).toBeGreaterThan(1);
   expect(statements.filter((statement) => !/^\s*(SELECT|WITH|SHOW)\s/.test(statement))).toEqual([]);
+  // No consumer has ever connected here, so the trail is dead as well.
+  const check = await neonBemi(["check", "--stack", cli.stack, "--cwd", cli.folder]);
+  expect(check).toMatchObject({ code: 2, stderr: "" });
+  expect(check.stdout).toMatch(/^orders .*: dead\n[^]*NB603[^]*NB609[^]*NB602 public\.customers/);
+  expect(check.stdout).not.toContain(password);
 
   // In the middle of a transaction of the up, previews neither wait for it nor fail.
   const commit = stack.gate.hold("COMMIT\0");

@@ -5,7 +5,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
-import { name, version } from "../../package.json";
+import { bin, dependencies, name, version } from "../../package.json";
 import { release, type Release } from "../../tools/release/release";
 import { Asking, fakeEngine, METHODS } from "../plugin/harness";
 import { until } from "../support/until";
@@ -47,6 +47,21 @@ async function start(
   });
   return { child, ask: new Asking(`127.0.0.1:${port}`) };
 }
+
+test("the npm package has the command neon-bemi, with all that it loads", () => {
+  const packed = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: PROJECT,
+    encoding: "utf8",
+  });
+  const [about] = JSON.parse(packed) as { files: { path: string; mode: number }[] }[];
+  const files = new Map(about?.files.map((file) => [file.path, file.mode]));
+  expect(bin).toEqual({ "neon-bemi": "./neon-bemi" });
+  expect(files.get("neon-bemi")).toBe(0o755);
+  for (const file of ["dist/commands/main.js", "dist/report/plan/report.js", "docs/plan.md", "docs/check.md"])
+    expect([...files.keys()]).toContain(file);
+  // What is loaded at run time and lacks among the dependencies would only fail for users.
+  expect(Object.keys(dependencies)).toEqual(expect.arrayContaining(["commander", "pg", "zod"]));
+});
 
 test("the folder has starters for every system, what the runtime wants, and programs in one file each", () => {
   expect(readdirSync(built.folder).filter((file) => !file.endsWith(".LEGAL.txt"))).toEqual([

@@ -185,6 +185,23 @@ export class Cli {
     return JSON.parse(await this.inFolder(args)) as unknown;
   }
 
+  /** The environment variables of the commands, for a program that runs `pulumi` itself. */
+  get environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      ...this.pulumi.env,
+      PATH: [path.dirname(this.pulumi.command), process.env["PATH"] ?? ""].join(path.delimiter),
+      PULUMI_BACKEND_URL: `file://${path.join(this.folder, this.#backend)}`,
+      PULUMI_HOME: path.join(this.folder, "home"),
+      PULUMI_CONFIG_PASSPHRASE: "test",
+      TMPDIR: path.join(this.folder, "tmp"),
+      // Otherwise the engine first tries to download the plugin of every package in the repository's node_modules. The
+      // program needs none of them, and the attempts take seconds per command.
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+      ...this.env,
+    };
+  }
+
   /**
    * Removes the temporary folder. Ends every command that still runs, after a test that failed, with all that it has
    * started: a program whose engine is gone goes on, and takes more and more memory.
@@ -206,19 +223,7 @@ export class Cli {
   private spawn(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Running {
     const child = spawn(this.pulumi.command, [...args, "--non-interactive", "--color", "never"], {
       cwd,
-      env: {
-        ...process.env,
-        ...this.pulumi.env,
-        PULUMI_BACKEND_URL: `file://${path.join(this.folder, this.#backend)}`,
-        PULUMI_HOME: path.join(this.folder, "home"),
-        PULUMI_CONFIG_PASSPHRASE: "test",
-        TMPDIR: path.join(this.folder, "tmp"),
-        // Otherwise the engine first tries to download the plugin of every package in the repository's node_modules. The
-        // program needs none of them, and the attempts take seconds per command.
-        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-        ...this.env,
-        ...env,
-      },
+      env: { ...this.environment, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#running.add(child);

@@ -52,6 +52,10 @@ const PACKAGE = {
   "provider/postgres": [CONTRACT, ...Object.keys(POSTGRES)],
   // The plugin process, which puts the rooms together. It makes the component for programs in other languages.
   "provider/plugin": [CONTRACT, "components", "provider/neon", "provider/postgres"],
+  // The reports of the commands: pure functions, over what the rooms of provider/postgres decide.
+  report: [CONTRACT, ...Object.keys(POSTGRES)],
+  // The command neon-bemi. Nothing else of the package imports it, or the reports.
+  commands: [CONTRACT, "report", ...Object.keys(POSTGRES), "provider/plugin"],
   components: [CONTRACT],
   // The contract: the keys of the stack's configuration are the component's arguments.
   program: [CONTRACT, "components"],

@@ -128,7 +128,7 @@ function planned(table: TableFacts, { catalog, statistics, settings, days }: Tab
       ? "primary key"
       : table.identityIndex === null
         ? "none"
-        : `index ${table.identityIndex}`,
+        : `index ${table.identityIndex.name}`,
     identityNow: identityText(table),
     identityThen: full ? "FULL" : identityText(table),
     changesPerDay:
@@ -207,6 +207,6 @@ function added({ wal, bytesPerChange }: PlannedTable): number {
 }
 
 function identityText({ identity, identityIndex }: TableFacts): string {
-  if (identity === "index") return identityIndex === null ? "INDEX (dropped)" : `INDEX ${identityIndex}`;
+  if (identity === "index") return identityIndex === null ? "INDEX (dropped)" : `INDEX ${identityIndex.name}`;
   return identity.toUpperCase();
 }

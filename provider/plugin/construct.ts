@@ -5,6 +5,7 @@ import { credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type { ConstructRequest, ConstructResponse } from "@pulumi/pulumi/proto/provider_pb";
 import { UserError } from "../contract/errors";
+import { LOCAL } from "./grpc";
 
 /** Follows the engine's words "resource 'orders' has a problem:". */
 const UNFINISHED = "it is not complete, because the command failed or was cancelled: see the other error.";
@@ -62,7 +63,7 @@ export class ComponentServer {
     child.once("exit", () => (this.#client = undefined));
     child.once("error", () => (this.#client = undefined));
     const port = await firstLine(child);
-    return new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
+    return new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure(), LOCAL);
   }
 }
 

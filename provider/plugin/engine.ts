@@ -4,6 +4,7 @@ import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 import { UserError } from "../contract/errors";
 import { printable } from "../contract/printable";
+import { LOCAL } from "./grpc";
 
 /** A call of the engine that is being answered: which resource it is about, and what still has to reach the engine. */
 interface Call {
@@ -50,6 +51,7 @@ export class Engine {
   connect(address: string): void {
     const previous = this.#client;
     const client = new EngineClient(address, credentials.createInsecure(), {
+      ...LOCAL,
       "grpc.client_idle_timeout_ms": FOREVER,
     });
     this.#address = address;

@@ -5,6 +5,12 @@ import { presentable } from "./failure";
 /** A call of the engine. */
 export type Call<Request> = ServerUnaryCall<Request, unknown>;
 
+/**
+ * For clients of this machine's engine and processes: HTTP_PROXY and its like, which are meant for Neon's API, do not
+ * concern them.
+ */
+export const LOCAL = { "grpc.enable_http_proxy": 0 } as const;
+
 /** Serves the protocol on a free port of the loopback interface, and answers with the port. */
 export function listen(provider: IResourceProviderServer): Promise<number> {
   // State and inputs come from the engine on this machine: their size needs no limit.

@@ -15,6 +15,8 @@ interface TrailStackOptions {
   readonly name?: string;
   /** Arguments of the trail, besides the target and `dropSlotOnDestroy`. Default: none. */
   readonly args?: Readonly<Record<string, unknown>>;
+  /** Statements that run as a superuser before anything else, each in a session of its own. */
+  readonly prepare?: readonly string[];
   /** Outputs of the trail that the stack has too. */
   readonly exports?: readonly string[];
 }
@@ -35,6 +37,7 @@ export class TrailStack {
 
   static async open(options: TrailStackOptions = {}): Promise<TrailStack> {
     const sandbox = await startSandbox(options.sandbox);
+    for (const statement of options.prepare ?? []) await runSql(sandbox.info.superuserUri, statement);
     const gate = await Gate.open(sandbox.info);
     const before = await factsOf(sandbox.info);
     const cli = await Cli.ofProgram(environmentOf(gate.info), "");
@@ -69,10 +72,14 @@ export class TrailStack {
     return runSql<Row>(this.info.superuserUri, statement);
   }
 
+  /** The file of the server's log. */
+  get serverLog(): string {
+    return path.join(path.dirname(this.info.requestLog), this.info.branchId, "server.log");
+  }
+
   /** The statements of the provider that the server has logged, with `log_statement = all`. */
   loggedStatements(): string[] {
-    const log = path.join(path.dirname(this.info.requestLog), this.info.branchId, "server.log");
-    return readFileSync(log, "utf8")
+    return readFileSync(this.serverLog, "utf8")
       .split(/^(?=\d{4}-\d\d-\d\d )/m)
       .flatMap((entry) => {
         const [, user, statement] =

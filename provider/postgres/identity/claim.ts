@@ -23,11 +23,27 @@ export interface Claiming {
   readonly publication: string;
   readonly mark: Mark & { readonly id: string };
   readonly selection: Selection;
-  /**
-   * The selection in the state; `undefined` on create. Where the record has no claim although there is a state, the
-   * record was lost: FULL tables of this selection are then taken for ones that this module changed.
-   */
-  readonly state: Selection | undefined;
+  /** `undefined` on create. */
+  readonly state: FormerState | undefined;
+}
+
+/** What the state says: the selection, and how many of its tables had the identity that they should have. */
+export type FormerState = Selection & { readonly done?: number };
+
+/**
+ * Whether the record was lost: the state says that the trail has a claim, and there is none. FULL tables of the state's
+ * selection are then taken for ones that this module changed. A destroy that was killed after its last statement leaves
+ * no claim either. But it has restored the tables, so that fewer are as the state says, and those were so before.
+ */
+export function isRecordLost(
+  record: DatabaseRecord,
+  catalog: Catalog,
+  publication: string,
+  state: FormerState | undefined,
+): state is FormerState {
+  if (state === undefined || claimOf(record, publication) !== undefined) return false;
+  const done = trackedTables(catalog, state).filter(({ because }) => because === undefined);
+  return done.length >= (state.done ?? Infinity);
 }
 
 /**
@@ -52,7 +68,8 @@ export function claimed(
       : record.claims.map((other) => (other === own ? claim : other));
 
   const covered = coveredBy(catalog, record.claims);
-  if (own === undefined && state !== undefined) for (const oid of oidsOf(catalog, [state])) covered.add(oid);
+  if (isRecordLost(record, catalog, publication, state))
+    for (const oid of oidsOf(catalog, [state])) covered.add(oid);
   if (ownPublication(catalog, publication) !== undefined)
     for (const { oid } of membersOf(catalog, publication)) covered.add(oid);
 

@@ -10,12 +10,20 @@ import { compareMarks, databaseObjectMark, describeMark, identifiedBy, type Mark
 import { changeRecord } from "../record/change";
 import { readRecord, refuseForeignSchema } from "../record/moduleSchema";
 import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
-import { select, takesNewTables, type SelectedTables, type Selection } from "../selection/selection";
+import { select, takesNewTables, type SelectedTables } from "../selection/selection";
 import { waitForOlderWriters } from "../sql/block";
 import { LOCK_POLICY } from "../sql/lockPolicy";
 import { installTracking, removeTracking } from "../tracking/install";
 import { refuseForeignTriggers } from "../tracking/state";
-import { claimed, claimOf, only, setByTrail, type FormerIdentity } from "./claim";
+import {
+  claimed,
+  claimOf,
+  isRecordLost,
+  only,
+  setByTrail,
+  type FormerIdentity,
+  type FormerState,
+} from "./claim";
 import { describeClaim } from "./describe";
 import { planPreparation, planTables, type PreparationStep, type TableStep } from "./plan";
 import { logChanges, settleRecord } from "./restore";
@@ -75,7 +83,7 @@ export async function converge(
 }
 
 /** What the state says of the claim. */
-export type ClaimState = Selection & { readonly ownershipId?: string };
+export type ClaimState = FormerState & { readonly ownershipId?: string };
 
 /** The mark that this resource's claim in the record has, or will have. */
 export function claimMark(
@@ -135,7 +143,7 @@ function preparationDoers(work: Work, catalog: Catalog): Doers<PreparationStep> 
   const { publication } = inputs;
   return {
     "claim tables": async (step) => {
-      const lost = state !== undefined && claimOf(step.before, publication) === undefined;
+      const lost = isRecordLost(step.before, catalog, publication, state);
       for (const line of describeClaim(catalog, step, { publication, mark, lost })) run.log(line);
       const claiming = { publication, mark, selection: inputs, state };
       await changeRecord(session, (record, now) => claimed(record, now, claiming));

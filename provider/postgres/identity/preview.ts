@@ -8,7 +8,7 @@ import { readRecord } from "../record/moduleSchema";
 import { selectionWarnings } from "../selection/findings";
 import { select } from "../selection/selection";
 import { mayCreateTriggers } from "../tracking/state";
-import { claimOf, setByTrail } from "./claim";
+import { claimOf, isRecordLost, setByTrail } from "./claim";
 import { claimMark, refuseObstacles, type ClaimState } from "./converge";
 import { describeChanges } from "./describe";
 import { afterSteps } from "./hypothetical";
@@ -50,7 +50,7 @@ export async function preview(
     state === undefined && own ? [takenOver(`The record of this trail in schema ${MODULE_SCHEMA}`)] : [];
 
   const preparation = planPreparation(before, inputs, { mark, state });
-  const lost = state !== undefined && existing === undefined;
+  const lost = isRecordLost(readRecord(before), before, publication, state);
   const plain = { publication, mark, lost, previous: new Map() };
   const prepared = afterSteps(before, preparation, plain);
   const previous = setByTrail(readRecord(prepared), prepared, publication);

@@ -12,7 +12,7 @@ import { changeRecord } from "../record/change";
 import { foreignSchema, readRecord } from "../record/moduleSchema";
 import { removeTracking } from "../tracking/install";
 import { ownTriggers } from "../tracking/state";
-import { claimed, claimOf, only, setByTrail, unclaimed } from "./claim";
+import { claimed, claimOf, isRecordLost, only, setByTrail, unclaimed } from "./claim";
 import { recordLost } from "./describe";
 import { planRemoval, type RemovalStep } from "./plan";
 import { logChanges } from "./restore";
@@ -78,10 +78,7 @@ async function ownsClaim(state: State, run: Run, session: Session): Promise<bool
   if (claim === undefined) {
     const mark = identifiedBy(expected, undefined);
     const claiming = { publication, mark, selection: state, state };
-    const lost = setByTrail(claimed(readRecord(catalog), catalog, claiming), catalog, publication);
-    // A destroy that was killed after its last statement leaves the same, except that it has restored the tables. Then
-    // the tables that are still FULL were so before the trail.
-    if (lost.size === 0 || lost.size < (state.done ?? Infinity)) {
+    if (!isRecordLost(readRecord(catalog), catalog, publication, state)) {
       run.log(
         `Replica identities stay as they are: the record of what they were, in schema ${MODULE_SCHEMA}, is gone.`,
       );

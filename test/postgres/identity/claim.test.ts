@@ -87,8 +87,13 @@ test("leaves a table of two trails to the other one, and keeps what it had befor
   expect(unclaimed(left, allFull(), "other")).toEqual(emptyRecord(5));
 });
 
+test("a destroy that was killed at its very end has restored the tables: those still FULL are the user's", () => {
+  const record = claim(emptyRecord(5), before, PUBLIC, { state: { ...PUBLIC, done: 3 } });
+  expect(previous(record)).toEqual(previous(first));
+});
+
 test("does not take its own FULL for the user's when the record was lost", () => {
-  expect(previous(claim(emptyRecord(5), allFull(), PUBLIC, { state: PUBLIC }))).toEqual([]);
+  expect(previous(claim(emptyRecord(5), allFull(), PUBLIC, { state: { ...PUBLIC, done: 3 } }))).toEqual([]);
   const publications = [publication("bemi", { comment: encodeMark(MARK) })];
   const tables = [{ ...orders, ...FULL, listedIn: listed("bemi") }, whole];
   expect(previous(claim(emptyRecord(5), catalogOf({ tables, publications })))).toEqual([{ whole: "full" }]);

@@ -357,12 +357,14 @@ test("gives back the identities in a restored copy of the database, where oids m
     uriTo(db.ownerUri, "copy"),
     "DROP TABLE nothing; CREATE TABLE nothing (note text); ALTER TABLE nothing REPLICA IDENTITY FULL",
   );
-  const copy = { ...INPUTS, ...outputs, database: "copy" };
-  await replicaIdentity.delete(copy, run);
+  const elsewhere = testRun(db, { branchId: "br-restored-sky-654321" });
+  const copy = { ...INPUTS, database: "copy" };
+  const taken = await replicaIdentity.create(copy, elsewhere);
+  await replicaIdentity.delete({ ...copy, ...taken }, elsewhere);
+  await elsewhere.end();
   expect(
     await identities({ ...db, sql: (statement) => runSql(uriTo(db.ownerUri, "copy"), statement) }),
   ).toEqual(before);
-  await run.end();
   await runSql(db.superuserUri, "DROP DATABASE copy");
   await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
 });

@@ -1,44 +1,10 @@
-import { readFileSync } from "node:fs";
 import { Client } from "pg";
 import { quoteLiteral } from "../../../provider/postgres/sql/quote";
 import { catalogState, differences } from "../../support/catalogState";
 import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
-
-/**
- * Tables of a role that lays traps wherever a table can name a function. The function claims to be IMMUTABLE, so that
- * planning a statement is enough to run it. It writes into the server's log, which a rollback does not undo. The views
- * and operators are what a statement without a pinned search_path would find.
- */
-const TRAPS = `
-  CREATE FUNCTION app.trap(v anyelement) RETURNS anyelement LANGUAGE plpgsql IMMUTABLE AS
-    $$ BEGIN IF current_user <> 'hostile' THEN RAISE LOG 'the trap ran as %', current_user; END IF; RETURN v; END $$;
-  CREATE FUNCTION app.trap_trigger() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM app.trap(1); RETURN new; END $$;
-  CREATE DOMAIN app.trapped AS int DEFAULT app.trap(0) CHECK (app.trap(VALUE) IS NOT NULL);
-  CREATE TABLE app.bait (
-    note text DEFAULT app.trap('note'::text), id int PRIMARY KEY DEFAULT app.trap(1), of_domain app.trapped,
-    CHECK (app.trap(id) IS NOT NULL));
-  CREATE INDEX ON app.bait ((app.trap(1) + id)) WHERE app.trap(1) = 1;
-  CREATE STATISTICS app.bait_statistics ON (app.trap(1) + id), note FROM app.bait;
-  CREATE RULE on_update AS ON UPDATE TO app.bait WHERE app.trap(1) = 0 DO ALSO NOTHING;
-  CREATE RULE on_delete AS ON DELETE TO app.bait WHERE app.trap(1) = 0 DO ALSO NOTHING;
-  CREATE TRIGGER on_change BEFORE UPDATE OR DELETE ON app.bait EXECUTE FUNCTION app.trap_trigger();
-  ALTER TABLE app.bait ENABLE ROW LEVEL SECURITY;
-  CREATE POLICY trapped ON app.bait USING (app.trap(1) = 1) WITH CHECK (app.trap(1) = 1);
-  CREATE TABLE app.generated (id int PRIMARY KEY, sum int GENERATED ALWAYS AS (app.trap(1) + id) STORED);
-  CREATE TABLE app.parted (note text DEFAULT app.trap('part'::text), id int) PARTITION BY RANGE ((app.trap(1) + id));
-  CREATE TABLE app.part PARTITION OF app.parted FOR VALUES FROM (app.trap(1)) TO (app.trap(9));
-  CREATE TABLE app.indexed (code text NOT NULL);
-  CREATE UNIQUE INDEX by_code ON app.indexed (code);
-  ALTER TABLE app.indexed REPLICA IDENTITY USING INDEX by_code;
-  CREATE VIEW app.pg_publication AS SELECT app.trap(1) AS oid;
-  CREATE VIEW app.pg_class AS SELECT app.trap(1) AS oid;
-  CREATE FUNCTION app.trap_compare(oid, oid) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT app.trap(true)';
-  CREATE OPERATOR app.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = app.trap_compare);
-  CREATE FUNCTION app.trap_like(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT app.trap(true)';
-  CREATE OPERATOR app.~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = app.trap_like)`;
+import { HOSTILE_ROLE, sprungIn, TRAPS } from "../../support/traps";
 
 const ARGS: TrailArgs = { ...TARGET, schemas: ["app"] };
 
@@ -47,16 +13,8 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
 
   beforeAll(async () => {
     db = await testDatabase({ profile });
-    await runSql(
-      db.superuserUri,
-      `CREATE ROLE hostile LOGIN; GRANT hostile TO neondb_owner WITH INHERIT TRUE, SET TRUE;
-       CREATE SCHEMA app AUTHORIZATION hostile; GRANT USAGE ON SCHEMA app TO PUBLIC;
-       ALTER DATABASE neondb SET search_path = app, pg_catalog`,
-    );
-    await runSql(
-      db.superuserUri,
-      `SET SESSION AUTHORIZATION hostile; SET search_path = pg_catalog; ${TRAPS}`,
-    );
+    await runSql(db.superuserUri, HOSTILE_ROLE);
+    await runSql(db.superuserUri, TRAPS);
     // Beside a publication, the identity that each table gets is judged.
     await runSql(db.superuserUri, "CREATE PUBLICATION elsewhere FOR ALL TABLES WITH (publish = 'insert')");
   });
@@ -217,6 +175,6 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
   }
 
   function sprung(): string[] {
-    return readFileSync(db.serverLog, "utf8").match(/the trap ran as .*/g) ?? [];
+    return sprungIn(db.serverLog);
   }
 });

@@ -111,11 +111,22 @@ export interface Kind<Inputs extends object, Outputs extends object> {
    * Looks, and says what `create` (without a state) or `update` would do. Changes nothing, and locks nothing beyond
    * AccessShare.
    *
+   * @param replaces - as for `create`
    * @throws UserError what create or update would throw before their first write
    */
-  plan(inputs: Inputs, run: Run, state?: Inputs & Partial<Outputs>): Promise<Planned<Outputs>>;
-  /** Makes the object, or finishes what an interrupted create of the same resource has begun. */
-  create(inputs: Inputs, run: Run): Promise<Outputs>;
+  plan(
+    inputs: Inputs,
+    run: Run,
+    state?: Inputs & Partial<Outputs>,
+    replaces?: Inputs & Partial<Outputs>,
+  ): Promise<Planned<Outputs>>;
+  /**
+   * Makes the object, or finishes what an interrupted create of the same resource has begun.
+   *
+   * @param replaces - the state of another object, e.g. in another database, whose place this one takes: it is deleted
+   *   next
+   */
+  create(inputs: Inputs, run: Run, replaces?: Inputs & Partial<Outputs>): Promise<Outputs>;
   /** Looks at the object and changes nothing. `undefined`: the object is gone. */
   read(state: Inputs & Partial<Outputs>, run: Run): Promise<Observed<Outputs> | undefined>;
   /** Brings the object to the inputs, and repairs drift. */

@@ -91,7 +91,7 @@ export class Resource {
   async previewCreate(urn: string, news: Values): Promise<Values> {
     const before = this.#replacedBySame(urn, news);
     if (before !== undefined) this.#logReplacement();
-    return this.#planned(news, before);
+    return this.#planned(news, before, before === undefined ? this.#living.newest(urn) : undefined);
   }
 
   /** Outputs of an update that is only planned; otherwise like {@link previewCreate}. */
@@ -112,7 +112,7 @@ export class Resource {
     const { run, wrote } = watched(this.#run);
     const made =
       before === undefined
-        ? await this.#kept(id, news, this.#kind.create(news, run), wrote)
+        ? await this.#kept(id, news, this.#kind.create(news, run, newest), wrote)
         : await this.#kept(id, news, this.#kind.update(before, news, this.#run));
     return this.#noted(urn, { ...made, outputs: { ...made.outputs, ...generation } });
   }
@@ -204,7 +204,7 @@ export class Resource {
     return made;
   }
 
-  async #planned(news: Values, state: Values | undefined): Promise<Values> {
+  async #planned(news: Values, state: Values | undefined, replaces?: Values): Promise<Values> {
     const unknown = Object.fromEntries(this.#outputNames.map((name) => [name, UNKNOWN]));
     if (this.#offline) {
       this.#run.log("Nothing was looked at for this preview, because PULUMI_NEON_BEMI_OFFLINE is set.");
@@ -220,7 +220,7 @@ export class Resource {
       if (state === undefined && unplanned !== undefined) this.#run.log(unplanned);
       return { ...unknown, ...news };
     }
-    const { outputs, changes } = await this.#kind.plan(inputs, this.#run, state);
+    const { outputs, changes } = await this.#kind.plan(inputs, this.#run, state, replaces);
     for (const line of changes) this.#run.log(line);
     return { ...unknown, ...news, ...known(outputs) };
   }

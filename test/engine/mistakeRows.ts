@@ -131,9 +131,13 @@ const ENVIRONMENTS: readonly (readonly [title: string, env: NonNullable<Mistake[
   ],
   [
     "a proxy that cannot be reached (row 25)",
-    // The name in lower case would cut Pulumi's own processes off from each other too.
-    () => ({ HTTP_PROXY: "http://127.0.0.1:9" }),
-    /Neon's API at http:\/\/.* cannot be reached/,
+    // For an API on this machine, no proxy is used.
+    () => ({
+      NEON_API_URL: "https://neon.example/api/v2",
+      HTTPS_PROXY: "http://127.0.0.1:9",
+      NO_PROXY: "localhost,127.0.0.1",
+    }),
+    /Neon's API at https:\/\/neon\.example\/.* cannot be reached/,
   ],
   [
     "a certificate that cannot be verified",

@@ -44,13 +44,34 @@ export function withoutForeignSlots(catalog: Catalog, database: string): Catalog
   return { ...catalog, slots: catalog.slots.filter((slot) => foreignBecause(slot, database) === undefined) };
 }
 
-/** @throws UserError if the name is taken by a slot that the consumer cannot use, and would not get either */
-export function refuseForeignSlot(catalog: Catalog, name: string, database: string): void {
+/** What the state of a slot's resource says. */
+type SlotState = ReplicationSlotInputs & Partial<ReplicationSlotOutputs>;
+
+/**
+ * @param replaces the state of a resource whose place this one takes
+ * @throws UserError if the name is taken by a slot that the consumer cannot use, and would not get either
+ */
+export function refuseForeignSlot(
+  catalog: Catalog,
+  name: string,
+  database: string,
+  replaces?: SlotState,
+): void {
   const slot = findSlot(catalog, name);
   const because = slot && foreignBecause(slot, database);
-  if (because === undefined) return;
+  if (because === undefined || isDroppedNext(slot, replaces)) return;
   throw new UserError(
     `Replication slot "${name}" exists already and ${because}, so the consumer of this trail can neither use it nor make its own. It is left as it is. Give slot another name, or drop it if nobody needs it: SELECT pg_drop_replication_slot(${quoteLiteral(name)})`,
+  );
+}
+
+/** Whether the slot is the one that a replaced resource drops: a trail that moves to another database makes it anew. */
+function isDroppedNext(slot: SlotFacts | undefined, replaces: SlotState | undefined): boolean {
+  return (
+    replaces?.dropOnDestroy === true &&
+    replaces.existedBefore !== true &&
+    slot?.name === replaces.name &&
+    slot.database === (replaces.databaseName ?? replaces.database)
   );
 }
 
@@ -105,8 +126,7 @@ function isMadeHere(catalog: Catalog, role: RoleFacts): boolean {
  */
 export function planDrop(
   catalog: Catalog,
-  state: Pick<ReplicationSlotInputs, "name" | "role" | "dropOnDestroy"> &
-    Pick<Partial<ReplicationSlotOutputs>, "existedBefore">,
+  state: Pick<SlotState, "name" | "role" | "dropOnDestroy" | "existedBefore">,
   database: string,
   replaced = false,
 ): SlotStep[] {

@@ -32,13 +32,13 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
   definition: replicationSlotDefinition,
   id: ({ database, name }) => `${database}/${name}/slot`,
 
-  plan: (inputs, run, state) =>
+  plan: (inputs, run, state, replaces) =>
     run.sql(
       inputs,
       async (session) => {
         const catalog = await run.forecast(session);
         const database = session.target.database.name;
-        refuseForeignSlot(catalog, inputs.name, database);
+        refuseForeignSlot(catalog, inputs.name, database, replaces);
         const found = findUsableSlot(catalog, inputs.name, database);
         return {
           outputs: outputsOf(session, catalog, inputs, state),
@@ -48,9 +48,9 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
       state,
     ),
 
-  create: (inputs, run) => run.sql(inputs, (session) => watch(session, inputs)),
+  create: (inputs, run, replaces) => run.sql(inputs, (session) => watch(session, inputs, { replaces })),
 
-  update: (state, inputs, run) => run.sql(inputs, (session) => watch(session, inputs, state), state),
+  update: (state, inputs, run) => run.sql(inputs, (session) => watch(session, inputs, { state }), state),
 
   read: (state, run) =>
     unlessGone(async () => ({
@@ -74,7 +74,10 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
   },
 };
 
-/** The state of the consumer's slot; a foreign slot of its name does not count. Coarse on purpose: an output that moves all the time would make every refresh a change. */
+/**
+ * The state of the consumer's slot; a foreign slot of its name does not count. Coarse on purpose: an output that moves all
+ * the time would make every refresh a change.
+ */
 export function slotState(catalog: Catalog, name: string, database: string): ReplicationSlotOutputs["state"] {
   const slot = findUsableSlot(catalog, name, database);
   if (slot === undefined) return "not created yet";
@@ -86,10 +89,10 @@ export function slotState(catalog: Catalog, name: string, database: string): Rep
 async function watch(
   session: Session,
   inputs: ReplicationSlotInputs,
-  state?: State,
+  { state, replaces }: { readonly state?: State; readonly replaces?: State },
 ): Promise<ReplicationSlotOutputs> {
   const catalog = await session.catalog();
-  refuseForeignSlot(catalog, inputs.name, session.target.database.name);
+  refuseForeignSlot(catalog, inputs.name, session.target.database.name, replaces);
   return outputsOf(session, catalog, inputs, state);
 }
 

@@ -106,7 +106,7 @@ test("a preview names all drift without a refresh, one up mends it, the next pre
   // No consumer has ever connected here, so the trail is dead as well.
   const check = await neonBemi(["check", "--stack", cli.stack, "--cwd", cli.folder]);
   expect(check).toMatchObject({ code: 2, stderr: "" });
-  expect(check.stdout).toMatch(/^orders .*: dead\n[^]*NB603[^]*NB609[^]*NB602 public\.customers/);
+  expect(check.stdout).toMatch(/^trail .*: dead\n[^]*NB603[^]*NB609[^]*NB602 public\.customers/);
   expect(check.stdout).not.toContain(password);
 
   // In the middle of a transaction of the up, previews neither wait for it nor fail.

@@ -38,8 +38,8 @@ export interface NeonApi {
   databases(projectId: string, branchId: string): Promise<NeonDatabase[]>;
   /** `undefined` when the role does not exist. */
   role(projectId: string, branchId: string, name: string): Promise<NeonRole | undefined>;
-  /** Returns the password. Drops the connections of the branch's compute. Fails with 409 when the role exists. */
-  createRole(projectId: string, branchId: string, name: string): Promise<string>;
+  /** Drops the connections of the branch's compute. Fails with 409 when the role exists. */
+  createRole(projectId: string, branchId: string, name: string): Promise<NewRole>;
   /** Succeeds when the role does not exist. Drops the connections of the branch's compute. */
   deleteRole(projectId: string, branchId: string, name: string): Promise<void>;
   revealPassword(projectId: string, branchId: string, name: string): Promise<string>;
@@ -106,6 +106,11 @@ export interface NeonDatabase {
   readonly name: string;
   /** Name of the owner role. */
   readonly owner: string;
+}
+
+/** A role that was made just now. */
+export interface NewRole extends Pick<NeonRole, "createdAt"> {
+  readonly password: string;
 }
 
 export interface NeonRole {

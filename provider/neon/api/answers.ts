@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { NeonProject } from "../../contract/neonApi";
+import type { NeonProject, NewRole } from "../../contract/neonApi";
 import { secret } from "../../contract/secrets";
 import { firstFew } from "../../contract/wording";
 import { shownName, UnreadableAnswer } from "./errors";
@@ -61,6 +61,13 @@ function isText(encoded: string, text: string): boolean {
 
 /** The password in the answer to a mutation of the role; `undefined` if it has none, and must be asked for. */
 export function passwordIn(answer: unknown, name: string): string | undefined {
+  return roleIn(answer, name)?.password;
+}
+
+/** The role and its password in the answer to creating it; `undefined` where it is about another role or has none. */
+export function roleIn(answer: unknown, name: string): NewRole | undefined {
   const { role } = schemas.roleWithPassword.safeParse(answer).data ?? {};
-  return role === undefined || (role.name ?? name) !== name ? undefined : secret(role.password);
+  if (role === undefined || (role.name ?? name) !== name) return undefined;
+  const { created_at: createdAt } = role;
+  return { password: secret(role.password), ...(createdAt === undefined ? {} : { createdAt }) };
 }

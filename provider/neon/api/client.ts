@@ -4,7 +4,7 @@ import { secret } from "../../contract/secrets";
 import type { NeonApi, NeonProject } from "../../contract/neonApi";
 import { systemClock, type Clock } from "../../contract/clock";
 import { backoff } from "./backoff";
-import { assertAbout, assertLeadsTo, parse, parseProject, passwordIn } from "./answers";
+import { assertAbout, assertLeadsTo, parse, parseProject, passwordIn, roleIn } from "./answers";
 import { isOutcomeUnknown, NeonError } from "./errors";
 import { isPending, waitForOperations } from "./operations";
 import { pagesOf } from "./pages";
@@ -246,7 +246,7 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
         request,
         async () => (await api.role(projectId, branchId, name)) !== undefined,
       );
-      return passwordIn(answer, name) ?? api.revealPassword(projectId, branchId, name);
+      return roleIn(answer, name) ?? { password: await api.revealPassword(projectId, branchId, name) };
     },
 
     deleteRole: async (projectId, branchId, name) => {

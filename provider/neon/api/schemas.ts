@@ -104,7 +104,11 @@ const usable = z.string().min(1).max(1_000);
 
 /** A role with its password. Only the answers to creating a role and to resetting its password hold one. */
 export const roleWithPassword = z.object({
-  role: z.object({ name: z.string().optional(), password: usable }),
+  role: z.object({
+    name: z.string().optional(),
+    password: usable,
+    created_at: z.string().optional().catch(undefined),
+  }),
 });
 export const password = z.object({ password: usable });
 export const connectionUri = z.object({ uri: z.string().min(1).max(4_000) });

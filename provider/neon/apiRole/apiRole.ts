@@ -56,11 +56,8 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
       if (role === undefined) return undefined;
       const { projectId, name, created = false } = state;
       const password = state.password ?? (await run.neon.revealPassword(projectId, target.branchId, name));
-      const madeAt = (await isOfState(role, state, target, run)) ? role.createdAt : state.roleCreatedAt;
-      const outputs = {
-        ...outputsOf(state, target, { password, created }),
-        ...(madeAt === undefined ? {} : { roleCreatedAt: madeAt }),
-      };
+      const createdAt = (await isOfState(role, state, target, run)) ? role.createdAt : state.roleCreatedAt;
+      const outputs = outputsOf(state, target, { password, created, createdAt });
       return here === undefined ? { outputs, drift: { databaseGone: `"${state.database}"` } } : { outputs };
     } catch (error) {
       if (isGone(error)) return undefined;
@@ -70,10 +67,10 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
 
   update: async (state, inputs, run) => {
     const target = await run.resolve(targetOf(inputs), state);
-    const login: Login = { password: state.password, created: state.created ?? false };
+    const { password, created = false, roleCreatedAt: createdAt } = state;
+    const login: Login = { password, created, createdAt };
     await perform(planUpdate(state, inputs), target, login, run);
-    const { roleCreatedAt } = state;
-    return { ...outputsOf(inputs, target, login), ...(roleCreatedAt === undefined ? {} : { roleCreatedAt }) };
+    return outputsOf(inputs, target, login);
   },
 
   delete: async (state, run) => {
@@ -140,6 +137,8 @@ interface Login {
   password?: string;
   /** Whether this resource creates, or created, the role. */
   created: boolean;
+  /** When Neon made the role; `undefined` while it is not known. */
+  createdAt?: string | undefined;
 }
 
 /** Executes the steps, and keeps the password they lead to in `login`. */
@@ -153,7 +152,11 @@ async function perform(
   const doers: Doers<ApiRoleStep> = {
     "create role": async ({ role }) => {
       await run.closeSql({ projectId });
-      login.password = await run.neon.createRole(projectId, branchId, role);
+      ({ password: login.password, createdAt: login.createdAt } = await run.neon.createRole(
+        projectId,
+        branchId,
+        role,
+      ));
     },
     "reveal password": async ({ role }) => {
       login.password = await run.neon.revealPassword(projectId, branchId, role);
@@ -268,7 +271,7 @@ async function unfinished(
 function outputsOf(
   { name }: ApiRoleInputs,
   target: ResolvedTarget,
-  { password = "", created }: Login,
+  { password = "", created, createdAt }: Login,
 ): ApiRoleOutputs {
   return {
     ...recorded(target),
@@ -276,5 +279,6 @@ function outputsOf(
     username: name,
     password: secret(password),
     created,
+    ...(createdAt === undefined ? {} : { roleCreatedAt: createdAt }),
   };
 }

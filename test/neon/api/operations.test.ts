@@ -72,7 +72,7 @@ test("waits for an operation that cannot be read yet", async () => {
       body: { role: { password: "abcd" }, operations: [OPERATION] },
     };
   });
-  await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("abcd");
+  await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toMatchObject({ password: "abcd" });
 });
 
 test("waits between 250 ms and 5 s, longer each time and at random", () => {
@@ -117,7 +117,7 @@ describe("after a lost answer", () => {
       body: { operations: clock.elapsed() < 1_500 ? [] : [OPERATION] },
     });
     const { neon, server } = await lostWith(list, clock);
-    await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toBe("abcd");
+    await expect(neon.createRole(PROJECT, BRANCH, "bemi")).resolves.toMatchObject({ password: "abcd" });
     expect(server.calls()).toContain(`GET /projects/${PROJECT}/operations/op-1`);
   });
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiRoleInputs } from "../../../provider/contract/kinds/apiRole";
 import { apiRole } from "../../../provider/neon";
 import { redact } from "../../../provider/contract/secrets";
@@ -159,6 +160,8 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect(bench.log().at(-1)).toMatchObject({ method: "GET", status: 404 });
 
     role.state = state;
+    // Neon gives the time of creation in seconds.
+    await sleep(1_100);
     await bench.done("POST", `${bench.branch}/roles`, { role: { name: "fleeting" } });
     expect(await refusal(role.destroy())).toMatch(/fleeting .* is not deleted: it was made at another time/);
     expect(role.state).toBeDefined();

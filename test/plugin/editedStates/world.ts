@@ -200,7 +200,7 @@ function neonOf(
     },
     createRole: (_, __, name) => {
       created.add(name);
-      return Promise.resolve(`password of ${name}`);
+      return Promise.resolve({ password: `password of ${name}`, createdAt: `made ${name}` });
     },
     revealPassword: (_, __, name) => Promise.resolve(`password of ${name}`),
     deleteRole: async (_, __, role) => {

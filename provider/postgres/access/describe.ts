@@ -1,7 +1,7 @@
 import type { Catalog } from "../../contract/catalog";
 import { counted, firstFew } from "../../contract/wording";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
-import { compareNames, formatTableName, quoteTableName, type TableName } from "../catalog/tableNames";
+import { compareNames, formatTableName, type TableName } from "../catalog/tableNames";
 import { namesOf, type AccessStep } from "./plan";
 import type { DefaultPrivilege, Missing } from "./privileges";
 
@@ -33,7 +33,7 @@ export function describeSteps(steps: readonly AccessStep[]): string[] {
 /** A text for each kind of privilege that the role lacks. */
 export function describeMissing(missing: Missing, catalog: Catalog): string[] {
   const lines: string[] = [];
-  const names = namesOf(missing.tables, catalog).map(quoteTableName);
+  const names = namesOf(missing.tables, catalog).map(formatTableName);
   if (missing.schemas.length > 0)
     lines.push(`USAGE on schema ${firstFew(missing.schemas.map(({ schema }) => schema))}`);
   if (names.length > 0) lines.push(`SELECT on ${firstFew(names)}`);

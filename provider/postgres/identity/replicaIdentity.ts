@@ -59,10 +59,11 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
         state,
         async (session) => {
           const catalog = await session.catalog();
-          return {
-            outputs: outputsOf(session, catalog, state, ownershipIdOf(session, catalog, state)),
-            drift: driftOf(session, catalog, state),
-          };
+          const outputs = outputsOf(session, catalog, state, ownershipIdOf(session, catalog, state));
+          const { done = outputs.done } = state;
+          // Without the claim, only what the last run did tells a lost record from a destroy that was killed at its end.
+          const claims = claimOf(readRecord(catalog), state.publication) !== undefined;
+          return { outputs: claims ? outputs : { ...outputs, done }, drift: driftOf(session, catalog, state) };
         },
         state,
       ),

@@ -63,7 +63,10 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
           const { done = outputs.done } = state;
           // Without the claim, only what the last run did tells a lost record from a destroy that was killed at its end.
           const claims = claimOf(readRecord(catalog), state.publication) !== undefined;
-          return { outputs: claims ? outputs : { ...outputs, done }, drift: driftOf(session, catalog, state) };
+          return {
+            outputs: claims ? outputs : { ...outputs, done },
+            drift: driftOf(session, catalog, state),
+          };
         },
         state,
       ),

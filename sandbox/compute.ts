@@ -2,6 +2,9 @@
 export const POSTGRES_VERSIONS = [14, 15, 16, 17, 18] as const;
 export type PostgresVersion = (typeof POSTGRES_VERSIONS)[number];
 
+export const PROFILES = ["strict", "neon"] as const;
+export type Profile = (typeof PROFILES)[number];
+
 /**
  * The interface between the two halves of the sandbox. `sandbox/postgres` implements it with real PostgreSQL servers
  * and front doors; the emulator of Neon's API (`sandbox/neon`) uses it. A branch is one server with its own data
@@ -47,8 +50,21 @@ export interface Compute {
   close(): Promise<void>;
 }
 
+/** What Neon's control plane makes of the statements about roles in one transaction. */
+export interface CommitFault {
+  /** How long the commit waits for the control plane, in milliseconds. */
+  readonly delayMs: number;
+  /** The error with which the commit fails; `undefined` if it succeeds in the end. */
+  readonly error?: string;
+}
+
 export interface ComputeOptions {
   readonly pgVersion: PostgresVersion;
+  /**
+   * What the members of `neon_superuser` may do. `strict`: what vanilla PostgreSQL gives them. `neon`: also what Neon's
+   * patches of PostgreSQL allow, e.g. to create event triggers.
+   */
+  readonly profile: Profile;
   /** Called for every new connection to a branch. `false` refuses it with the message of IP Allow. */
   readonly admits: (branchId: string, clientAddress: string) => boolean;
   /**
@@ -56,6 +72,16 @@ export interface ComputeOptions {
    * `undefined`. Default: every branch accepts connections.
    */
   readonly refusal?: (branchId: string) => string | undefined;
+  /**
+   * Called for every login that `refusal` and `admits` let through. Returns the message with which Neon's proxy refuses
+   * it, or `undefined`. Default: no login is refused here.
+   */
+  readonly refuseLogin?: (branchId: string, role: string) => string | undefined;
+  /**
+   * Called for every transaction with a statement about a role, because Neon's control plane takes part in it. Returns
+   * what goes wrong at its commit, or `undefined`. Default: nothing goes wrong.
+   */
+  readonly roleFault?: (branchId: string) => CommitFault | undefined;
   /** Prints one line for the user about something that takes long, e.g. a download. */
   readonly progress: (line: string) => void;
 }

@@ -20,10 +20,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   let emulator: Emulator | undefined;
   const compute = await createCompute({
     pgVersion: postgres,
+    profile,
     settings,
     progress,
     admits: (branchId, address) => emulator?.admits(branchId, address) ?? true,
     refusal: (branchId) => emulator?.refusal(branchId),
+    refuseLogin: (_, role) => emulator?.refuseLogin(role),
+    roleFault: (branchId) => emulator?.roleFault(branchId),
   });
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -33,7 +36,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   try {
     progress(`Starting PostgreSQL ${postgres} ...`);
     const requestLog = join(compute.folder, "requests.jsonl");
-    emulator = await startEmulator({ compute, profile, faults, requestLog });
+    emulator = await startEmulator({ compute, faults, requestLog });
     for (const file of files) {
       progress(`Loading ${file.path} ...`);
       await loadSql(emulator.ownerUri(), compute.sslRootCert, file);

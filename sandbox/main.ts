@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 import { startSandbox } from ".";
-import { POSTGRES_VERSIONS } from "./compute";
+import { POSTGRES_VERSIONS, PROFILES } from "./compute";
 import { UserError } from "./errors";
 import { FaultScriptError } from "./neon";
 import { whenOrphaned } from "./orphan";
 import type { SandboxOptions } from "./sandbox";
 
-const USAGE = `Usage: npm run sandbox -- [--postgres ${POSTGRES_VERSIONS.join("|")}] [--sql FILE ...] [--profile neon|strict] [--faults FILE]`;
+const USAGE = `Usage: npm run sandbox -- [--postgres ${POSTGRES_VERSIONS.join("|")}] [--sql FILE ...] [--profile ${PROFILES.join("|")}] [--faults FILE]`;
 
 /**
  * `npm run sandbox`: starts a sandbox, prints its {@link SandboxInfo} as one JSON line on stdout and keeps it running
@@ -44,7 +44,7 @@ function sandboxOptions(args: string[]): SandboxOptions {
   return {
     postgres: postgres === undefined ? undefined : oneOf("--postgres", POSTGRES_VERSIONS, postgres),
     sql,
-    profile: oneOf("--profile", ["neon", "strict"] as const, profile),
+    profile: oneOf("--profile", PROFILES, profile),
     faults,
   };
 }

@@ -1,4 +1,4 @@
-import type { PostgresVersion } from "./compute";
+import type { PostgresVersion, Profile } from "./compute";
 
 /** How to use a running sandbox. `npm run sandbox` prints it as one JSON line. */
 export interface SandboxInfo {
@@ -33,10 +33,10 @@ export interface SandboxOptions {
   /** Paths of SQL files that are run as the owner, in this order. Default: the sample schema, `sandbox/sample.sql`. */
   readonly sql?: readonly string[];
   /**
-   * What the owner role may do. `strict`: what PostgreSQL gives a role without superuser. `neon`: also what Neon's
-   * patches allow. Default: `strict`.
+   * What the owner role may do. `neon`: what Neon's patches of PostgreSQL allow. `strict`: the same without event triggers
+   * and without publications of all tables or of a schema, as in vanilla PostgreSQL. Default: `strict`.
    */
-  readonly profile?: "strict" | "neon";
+  readonly profile?: Profile;
   /** Path of a fault script. Default: no faults. */
   readonly faults?: string;
   /** More settings of the server, e.g. `{ log_statement: "all" }` for tests that read the server's log. */

@@ -74,7 +74,7 @@ export async function createProject(
       step(branch, "create_timeline", async () => {
         await server;
         await followWalLevel(neon, project, branch);
-        await setUpServer(neon, branch.id, owner, asked.database);
+        await setUpServer(neon.compute, branch.id, owner, asked.database);
         setReady(branch);
       }),
       start(neon, branch),
@@ -179,6 +179,7 @@ function newBranch(asked: { name?: string; isDefault: boolean; parentId?: string
     updatedAt: now,
     roles: [],
     databases: [],
+    ghosts: new Set(),
   };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { sqlRules, type ControlPlaneFault, type LoginFault } from "./sqlFaults";
 import type { OperationAction } from "./wire";
 
 /** The actions of the operations that the emulator schedules. */
@@ -48,24 +49,45 @@ const fault = z.discriminatedUnion("kind", [
   }),
 ]);
 
-const rule = z
-  .strictObject({
-    method: z.enum(["GET", "POST", "PATCH", "DELETE", "*"]),
-    /** Template of the path without the API prefix, as in Neon's documentation: `/projects/{project_id}`; or `*`. */
-    route: z.string(),
-    /** How many matching requests pass before the fault begins. */
-    skip: z.int().min(0).default(0),
-    times: z.int().min(1).optional(),
-    forMs: z.int().min(1).optional(),
-    fault,
-  })
-  .refine((value) => value.times === undefined || value.forMs === undefined, {
-    error: "give times or forMs, not both",
-  });
+/** How often a fault applies. */
+const occasions = {
+  /** How many matching events pass before the fault begins. */
+  skip: z.int().min(0).default(0),
+  times: z.int().min(1).optional(),
+  forMs: z.int().min(1).optional(),
+};
+
+const requestRule = z.strictObject({
+  on: z.literal("request"),
+  method: z.enum(["GET", "POST", "PATCH", "DELETE", "*"]),
+  /** Template of the path without the API prefix, as in Neon's documentation: `/projects/{project_id}`; or `*`. */
+  route: z.string(),
+  fault,
+  ...occasions,
+});
+
+/** A rule is about requests unless it says otherwise. */
+function withOn(value: unknown): unknown {
+  return typeof value === "object" && value !== null ? { on: "request", ...value } : value;
+}
+
+const rule = z.preprocess(
+  withOn,
+  z
+    .discriminatedUnion("on", [
+      requestRule,
+      sqlRules.login.extend(occasions),
+      sqlRules.roles.extend(occasions),
+    ])
+    .refine((value) => value.times === undefined || value.forMs === undefined, {
+      error: "give times or forMs, not both",
+    }),
+);
 
 const script = z.strictObject({ faults: z.array(rule) });
 
 export type Fault = z.output<typeof fault>;
+type RequestRule = z.output<typeof requestRule>;
 type Rule = z.output<typeof rule>;
 
 /** The fault that says how the operations of one request end. */
@@ -110,9 +132,9 @@ export class Faults {
     const parsed = script.safeParse(value);
     if (!parsed.success)
       throw new FaultScriptError(`The fault script is not valid: ${z.prettifyError(parsed.error)}`);
-    const unknown = parsed.data.faults.find(
-      (each) => !this.routes.some(({ method, path }) => matches(each, method, path)),
-    );
+    const unknown = parsed.data.faults
+      .filter((each) => each.on === "request")
+      .find((each) => !this.routes.some(({ method, path }) => matches(each, method, path)));
     if (unknown !== undefined)
       throw new FaultScriptError(
         `The fault script names a route that the sandbox does not have: ${unknown.method} ${unknown.route}. ` +
@@ -138,9 +160,31 @@ export class Faults {
 
   /** The faults that apply to this request. Counts the request. */
   hit(method: string, route: string): Fault[] {
-    return this.rules
-      .filter((active) => matches(active.rule, method, route) && applies(active, `${method} ${route}`))
-      .map((active) => active.rule.fault);
+    return this.hits(
+      (each) => (each.on === "request" && matches(each, method, route) ? each.fault : undefined),
+      `${method} ${route}`,
+    );
+  }
+
+  /** The fault that applies to this login. Counts the login. */
+  hitLogin(role: string): LoginFault | undefined {
+    return this.hits(
+      (each) => (each.on === "login" && (each.role ?? role) === role ? each.fault : undefined),
+      "login",
+    )[0];
+  }
+
+  /** The fault that applies to this transaction with a statement about a role. Counts the transaction. */
+  hitRoles(): ControlPlaneFault | undefined {
+    return this.hits((each) => (each.on === "roles" ? each.fault : undefined), "roles")[0];
+  }
+
+  /** @param faultOf the fault of a rule that matches what happens now, otherwise `undefined` */
+  private hits<Found>(faultOf: (rule: Rule) => Found | undefined, key: string): Found[] {
+    return this.rules.flatMap((active) => {
+      const found = faultOf(active.rule);
+      return found !== undefined && applies(active, key) ? [found] : [];
+    });
   }
 
   private reset(rules: readonly Rule[]): void {
@@ -152,7 +196,7 @@ export class Faults {
   }
 }
 
-function matches(rule: Rule, method: string, route: string): boolean {
+function matches(rule: RequestRule, method: string, route: string): boolean {
   return (rule.method === "*" || rule.method === method) && (rule.route === "*" || rule.route === route);
 }
 

@@ -1,4 +1,4 @@
-import type { Compute } from "../compute";
+import type { CommitFault, Compute } from "../compute";
 import { createProject } from "./create";
 import { Faults } from "./faults";
 import { admitsAddress } from "./ipAllow";
@@ -8,7 +8,8 @@ import { newOrganizationId } from "./names";
 import { allRoutes } from "./routes";
 import { API_PREFIX, buildServer } from "./server";
 import { newSettings } from "./settings";
-import type { Neon } from "./state";
+import { commitFault } from "./sqlFaults";
+import type { BranchState, Neon } from "./state";
 import { connectionUri } from "./views";
 
 export { FaultScriptError } from "./faults";
@@ -18,11 +19,6 @@ export type { LoggedExchange } from "./log";
 interface EmulatorOptions {
   /** The servers of the branches. */
   readonly compute: Compute;
-  /**
-   * Rights of the owner role. `strict`: an ordinary role with CREATEROLE, CREATEDB, REPLICATION and BYPASSRLS. `neon`:
-   * a superuser.
-   */
-  readonly profile: "strict" | "neon";
   /** Path of a fault script. Default: no faults. */
   readonly faults?: string;
   /** Path of the request log. The file is emptied at the start. */
@@ -54,6 +50,10 @@ export interface Emulator {
   admits(branchId: string, address: string): boolean;
   /** Neon's message if the branch accepts no connections at all; otherwise `undefined`. */
   refusal(branchId: string): string | undefined;
+  /** The message with which a fault refuses this login; otherwise `undefined`. Counts the login. */
+  refuseLogin(role: string): string | undefined;
+  /** What a fault does to a transaction with a statement about a role, at its commit. Counts the transaction. */
+  roleFault(branchId: string): CommitFault | undefined;
   /**
    * Replaces the fault script (`{ faults: [...] }`). One without faults ends all faults.
    *
@@ -80,7 +80,6 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const organizationId = newOrganizationId();
   const neon: Neon = {
     compute: options.compute,
-    profile: options.profile,
     pace: options.pace ?? 1,
     keys: newKeys(),
     organization: {
@@ -132,6 +131,12 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     },
     admits: (branchId, address) => admits(neon, branchId, address),
     refusal: (branchId) => refusal(neon, branchId),
+    refuseLogin: (role) => faults.hitLogin(role)?.message,
+    roleFault: (branchId) => {
+      const fault = faults.hitRoles();
+      if (fault?.role !== undefined) branchById(neon, branchId)?.ghosts.add(fault.role);
+      return fault && commitFault(fault);
+    },
     setFaults: (script) => {
       faults.set(script);
     },
@@ -167,11 +172,16 @@ const NO_ENDPOINT =
   "The requested endpoint could not be found, or you don't have access to it. Please check the provided ID and try again.";
 
 function refusal(neon: Neon, branchId: string): string | undefined {
+  const branch = branchById(neon, branchId);
+  if (branch === undefined) return undefined;
+  if (branch.endpoint === undefined) return NO_ENDPOINT;
+  return branch.endpoint.disabled ? DISABLED : undefined;
+}
+
+function branchById(neon: Neon, branchId: string): BranchState | undefined {
   for (const { branches } of neon.projects.values()) {
     const branch = branches.get(branchId);
-    if (branch === undefined) continue;
-    if (branch.endpoint === undefined) return NO_ENDPOINT;
-    return branch.endpoint.disabled ? DISABLED : undefined;
+    if (branch !== undefined) return branch;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { escapeIdentifier, escapeLiteral } from "pg";
 import type { Compute } from "../compute";
+import { newPassword } from "./names";
 import { isRunning, type BranchState, type Neon, type ProjectState, type RoleState } from "./state";
 
 /**
@@ -8,20 +9,14 @@ import { isRunning, type BranchState, type Neon, type ProjectState, type RoleSta
  */
 const NEON_ATTRIBUTES = "INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION";
 
-/** Makes the owner role and its database on the server of a project's root branch. */
+/** Makes the owner role, which is a role of the API like any other, and its database on a project's root branch. */
 export async function setUpServer(
-  { compute, profile }: Neon,
+  compute: Compute,
   branchId: string,
-  owner: RoleState & { password: string },
+  owner: RoleState,
   database: string,
 ): Promise<void> {
-  // Neon patches PostgreSQL to allow the owner more. Without those patches, only a superuser may do all of it.
-  const rank = profile === "neon" ? "SUPERUSER" : "NOSUPERUSER";
-  await compute.sql(
-    branchId,
-    `CREATE ROLE ${escapeIdentifier(owner.name)} ${rank} ${NEON_ATTRIBUTES} LOGIN PASSWORD ${escapeLiteral(owner.password)}`,
-  );
-  await rememberVerifier(compute, branchId, owner);
+  await createApiRole(compute, branchId, owner);
   await createDatabase(compute, branchId, database, owner.name);
 }
 
@@ -51,6 +46,16 @@ export async function createApiRole(compute: Compute, branchId: string, role: Ro
     `CREATE ROLE ${escapeIdentifier(role.name)} ${NEON_ATTRIBUTES} IN ROLE neon_superuser ${login}`,
   );
   await rememberVerifier(compute, branchId, role);
+}
+
+/** Makes the roles that the control plane knows although SQL rolled them back. */
+export async function makeGhosts(compute: Compute, branch: BranchState): Promise<void> {
+  const now = new Date();
+  for (const name of branch.ghosts) {
+    branch.ghosts.delete(name);
+    const role = { name, login: true, password: newPassword(), createdAt: now, updatedAt: now };
+    await createApiRole(compute, branch.id, role);
+  }
 }
 
 export async function setPassword(

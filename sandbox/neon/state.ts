@@ -7,7 +7,6 @@ import type { Organization, ProjectSettings } from "./wire";
 /** The state of the emulator. Roles and databases are read again from the servers, where SQL can change them. */
 export interface Neon {
   readonly compute: Compute;
-  readonly profile: "strict" | "neon";
   /** How many times faster than by default operations run and appear in their list. */
   readonly pace: number;
   readonly keys: Keys;
@@ -52,6 +51,11 @@ export interface BranchState {
   /** The roles as last read from the server, plus those that running operations are going to make. */
   roles: RoleState[];
   databases: DatabaseState[];
+  /**
+   * Names of roles that the control plane has made although their CREATE ROLE was rolled back. They appear on the server
+   * when the compute starts next.
+   */
+  readonly ghosts: Set<string>;
 }
 
 export interface EndpointState {

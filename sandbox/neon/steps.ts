@@ -1,5 +1,5 @@
 import type { Step } from "./operations";
-import { readServer } from "./servers";
+import { makeGhosts, readServer } from "./servers";
 import { assertServer, isRunning, type BranchState, type Neon, type ProjectState } from "./state";
 import type { OperationAction } from "./wire";
 
@@ -21,6 +21,7 @@ export function suspend(neon: Neon, branch: BranchState): Step {
 export function start(neon: Neon, branch: BranchState): Step {
   return step(branch, "start_compute", async () => {
     await neon.compute.start(branch.id);
+    await makeGhosts(neon.compute, branch);
     touchEndpoint(branch);
   });
 }

@@ -1,31 +1,46 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
 import type { Certificates } from "./certificates";
-import { refuse } from "./refusal";
+import { greet, type Greeting } from "./greeting";
+import { link } from "./link";
+import { proxyError } from "./messages";
+import type { StatementRules } from "./statements";
 
 /** What a front door needs to decide about a client and to reach the server. */
 interface Behind {
   readonly certificates: Certificates;
-  /** Called once for every new connection. `false` refuses it. */
+  /** Called once for every login. `false` refuses it. */
   readonly admits: (clientAddress: string) => boolean;
   /** Called before `admits`. The message for the client if no connection is accepted, otherwise `undefined`. */
   readonly refusal: () => string | undefined;
+  /** Called after `admits`. The message for a client that may not log in as this role, otherwise `undefined`. */
+  readonly refuseLogin: (role: string) => string | undefined;
+  readonly statements: StatementRules;
   /** Starts the server if it is down, and returns its port on 127.0.0.1. */
   readonly wake: () => Promise<number>;
 }
 
 /**
  * The port to which clients of a branch connect. It stays the same while the server stops, starts and changes its own
- * port. Bytes pass through unchanged, so the server itself handles TLS, channel binding and authentication.
+ * port. Like Neon's proxy, it ends the client's TLS and gives errors of a login its own form. The server itself checks
+ * passwords.
  */
 export class Door {
   readonly #sockets = new Set<Socket>();
+  readonly #tls: SecureContext;
 
   private constructor(
     private readonly listener: Server,
     private readonly behind: Behind,
   ) {
-    listener.on("connection", (client) => void this.#welcome(client));
+    const { certificate: cert, key } = behind.certificates;
+    this.#tls = createSecureContext({ cert, key });
+    listener.on("connection", (client) => {
+      const address = client.remoteAddress;
+      this.#keep(client);
+      greet(client, this.#tls, (greeting) => void this.#welcome(greeting, address));
+    });
   }
 
   static async open(behind: Behind): Promise<Door> {
@@ -48,32 +63,31 @@ export class Door {
     await closed;
   }
 
-  async #welcome(client: Socket): Promise<void> {
-    this.#keep(client);
-    const address = client.remoteAddress;
+  async #welcome(greeting: Greeting, address: string | undefined): Promise<void> {
+    const { socket: client } = greeting;
     if (address === undefined) return;
     try {
-      const refusal =
-        this.behind.refusal() ?? (this.behind.admits(address) ? undefined : notAllowed(address));
+      const refusal = greeting.request === "startup" ? this.#refusal(greeting, address) : undefined;
       if (refusal !== undefined) {
-        refuse(client, this.behind.certificates, refusal);
+        client.end(proxyError(refusal));
         return;
       }
       const server = await this.#reach(address);
       this.#keep(server);
-      if (client.destroyed) server.destroy();
-      client.pipe(server).pipe(client);
-      // What the client sent last must still reach the server: a consumer's last acknowledgement is such a message.
-      client.once("close", () => {
-        server.destroySoon();
-      });
-      server.once("close", () => {
-        client.destroySoon();
-      });
+      await link(greeting, server, this.behind.statements);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      refuse(client, this.behind.certificates, `Couldn't connect to compute node: ${reason}`);
+      client.end(proxyError(`Couldn't connect to compute node: ${reason}`));
     }
+  }
+
+  #refusal({ socket, user }: Greeting, address: string): string | undefined {
+    const { refusal, admits, refuseLogin } = this.behind;
+    return (
+      refusal() ??
+      (admits(address) ? undefined : notAllowed(address)) ??
+      (socket instanceof TLSSocket ? refuseLogin(user) : INSECURE)
+    );
   }
 
   /**
@@ -104,7 +118,11 @@ export class Door {
   }
 }
 
-/** The message of Neon's proxy. */
+/*
+ * The messages of Neon's proxy.
+ */
+const INSECURE = "connection is insecure (try using `sslmode=require`)";
+
 function notAllowed(address: string): string {
   return (
     `This IP address ${address} is not allowed to connect to this endpoint. ` +

@@ -7,6 +7,7 @@ import { binaries } from "./binaries";
 import { makeCertificates } from "./certificates";
 import { copyRunning } from "./copy";
 import { Door } from "./door";
+import { BEFORE_EVENT_TRIGGER, neonPatches } from "./neonPatches";
 import { neonSuperuser } from "./roles";
 import { makeFolder, Server, SUPERUSER, type Site, type WalLevel } from "./server";
 import { openWorkspace, type Workspace } from "./workspace";
@@ -87,6 +88,11 @@ class Branches implements PostgresCompute {
       certificates: this.site.certificates,
       admits: (address) => this.options.admits(branchId, address),
       refusal: () => this.options.refusal?.(branchId),
+      refuseLogin: (role) => this.options.refuseLogin?.(branchId, role),
+      statements: {
+        roleFault: () => this.options.roleFault?.(branchId),
+        beforeEventTrigger: this.options.profile === "neon" ? BEFORE_EVENT_TRIGGER : undefined,
+      },
       wake: async () => {
         await server.start();
         return server.port;
@@ -97,7 +103,10 @@ class Branches implements PostgresCompute {
       if (from === undefined) {
         await server.initialise();
         await server.start();
-        await this.sql(branchId, neonSuperuser(this.options.pgVersion), undefined, "template1");
+        const { pgVersion, profile } = this.options;
+        const rights = profile === "neon" ? [neonPatches(pgVersion)] : [];
+        const statements = [neonSuperuser(pgVersion), ...rights].join(";\n");
+        await this.sql(branchId, statements, undefined, "template1");
       } else {
         await from.start();
         await this.#connected(from, "postgres", (client) =>

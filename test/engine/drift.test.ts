@@ -3,6 +3,7 @@ import path from "node:path";
 import { PROJECT } from "../../tools/pulumiCli";
 import { compareFacts } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
+import { USERS_EVENT_TRIGGERS } from "../support/postgres";
 import { TrailStack } from "../support/trailStack";
 
 /** What somebody does behind the stack's back, and the difference that the next preview must name, with its value. */
@@ -14,7 +15,7 @@ const DRIFT: readonly [statement: string, name: string, value: RegExp][] = [
   ["REVOKE SELECT ON public.products FROM bemi", "missingPrivileges", /products/],
   ["ALTER ROLE bemi NOREPLICATION", "roleAttributesLost", /REPLICATION/],
   ["ALTER ROLE bemi PASSWORD 'somebody-else-s-2026'", "passwordChanged", /does not accept the password/],
-  ["GRANT pg_read_all_settings TO bemi", "roleMemberships", /pg_read_all_settings/],
+  ["GRANT pg_monitor TO bemi", "roleMemberships", /pg_monitor/],
 ];
 
 /** How many previews run at once. Each has four processes: more would take a minute on two cores. */
@@ -41,10 +42,10 @@ afterAll(() => stack.close());
 async function drift(): Promise<void> {
   await withClient({ connectionString: stack.info.superuserUri }, async (client) => {
     await client.query("SET session_replication_role = replica");
-    const { rows } = await client.query<{ evtname: string }>("SELECT evtname FROM pg_event_trigger");
+    const { rows } = await client.query<{ evtname: string }>(USERS_EVENT_TRIGGERS);
     expect(rows.length).toBeGreaterThan(0);
     for (const statement of DRIFT.map(([sql]) => sql)) {
-      const asOwner = statement.startsWith("CREATE");
+      const asOwner = /^(CREATE|GRANT)/.test(statement);
       if (asOwner) await client.query("SET ROLE neondb_owner");
       await client.query(statement.replace("%trigger", `"${rows[0]?.evtname ?? ""}"`));
       if (asOwner) await client.query("RESET ROLE");

@@ -1,19 +1,39 @@
 import { randomBytes } from "node:crypto";
 import { Client } from "pg";
-import type { PostgresVersion } from "../../sandbox/compute";
+import type { CommitFault, PostgresVersion, Profile } from "../../sandbox/compute";
 import { createCompute, type PostgresCompute } from "../../sandbox/postgres";
 
 /** The servers that tests for any version run on: 17, or those in `TEST_POSTGRES=14,15,16,17,18`. */
 export const MATRIX = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as PostgresVersion[];
 
+const ATTRIBUTES = "CREATEROLE CREATEDB REPLICATION BYPASSRLS";
+
+/**
+ * The owners that a test database can have. "api": through Neon's API, as the owner of every new project. "sql": by a role
+ * of the user, with the same attributes but not in `neon_superuser`. "superuser": nobody on Neon is one.
+ */
+const OWNERS = {
+  api: `${ATTRIBUTES} IN ROLE neon_superuser`,
+  sql: ATTRIBUTES,
+  superuser: `${ATTRIBUTES} SUPERUSER`,
+} as const;
+type Owner = keyof typeof OWNERS;
+
+/**
+ * The owner for tests that make Bemi's role in SQL on any version: before PostgreSQL 16 only a superuser can give
+ * REPLICATION.
+ */
+export function ownerWhoMakesRoles(version: PostgresVersion): Owner {
+  return version < 16 ? "superuser" : "api";
+}
+
 export interface TestDatabaseOptions {
   /** Default 17, the version that needs no download. */
   readonly version?: PostgresVersion;
-  /**
-   * "strict" (the default): the owner is no superuser. "neon": the owner is a superuser, because vanilla PostgreSQL gives
-   * nobody else what Neon gives an owner, such as event triggers.
-   */
-  readonly profile?: "strict" | "neon";
+  /** What the owner may do: "strict" (the default) or "neon", as in the sandbox. */
+  readonly profile?: Profile;
+  /** How the owner of the database was made. Default: "api". */
+  readonly owner?: Owner;
   /** Settings of the server, e.g. `{ log_statement: "all" }`. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Default "logical". */
@@ -22,6 +42,10 @@ export interface TestDatabaseOptions {
   readonly sql?: string;
   /** Which client addresses the front door lets in. Default: all. */
   readonly admits?: (clientAddress: string) => boolean;
+  /** The message with which the front door refuses the login of a role, or `undefined`. Default: none. */
+  readonly refuseLogin?: (role: string) => string | undefined;
+  /** What goes wrong at the commit of a transaction with a statement about a role. Default: nothing. */
+  readonly roleFault?: () => CommitFault | undefined;
   /** Takes lines that say how the start goes on. Default: stderr. */
   readonly progress?: (line: string) => void;
 }
@@ -49,11 +73,19 @@ export interface TestDatabase extends DatabaseAccess {
   sql<Row extends object>(statement: string): Promise<Row[]>;
   /** Opens a connection as the owner, for what spans several statements. {@link clear} ends it. */
   connect(): Promise<Client>;
+  /** The names of the event triggers, without those of the sandbox itself. */
+  eventTriggers(): Promise<string[]>;
   /** Makes the database as new for the next test: no publications, and no schema but an empty `public`. */
   clear(): Promise<void>;
   /** Stops the server and removes its files. */
   close(): Promise<void>;
 }
+
+/** Reads the names of the event triggers. Those of the sandbox itself are members of an extension. */
+export const USERS_EVENT_TRIGGERS = `
+  SELECT evtname FROM pg_event_trigger e WHERE NOT EXISTS (
+    SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass AND objid = e.oid AND deptype = 'e')
+   ORDER BY evtname`;
 
 /** Dropping the schema of an event trigger's function drops the event trigger too. */
 const CLEAR = `
@@ -74,21 +106,35 @@ const CLEAR = `
  * `beforeAll` and closes it in `afterAll`.
  */
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const { version = 17, profile = "strict", settings, walLevel = "logical", sql, admits } = options;
+  const {
+    version = 17,
+    profile = "strict",
+    settings,
+    walLevel = "logical",
+    sql,
+    admits,
+    refuseLogin,
+    roleFault,
+  } = options;
   const progress = options.progress ?? ((line) => process.stderr.write(`${line}\n`));
   const branchId = "br-test";
   const compute = await createCompute({
     pgVersion: version,
+    profile,
     settings,
     walLevel,
     admits: (_, address) => admits?.(address) ?? true,
+    refuseLogin: (_, role) => refuseLogin?.(role),
+    roleFault: () => roleFault?.(),
     progress,
   });
   try {
     await compute.createBranch(branchId);
     const password = randomBytes(18).toString("hex");
-    const attributes = profile === "neon" ? "SUPERUSER" : "CREATEROLE CREATEDB REPLICATION BYPASSRLS";
-    await compute.sql(branchId, `CREATE ROLE neondb_owner LOGIN ${attributes} PASSWORD '${password}'`);
+    await compute.sql(
+      branchId,
+      `CREATE ROLE neondb_owner LOGIN PASSWORD '${password}' ${OWNERS[options.owner ?? "api"]}`,
+    );
     await compute.sql(branchId, "CREATE DATABASE neondb OWNER neondb_owner");
     const { host } = compute.address(branchId);
     const ownerUri = `postgresql://neondb_owner:${password}@${host}/neondb?sslmode=verify-full&sslrootcert=${encodeURIComponent(compute.sslRootCert)}`;
@@ -107,6 +153,10 @@ export async function testDatabase(options: TestDatabaseOptions = {}): Promise<T
         await client.connect();
         clients.push(client);
         return client;
+      },
+      eventTriggers: async () => {
+        const rows = await runSql<{ evtname: string }>(ownerUri, USERS_EVENT_TRIGGERS);
+        return rows.map(({ evtname }) => evtname);
       },
       clear: async () => {
         await Promise.all(clients.splice(0).map((client) => client.end()));

@@ -57,5 +57,5 @@ function future(privileges: readonly DefaultPrivilege[]): string {
 }
 
 function ownersOf(privileges: readonly DefaultPrivilege[]): string[] {
-  return [...new Set(privileges.map(({ owner }) => owner))];
+  return [...new Set(privileges.map(({ owner }) => owner))].sort();
 }

@@ -6,10 +6,8 @@ import { Client, DatabaseError } from "pg";
 import { systemClock } from "../../contract/clock";
 import type { ConnectionSettings, Login } from "../../contract/connection";
 import { UserError } from "../../contract/errors";
-import { redact } from "../../contract/secrets";
+import { facts, loginFailure, patienceAfter, STARTING_MS } from "./loginFailure";
 
-/** Longest wait for a compute that is starting, in milliseconds. Neon's own limit for a start is far below. */
-const STARTING_MS = 60_000;
 /** Longest wait for a host or port that does not answer at all, in milliseconds. */
 const REFUSED_MS = 8_000;
 /** Longest wait for one attempt to log in, in milliseconds. */
@@ -28,7 +26,7 @@ const TELL_AFTER_MS = 3_000;
 
 /**
  * Opens a connection over verified TLS. While the compute may be starting, it tries again for at most 60 s; while
- * nothing listens, for at most 8 s. Every other failure ends it at once.
+ * no connection is free, for at most 10 s; while nothing listens, for at most 8 s. Every other failure ends it at once.
  *
  * A statement that gets no answer fails after 75 s, later than the server's own limit. {@link connectionIsLost} says of
  * its error that the connection is lost; end it with {@link abandonConnection}.
@@ -42,6 +40,20 @@ export async function openConnection(
   log: (line: string) => void,
   answerMs = ANSWER_MS,
 ): Promise<Client> {
+  try {
+    return await connectPatiently(login, settings, log, answerMs);
+  } catch (error) {
+    throw connectionError(error, login);
+  }
+}
+
+/** {@link openConnection}, with the driver's error. */
+async function connectPatiently(
+  login: Login,
+  settings: ConnectionSettings,
+  log: (line: string) => void,
+  answerMs: number,
+): Promise<Client> {
   const started = systemClock.now();
   let told = false;
   for (let pause = 250; ; pause = Math.min(pause * 2, 2_000)) {
@@ -53,7 +65,7 @@ export async function openConnection(
     } catch (error) {
       void closeConnection(client);
       const patience = patienceWith(error);
-      if (systemClock.now() + pause - started > patience) throw connectionError(error, login);
+      if (systemClock.now() + pause - started > patience) throw error;
       if (!told && systemClock.now() - started > TELL_AFTER_MS) {
         log(`Waiting for the compute at ${login.host}:${login.port} to accept connections`);
         told = true;
@@ -64,17 +76,16 @@ export async function openConnection(
 }
 
 /**
- * Logs in once and leaves again, for callers to whom a refusal is an answer.
+ * Logs in as {@link openConnection} does and leaves again, for callers to whom a refusal is an answer.
  *
  * @throws the driver's error, which {@link connectionError} puts into words
  */
-export async function tryConnection(login: Login, settings: ConnectionSettings): Promise<void> {
-  const client = newClient(login, settings, { budget: ATTEMPT_MS, answerMs: ATTEMPT_MS });
-  try {
-    await client.connect();
-  } finally {
-    await closeConnection(client);
-  }
+export async function tryConnection(
+  login: Login,
+  settings: ConnectionSettings,
+  log: (line: string) => void,
+): Promise<void> {
+  await closeConnection(await connectPatiently(login, settings, log, ANSWER_MS));
 }
 
 /**
@@ -142,14 +153,11 @@ function tls(host: string, { sslRootCert }: ConnectionSettings): ConnectionOptio
 
 /** How long another attempt may still succeed after this failure, in milliseconds since the first attempt; 0: never. */
 function patienceWith(error: unknown): number {
+  const failure = loginFailure(error);
+  if (failure !== undefined) return patienceAfter(failure);
   const { code, message } = facts(error);
-  // 57P03: the server is starting up, shutting down or in recovery. Neon's proxy answers with these texts while a
-  // compute starts.
-  if (code === "57P03" || /couldn't connect to compute node|control plane request failed/i.test(message))
-    return STARTING_MS;
   if (/timeout expired|terminated due to connection timeout/i.test(message)) return STARTING_MS;
-  if (code === "ECONNRESET" || code === "57P01" || /connection terminated unexpectedly/i.test(message))
-    return STARTING_MS;
+  if (code === "ECONNRESET" || /connection terminated unexpectedly/i.test(message)) return STARTING_MS;
   if (["ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EPIPE"].includes(code))
     return REFUSED_MS;
   return 0;
@@ -161,27 +169,38 @@ export function connectionError(error: unknown, { host, port, database, user }: 
   const place = `${host}:${port}`;
   const { code, message } = facts(error);
   const say = (text: string): UserError => new UserError(text);
-  if (/is not allowed to connect/i.test(message))
-    return say(
-      `${place} refused this machine's address: ${message.replace(/\.?$/, ".")} Add the address of the machine that runs Pulumi to the project's IP Allow list.`,
-    );
-  switch (code) {
-    case "3D000":
+  switch (loginFailure(error)) {
+    case "address refused":
+      return say(
+        `${place} refused this machine's address: ${message.replace(/\.?$/, ".")} Add the address of the machine that runs Pulumi to the project's IP Allow list.`,
+      );
+    case "no such database":
       return say(
         `There is no database "${database}" on ${place}. Correct "database", or create it in Neon first.`,
       );
-    case "28P01":
+    case "wrong password":
       return say(
         `${place} refused the password of role "${user}". Reset the role's password in Neon's console and run again.`,
       );
-    case "28000":
+    case "role may not log in":
       return say(
         `${place} does not let role "${user}" in: ${message}. Check the role in Neon's console and run again.`,
       );
-    case "53300":
+    case "no privilege on database":
       return say(
-        `${place} has no free connection: ${message}. Close some, or raise the compute's size, and run again.`,
+        `Role "${user}" may not connect to database "${database}" on ${place}. As the database's owner run GRANT CONNECT ON DATABASE for it, and run again.`,
       );
+    case "no free connection":
+      return say(
+        `${place} has no free connection: ${message}. Close some, or raise the compute's size or the role's CONNECTION LIMIT, and run again.`,
+      );
+    case "starting":
+      return say(
+        `The compute at ${place} did not start in time: ${message}. Check the compute in Neon's console and run again.`,
+      );
+    case undefined:
+  }
+  switch (code) {
     case "ECONNREFUSED":
       return say(
         `Nothing accepts connections at ${place}. Check that the branch's compute exists and is enabled, and run again.`,
@@ -208,21 +227,6 @@ function isTlsError(code: string, message: string): boolean {
     /CERT|^ERR_(SSL|TLS)|UNABLE_TO|^EPROTO$/.test(code) ||
     /certificate|does not support SSL|SSL connection/i.test(message)
   );
-}
-
-/**
- * Code and message of anything that was thrown, without secrets; empty where it has none. The driver, Node.js and TLS
- * have different classes of errors.
- */
-export function facts(error: unknown): { readonly code: string; readonly message: string } {
-  const { code, message }: { code?: unknown; message?: unknown } =
-    typeof error === "object" && error !== null ? error : {};
-  // The driver's words for the limit of `newClient`.
-  const said = message === "Query read timeout" ? "the server did not answer in time" : message;
-  return {
-    code: typeof code === "string" ? code : "",
-    message: redact(typeof said === "string" ? said : String(error)),
-  };
 }
 
 /** Whether an error of a statement means that the connection itself is lost. */

@@ -1,9 +1,9 @@
-import { DatabaseError } from "pg";
 import type { Login } from "../../contract/connection";
 import { UnfinishedError } from "../../contract/errors";
 import type { Kind, Run } from "../../contract/kind";
 import type { RoleOutputs } from "../../contract/fields/role";
 import { connectionError, tryConnection } from "./connection";
+import { loginFailure } from "./loginFailure";
 
 /** Whether a role can log in with its password. Only a refusal of the role itself is a result. */
 const LOGIN_RESULTS = ["ok", "wrong password", "may not log in"] as const;
@@ -17,12 +17,14 @@ export type LoginResult = (typeof LOGIN_RESULTS)[number];
  */
 async function verifyLogin(run: Run, login: Login): Promise<LoginResult> {
   try {
-    await tryConnection(login, run.connection);
+    await tryConnection(login, run.connection, (line) => {
+      run.log(line);
+    });
     return "ok";
   } catch (error) {
-    if (error instanceof DatabaseError && error.code === "28P01") return "wrong password";
-    if (error instanceof DatabaseError && (error.code === "28000" || error.code === "42501"))
-      return "may not log in";
+    const failure = loginFailure(error);
+    if (failure === "wrong password") return failure;
+    if (failure === "role may not log in" || failure === "no privilege on database") return "may not log in";
     throw connectionError(error, login);
   }
 }

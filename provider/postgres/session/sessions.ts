@@ -6,7 +6,8 @@ import { UserError } from "../../contract/errors";
 import type { Session } from "../../contract/session";
 import type { ResolvedTarget, Target } from "../../contract/target";
 import { readCatalog } from "../catalog/query";
-import { abandonConnection, closeConnection, connectionIsLost, facts, openConnection } from "./connection";
+import { abandonConnection, closeConnection, connectionIsLost, openConnection } from "./connection";
+import { facts } from "./loginFailure";
 import { toSqlError } from "../sql/sqlError";
 
 /** A resolved target that names a database. */

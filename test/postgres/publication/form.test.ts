@@ -1,6 +1,6 @@
 import { publication } from "../../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
-import { testDatabase, type TestDatabase } from "../../support/postgres";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, type TestRun } from "../../support/run";
 import { change, down, identityInputs, publicationInputs, up } from "../../support/stack";
 import { until } from "../../support/until";
@@ -142,7 +142,7 @@ test.each([
   // Between the two resources.
   await db.sql(`${create}; INSERT INTO late VALUES (1); UPDATE late SET id = 2`);
   const published = await publication.update(stack.publication, publicationOff, run);
-  expect(await db.sql("SELECT FROM pg_event_trigger")).toEqual([]);
+  expect(await db.eventTriggers()).toEqual([]);
   expect(await form()).toEqual({ bemi: false });
   await run.end();
   const read = await Promise.all([
@@ -154,7 +154,7 @@ test.each([
 
 test("takes out schemas that somebody added", async () => {
   const stack = await up(run, PUBLIC);
-  await db.sql("ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
+  await runSql(db.superuserUri, "ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
   await run.end();
   expect((await publication.read(stack.publication, run))?.drift).toEqual({ publishedSchemas: "public" });
   await change(run, stack, PUBLIC);

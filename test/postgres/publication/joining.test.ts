@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { changeMembers, dropPublication } from "../../../provider/postgres/publication/statement";
-import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
+import {
+  ownerWhoMakesRoles,
+  runSql,
+  testDatabase,
+  withClient,
+  type TestDatabase,
+} from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 
@@ -10,7 +16,7 @@ describe.each([14, 17] as const)(
   (version) => {
     let db: TestDatabase;
     beforeAll(async () => {
-      db = await testDatabase({ version, profile: "neon" });
+      db = await testDatabase({ version, profile: "neon", owner: ownerWhoMakesRoles(version) });
     });
     afterEach(() => db.clear());
     afterAll(() => db.close());

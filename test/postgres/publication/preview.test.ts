@@ -20,7 +20,7 @@ let db: TestDatabase;
 let run: TestRun;
 
 beforeAll(async () => {
-  db = await testDatabase();
+  db = await testDatabase({ owner: "sql" });
 });
 afterAll(async () => {
   await db.close();

@@ -4,7 +4,7 @@ import { watchedSession } from "../../support/watchedSession";
 import { changeRole } from "../../../provider/postgres/role/statement";
 import type { Session } from "../../../provider/contract/session";
 import { newDatabase, removeDatabases } from "../../support/catalogState";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { ownerWhoMakesRoles, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 
@@ -36,23 +36,21 @@ describe.each([
   {
     // Before 16, only a superuser can make the role, and hashing cannot be interrupted.
     version: 15,
-    profile: "neon",
     overload: "oid, oid, bigint, boolean",
     obstacles: ["elsewhere"],
     failures: ["the server refuses it"],
   },
   {
     version: 18,
-    profile: "strict",
     overload: "oid, oid, bigint",
     obstacles: ["elsewhere", "not allowed"],
     failures: ["the server refuses it", "it runs out of time"],
   },
-] as const)("PostgreSQL $version", ({ version, profile, overload, obstacles, failures }) => {
+] as const)("PostgreSQL $version", ({ version, overload, obstacles, failures }) => {
   let db: TestDatabase;
 
   beforeAll(async () => {
-    db = await testDatabase({ version, profile, settings: SETTINGS });
+    db = await testDatabase({ version, owner: ownerWhoMakesRoles(version), settings: SETTINGS });
     await runSql(
       db.superuserUri,
       `CREATE SCHEMA "Odd stats"; CREATE EXTENSION pg_stat_statements SCHEMA "Odd stats";

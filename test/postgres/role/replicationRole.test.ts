@@ -18,11 +18,18 @@ import { change, down, up } from "../../support/stack";
 import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/run";
 
 let db: TestDatabase;
+/** The roles whose next logins Neon's proxy refuses, because it still knows the old password. */
+let oldPasswordOf: string[] = [];
 const runs: TestRun[] = [];
 
 beforeAll(async () => {
   db = await testDatabase({
     settings: { log_statement: "ddl", log_connections: "on" },
+    refuseLogin: (role) => {
+      if (role !== oldPasswordOf[0]) return undefined;
+      oldPasswordOf.shift();
+      return `password authentication failed for user '${role}'`;
+    },
     sql: "CREATE TABLE orders (id int PRIMARY KEY)",
   });
 });
@@ -245,6 +252,16 @@ test("replaces a password that a login refuses, and a right one with passwordVer
   const rotated = await replicationRole.update({ ...state, ...mended }, wanted, newProcess());
   expect(rotated.password).not.toBe(mended.password);
   expect([await gets(mended), await gets(rotated)]).toEqual([false, true]);
+  await replicationRole.delete({ ...state, ...rotated }, newProcess());
+});
+
+test("is patient with a proxy that still knows the old password", async () => {
+  const state = await make(inputs("settling"));
+  oldPasswordOf = ["settling", "settling"];
+  const wanted = inputs("settling", { passwordVersion: 2 });
+  const rotated = await replicationRole.update(state, wanted, newProcess());
+  expect(oldPasswordOf).toEqual([]);
+  expect(await gets(rotated)).toBe(true);
   await replicationRole.delete({ ...state, ...rotated }, newProcess());
 });
 

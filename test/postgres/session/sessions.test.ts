@@ -28,11 +28,14 @@ const WHERE = {
 let db: TestDatabase;
 let run: TestRun;
 let admitted = true;
+/** What Neon's proxy answers to the next logins. */
+let refusals: string[] = [];
 
 beforeAll(async () => {
   db = await testDatabase({
     settings: { log_statement: "all", log_connections: "on" },
     admits: () => admitted,
+    refuseLogin: () => refusals.shift(),
     sql: "CREATE TABLE t (id int PRIMARY KEY)",
   });
   run = testRun(db);
@@ -40,6 +43,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   admitted = true;
+  refusals = [];
   await run.end();
 });
 
@@ -261,6 +265,20 @@ test("says why there is no connection, and what to do", async () => {
 
   for (const error of [noDatabase, noPassword, refused, untrusted, noFile])
     expect(error).toBeInstanceOf(UserError);
+});
+
+test("waits for a compute that is starting, as Neon's proxy says it", async () => {
+  refusals = ["the database system is starting up", "Couldn't connect to compute node"];
+  await open(ownerLogin());
+  expect(refusals).toEqual([]);
+});
+
+test("waits for a free connection", async () => {
+  await runSql(db.superuserUri, "CREATE ROLE limited LOGIN CONNECTION LIMIT 0 PASSWORD 'secret'");
+  const opened = open(ownerLogin({ user: "limited", password: "secret" }));
+  await sleep(100);
+  await runSql(db.superuserUri, "ALTER ROLE limited CONNECTION LIMIT 1");
+  await opened;
 });
 
 test("refuses a certificate for another name", async () => {

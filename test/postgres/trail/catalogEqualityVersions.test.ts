@@ -1,7 +1,7 @@
 import { logicalReplication } from "../../../provider/neon";
 import { startSandbox, type Sandbox } from "../../../sandbox";
 import { catalogState, differences, removeDatabases } from "../../support/catalogState";
-import { testDatabase, type TestDatabase } from "../../support/postgres";
+import { ownerWhoMakesRoles, testDatabase, type TestDatabase } from "../../support/postgres";
 import { roundTrip, trackedTables, type Start } from "../../support/roundTrip";
 import { liveRun } from "../../support/run";
 import { Trail } from "../../support/trail";
@@ -38,7 +38,7 @@ describe.each(PROFILES)("PostgreSQL $version, profile $profile", ({ version, pro
   let db: TestDatabase;
 
   beforeAll(async () => {
-    db = await testDatabase({ version, profile });
+    db = await testDatabase({ version, profile, owner: ownerWhoMakesRoles(version) });
   });
   afterEach(() => removeDatabases(db));
   afterAll(() => db.close());

@@ -29,7 +29,8 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
   const clients: Client[] = [];
 
   beforeAll(async () => {
-    db = await testDatabase({ version, profile: "neon" });
+    // Nobody else can publish the tables of a role without its rights.
+    db = await testDatabase({ version, profile: "neon", owner: "superuser" });
     await runSql(
       db.superuserUri,
       `CREATE ROLE unrelated LOGIN PASSWORD 'app'; CREATE ROLE member LOGIN PASSWORD 'app';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { ownerWhoMakesRoles, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
 
@@ -31,7 +31,7 @@ describe.each([17, 18] as const)("PostgreSQL %i: generated columns and column li
   const names = Object.keys(TABLES).filter((name) => version >= 18 || !ONLY_18.includes(name));
 
   beforeAll(async () => {
-    db = await testDatabase({ version, profile: "neon" });
+    db = await testDatabase({ version, profile: "neon", owner: ownerWhoMakesRoles(version) });
   });
   afterAll(() => db.close());
   beforeEach(() => {

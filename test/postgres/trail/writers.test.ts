@@ -4,7 +4,7 @@ import type { RoleOutputs } from "../../../provider/contract/fields/role";
 import { startConsumer, type Consumer } from "../../../tools/start/consumer";
 import { Audit, differences, type Audited } from "../../support/audit";
 import { LockWatch } from "../../support/lockWatch";
-import { MATRIX, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { MATRIX, ownerWhoMakesRoles, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
 import { SHARED, STREAMED, Workload, WORKLOAD_SQL } from "../../support/workload";
@@ -61,7 +61,12 @@ describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
   let received = 0;
 
   beforeAll(async () => {
-    db = await testDatabase({ version, profile: "neon", sql: WORKLOAD_SQL });
+    db = await testDatabase({
+      version,
+      profile: "neon",
+      owner: ownerWhoMakesRoles(version),
+      sql: WORKLOAD_SQL,
+    });
     workload = await Workload.connect(db.ownerUri, audit);
     watch = await LockWatch.start(db.superuserUri);
     trail = new Trail(() => testRun(db));

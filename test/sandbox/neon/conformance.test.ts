@@ -124,7 +124,6 @@ test("conforms to Neon's OpenAPI document in every request and answer, on all ro
   const routes = allRoutes({
     compute,
     organization,
-    profile: "strict",
     pace: 1,
     keys: emulator.keys,
     projects: new Map(),

@@ -125,3 +125,26 @@ test("releases stuck operations when another script is set", async () => {
   all.set({ faults: [] });
   await expect(released).resolves.toBeUndefined();
 });
+
+test("tells logins, statements about roles and requests apart", () => {
+  const refuse = { kind: "refuse", message: "no" };
+  const slow = { kind: "controlPlane", outcome: "slow", ms: 10 };
+  const all = faults(
+    { on: "login", role: "bemi", times: 2, fault: refuse },
+    { on: "roles", fault: slow },
+    { method: "*", route: "*", fault: BUSY },
+  );
+  expect([all.hitLogin("other"), all.hitLogin("bemi"), all.hitLogin("bemi"), all.hitLogin("bemi")]).toEqual([
+    undefined,
+    refuse,
+    refuse,
+    undefined,
+  ]);
+  expect([all.hitRoles(), all.hitRoles()]).toMatchObject([slow, undefined]);
+  expect(hits(all, 2)).toEqual([1, 0]);
+});
+
+test("a ghost needs a role", () => {
+  const ghost = { kind: "controlPlane", outcome: "ghost" };
+  expect(() => faults({ on: "roles", fault: ghost })).toThrow(/a ghost needs the name of its role/);
+});

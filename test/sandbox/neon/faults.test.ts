@@ -1,4 +1,4 @@
-import { control, startBench, type Bench } from "./harness";
+import { control, query, startBench, type Bench } from "./harness";
 
 const ROLES = "/projects/{project_id}/branches/{branch_id}/roles";
 const PROJECT = "/projects/{project_id}";
@@ -163,4 +163,49 @@ test("a delay holds one request and not the others", async () => {
     bench.api("GET", `${bench.project}/branches`).then(() => order.push("other")),
   ]);
   expect(order).toEqual(["other", "delayed"]);
+});
+
+describe("about SQL connections", () => {
+  // The tests before have restricted the project.
+  beforeAll(() =>
+    bench.done("PATCH", bench.project, { project: { settings: { allowed_ips: { ips: [] } } } }),
+  );
+
+  test("refuses logins with the proxy's message, as often as the script says", async () => {
+    const owner = bench.emulator.ownerUri();
+    const fault = { kind: "refuse", message: "the database system is starting up" };
+    set({ on: "login", role: "neondb_owner", skip: 1, times: 1, fault });
+    await query(bench, owner, "SELECT 1");
+    await expect(query(bench, owner, "SELECT 1")).rejects.toMatchObject({
+      message: fault.message,
+      code: "XX000",
+    });
+    await query(bench, owner, "SELECT 1");
+  });
+
+  test("fails the commit of statements about roles as the control plane does", async () => {
+    const owner = bench.emulator.ownerUri();
+    set(
+      { on: "roles", fault: { kind: "controlPlane", outcome: "error" } },
+      { on: "roles", skip: 1, fault: { kind: "controlPlane", outcome: "timeout", ms: 20 } },
+    );
+    await expect(query(bench, owner, "CREATE ROLE refused")).rejects.toThrow(
+      'Received HTTP code 500 from control plane: {"error":"internal server error"}',
+    );
+    await expect(query(bench, owner, "CREATE ROLE refused")).rejects.toThrow(
+      "Failed to perform curl request: Operation timed out after 20 milliseconds with 0 bytes received",
+    );
+    expect(await exists("refused")).toBe(false);
+  });
+
+  test("makes a ghost of a role at the next start of the compute", async () => {
+    const { emulator } = bench;
+    set({ on: "roles", fault: { kind: "controlPlane", outcome: "ghost", role: "ghost" } });
+    await expect(query(bench, emulator.ownerUri(), "CREATE ROLE ghost LOGIN")).rejects.toThrow("timed out");
+    expect(await exists("ghost")).toBe(false);
+    await bench.done("POST", `${bench.project}/endpoints/${emulator.endpointId}/restart`);
+    const members = "SELECT pg_has_role('ghost', 'neon_superuser', 'USAGE') AS member";
+    expect(await query(bench, emulator.ownerUri(), members)).toEqual([{ member: true }]);
+    await bench.done("DELETE", `${bench.branch}/roles/ghost`);
+  });
 });

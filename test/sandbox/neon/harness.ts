@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import type { PostgresVersion } from "../../../sandbox/compute";
+import type { PostgresVersion, Profile } from "../../../sandbox/compute";
 import { startEmulator, type Emulator, type LoggedExchange } from "../../../sandbox/neon";
 import type {
   Branch,
@@ -70,7 +70,8 @@ export interface Bench {
 
 export async function startBench(
   options: {
-    readonly profile?: "strict" | "neon";
+    /** Default: "strict". */
+    readonly profile?: Profile;
     readonly faults?: string;
     readonly pace?: number;
     /** Default: 17, the version that needs no download. */
@@ -79,20 +80,23 @@ export async function startBench(
     readonly servers?: boolean;
   } = {},
 ): Promise<Bench> {
-  const { pgVersion = 17, servers = true, ...others } = options;
+  const { pgVersion = 17, profile = "strict", servers = true, ...others } = options;
   // The servers need the emulator to decide about addresses, and the emulator needs the servers to start.
   const late: { emulator?: Emulator } = {};
   const compute = servers
     ? await createCompute({
         pgVersion,
+        profile,
         admits: (branchId, address) => late.emulator?.admits(branchId, address) ?? true,
         refusal: (branchId) => late.emulator?.refusal(branchId),
+        refuseLogin: (_, role) => late.emulator?.refuseLogin(role),
+        roleFault: (branchId) => late.emulator?.roleFault(branchId),
         progress: (line) => process.stderr.write(`${line}\n`),
       })
     : noServers();
   const requestLog = join(compute.folder, "requests.jsonl");
   try {
-    late.emulator = await startEmulator({ compute, profile: "strict", requestLog, ...others });
+    late.emulator = await startEmulator({ compute, requestLog, ...others });
   } catch (error) {
     await compute.close();
     throw error;

@@ -36,8 +36,12 @@ const NEON_ATTRIBUTES = {
   rolbypassrls: true,
 };
 
-test("the owner in the strict profile is an ordinary role that owns its database", async () => {
-  expect(await attributes("neondb_owner")).toEqual({ ...NEON_ATTRIBUTES, rolcanlogin: true, groups: [] });
+test("the owner in the strict profile is a role of the API that owns its database", async () => {
+  expect(await attributes("neondb_owner")).toEqual({
+    ...NEON_ATTRIBUTES,
+    rolcanlogin: true,
+    groups: ["neon_superuser"],
+  });
   expect(await query(bench, bench.emulator.ownerUri(), "CREATE SCHEMA mine")).toEqual([]);
   const { body } = await bench.api("GET", `${bench.branch}/databases/neondb`);
   expect(body.database).toMatchObject({ name: "neondb", owner_name: "neondb_owner" });

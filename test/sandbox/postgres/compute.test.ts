@@ -39,7 +39,7 @@ describe("logging in", () => {
 
   test("fails without the CA, without TLS, and with a wrong password", async () => {
     await expect(connected({ ...owner(), ssl: true })).rejects.toThrow(/certificate/);
-    await expect(connected(owner())).rejects.toThrow(/no encryption/);
+    await expect(connected(owner())).rejects.toThrow(/connection is insecure/);
     const wrong = database.ownerUri.replace(/owner:\w+@/, "owner:wrong@");
     await expect(connected({ connectionString: wrong })).rejects.toThrow(/password authentication failed/);
   });
@@ -105,6 +105,14 @@ describe("a new server", () => {
     await expect(runSql(database.ownerUri, "CREATE PUBLICATION everything FOR ALL TABLES")).rejects.toThrow(
       /must be superuser/,
     );
+    await expect(
+      runSql(
+        database.ownerUri,
+        `CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+         CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()`,
+      ),
+    ).rejects.toThrow(/must be superuser|permission denied to create event trigger/i);
+    expect(await runSql(database.ownerUri, "SELECT FROM pg_event_trigger")).toEqual([]);
   });
 });
 

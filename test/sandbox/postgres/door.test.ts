@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { connect, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Client } from "pg";
+import type { CommitFault } from "../../../sandbox/compute";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 
 const REFUSED =
@@ -11,14 +12,20 @@ const REFUSED =
 
 let database: TestDatabase;
 let refused: readonly string[] = [];
+let roleFaults: CommitFault[] = [];
 beforeAll(async () => {
-  database = await testDatabase({ admits: (address) => !refused.includes(address) });
+  database = await testDatabase({
+    admits: (address) => !refused.includes(address),
+    roleFault: () => roleFaults.shift(),
+  });
 });
 afterAll(async () => {
+  await database.clear();
   await database.close();
 });
 afterEach(() => {
   refused = [];
+  roleFaults = [];
 });
 
 const port = (): number => database.compute.address(database.branchId).port;
@@ -39,14 +46,13 @@ function packet(code: number, rest = ""): Buffer {
   return Buffer.concat([head, content]);
 }
 const STARTUP = packet(196608, "user\0neondb_owner\0\0");
-const SSL_REQUEST = packet(80877103);
 const GSSENC_REQUEST = packet(80877104);
 
 test("a refused client gets Neon's message, over TLS with the server's certificate", async () => {
   refused = ["127.0.0.1"];
   await expect(runSql(database.ownerUri, "SELECT 1")).rejects.toMatchObject({
     message: REFUSED,
-    severity: "FATAL",
+    severity: "ERROR",
   });
 });
 
@@ -106,18 +112,147 @@ test("checks new connections only, each by its own address", async () => {
 
 test("tells loopback addresses apart, and the server sees the client's address", async () => {
   if (process.platform !== "linux") return; // Elsewhere 127.0.0.2 is not an address of this machine.
-  const from = (localAddress: string): Promise<string> => {
-    const socket = connect({ port: port(), host: "127.0.0.1", localAddress });
-    socket.write(SSL_REQUEST);
-    return once(socket, "data").then(([data]) => {
-      socket.destroy();
-      return String(data);
-    });
-  };
-  expect(await from("127.0.0.2")).toBe("S");
-  expect(readFileSync(database.serverLog, "utf8")).toContain("connection received: host=127.0.0.2");
+  const client = new Client({
+    connectionString: database.ownerUri,
+    // The driver connects the socket itself, without an address of its own.
+    stream: () => {
+      const socket = new Socket();
+      const dial = socket.connect.bind(socket) as (options: object) => Socket;
+      socket.connect = () => dial({ port: port(), host: "127.0.0.1", localAddress: "127.0.0.2" });
+      return socket;
+    },
+  });
+  await client.connect();
+  const { rows } = await client.query("SELECT host(inet_client_addr()) AS address");
+  await client.end();
+  expect(rows).toEqual([{ address: "127.0.0.2" }]);
   refused = ["127.0.0.2"];
   const socket = connect({ port: port(), host: "127.0.0.1", localAddress: "127.0.0.2" });
   socket.write(STARTUP);
   expect(await everything(socket)).toContain("This IP address 127.0.0.2 is not allowed");
+});
+
+describe("a login that fails", () => {
+  beforeAll(async () => {
+    for (const statement of [
+      "CREATE ROLE nologin PASSWORD 'secret'",
+      "CREATE ROLE limited LOGIN CONNECTION LIMIT 0 PASSWORD 'secret'",
+      "CREATE ROLE outside LOGIN PASSWORD 'secret'",
+      "CREATE DATABASE closed",
+      "REVOKE CONNECT ON DATABASE closed FROM PUBLIC",
+    ])
+      await runSql(database.superuserUri, statement);
+  });
+
+  test.each([
+    ["neondb_owner", "wrong", "neondb", "password authentication failed for user 'neondb_owner'"],
+    ["nobody", "secret", "neondb", "password authentication failed for user 'nobody'"],
+    ["nologin", "secret", "neondb", 'role "nologin" is not permitted to log in'],
+    ["limited", "secret", "neondb", 'too many connections for role "limited"'],
+    ["outside", "secret", "closed", 'permission denied for database "closed"'],
+    ["outside", "secret", "missing", 'database "missing" does not exist'],
+  ])("as %s with password %s to %s has the form of Neon's proxy", async (user, password, name, message) => {
+    const uri = new URL(database.ownerUri);
+    [uri.username, uri.password, uri.pathname] = [user, password, name];
+    const error: unknown = await runSql(uri.href, "SELECT 1").catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ message, severity: "ERROR", code: "XX000", detail: undefined });
+  });
+
+  test("has the proxy's own message if it does not use TLS", async () => {
+    const plain = connect(port(), "127.0.0.1");
+    plain.write(STARTUP);
+    expect(await everything(plain)).toMatch(/^E.*SERROR\0CXX000\0Mconnection is insecure/s);
+  });
+});
+
+test("leaves the errors of statements as they are", async () => {
+  await expect(runSql(database.ownerUri, "SELECT 1 / 0")).rejects.toMatchObject({
+    code: "22012",
+    severity: "ERROR",
+    routine: "int4div",
+  });
+});
+
+test("passes messages of any size, in both directions", async () => {
+  const text = "0123456789".repeat(300_000);
+  expect(await runSql(database.ownerUri, "SELECT $1::text AS text", [text])).toEqual([{ text }]);
+  expect(await runSql(database.ownerUri, `SELECT '${text}' AS text`)).toEqual([{ text }]);
+});
+
+test("passes requests to cancel a statement", async () => {
+  const client = await database.connect();
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  const cancelled = expect(client.query("SELECT pg_sleep(600)")).rejects.toMatchObject({ code: "57014" });
+  const request = packet(80877102, "12345678");
+  request.writeInt32BE(processID, 8);
+  request.writeInt32BE(secretKey, 12);
+  while (
+    (await runSql(database.superuserUri, "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+      .length === 0
+  );
+  connect(port(), "127.0.0.1").write(request);
+  await cancelled;
+});
+
+describe("the control plane's part in statements about roles", () => {
+  const REFUSAL = "Received HTTP code 500 from control plane: {}";
+  const exists = async (role: string): Promise<boolean> =>
+    (await runSql(database.superuserUri, "SELECT FROM pg_roles WHERE rolname = $1", [role])).length > 0;
+
+  test("fails the COMMIT and rolls back", async () => {
+    const client = await database.connect();
+    roleFaults = [{ delayMs: 0, error: REFUSAL }];
+    await client.query("BEGIN");
+    await client.query("DO $$ BEGIN EXECUTE 'CREATE ROLE refused'; END $$");
+    await client.query("SELECT 1");
+    await expect(client.query("COMMIT")).rejects.toMatchObject({ message: REFUSAL, code: "XX000" });
+    expect(await exists("refused")).toBe(false);
+    await client.query("CREATE ROLE taken");
+    expect(await exists("taken")).toBe(true);
+  });
+
+  test.each(["simple", "extended"] as const)(
+    "fails a single statement of the %s protocol",
+    async (protocol) => {
+      const client = await database.connect();
+      let prepared = 0;
+      const text = `CREATE ROLE alone_${protocol}`;
+      const run = () =>
+        client.query(protocol === "simple" ? { text } : { text, name: `prepared_${++prepared}` });
+      roleFaults = [{ delayMs: 0, error: REFUSAL }];
+      await expect(run()).rejects.toMatchObject({ message: REFUSAL });
+      expect(await exists(`alone_${protocol}`)).toBe(false);
+      roleFaults = [{ delayMs: 0 }];
+      expect((await run()).command).toBe("CREATE");
+      expect(await exists(`alone_${protocol}`)).toBe(true);
+      expect((await client.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    },
+  );
+
+  test("holds the COMMIT back while it is slow, with the locks of the transaction", async () => {
+    const client = await database.connect();
+    roleFaults = [{ delayMs: 300 }];
+    await client.query("CREATE TABLE held ()");
+    await client.query("BEGIN; LOCK TABLE held");
+    await client.query("CREATE ROLE slow");
+    const started = performance.now();
+    const commit = client.query("COMMIT");
+    await runSql(database.superuserUri, "SELECT FROM held");
+    expect(performance.now() - started).toBeGreaterThanOrEqual(290);
+    await commit;
+    expect(await exists("slow")).toBe(true);
+  });
+
+  test("has none in a transaction that rolls back, or in a statement that fails", async () => {
+    const client = await database.connect();
+    roleFaults = [{ delayMs: 0, error: REFUSAL }];
+    await client.query("BEGIN");
+    await client.query("CREATE ROLE undone");
+    await client.query("ROLLBACK");
+    await client.query("BEGIN");
+    await client.query("COMMIT");
+    roleFaults = [{ delayMs: 0, error: REFUSAL }];
+    await expect(client.query("CREATE ROLE neondb_owner")).rejects.toMatchObject({ code: "42710" });
+    expect((await client.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+  });
 });

@@ -6,6 +6,7 @@ import { whenOrphaned } from "../../../sandbox/orphan";
 async function hold(): Promise<void> {
   const orphaned = whenOrphaned();
   const compute = await createCompute({
+    profile: "strict",
     pgVersion: process.argv[2] === "16" ? 16 : 17,
     admits: () => true,
     progress: (line) => process.stderr.write(`${line}\n`),

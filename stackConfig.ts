@@ -1,18 +1,18 @@
-import { z } from "zod";
-import type { BemiAuditTrailArgs } from "#built/components/index";
-import { secretsOf } from "#built/provider/contract/definition";
-import { givenSelections } from "#built/provider/contract/fields/selection";
+import * as z from "zod";
+import type { BemiAuditTrailArgs } from "./components";
+import { secretsOf } from "./provider/contract/definition";
+import { givenSelections } from "./provider/contract/fields/selection";
 import {
   describeMistakes,
   fieldAt,
   mistakesIn,
   pathText,
   type Mistake,
-} from "#built/provider/contract/mistakes";
-import { providerInputs } from "#built/provider/contract/provider";
-import { coreOf, fieldsOf, isOptional } from "#built/provider/contract/schema";
-import { trailInputs } from "#built/provider/contract/trail";
-import { closest } from "#built/provider/contract/wording";
+} from "./provider/contract/mistakes";
+import { providerInputs } from "./provider/contract/provider";
+import { coreOf, fieldsOf, isOptional } from "./provider/contract/schema";
+import { trailInputs } from "./provider/contract/trail";
+import { closest } from "./provider/contract/wording";
 
 /** Namespace of the provider's own configuration. */
 const PROVIDER = "neon-bemi";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { secretsOf, type Definition } from "../../provider/contract/definition";
 import { DRIFT } from "../../provider/contract/drift";
 import { definitions } from "../../provider/contract/kinds";

@@ -80,11 +80,9 @@ export function roomOf(file) {
 }
 
 /**
- * What a file imports, by its path from the repository's root and without its ending; `undefined` for a package. "#built"
- * stands for the compiled form of the file, see package.json.
+ * What a file imports, by its path from the repository's root and without its ending; `undefined` for a package.
  */
 export function pathOf(file, imported) {
-  if (imported.startsWith("#built/")) return imported.slice("#built/".length);
   if (!imported.startsWith(".")) return undefined;
   return path.posix.join(path.posix.dirname(file), imported);
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { ipEntry } from "../fields/ipEntries";
 import { projectTarget } from "../fields/target";

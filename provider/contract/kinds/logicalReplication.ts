@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { managedBy, publicationName, roleName, slotName } from "../fields/names";
 import { roleCreatedBy } from "../fields/role";

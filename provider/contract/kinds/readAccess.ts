@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { existingRole } from "../fields/names";
 import { ONE_SELECTION, oneSelection, selection } from "../fields/selection";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../contract/errors";
 import { runTogether } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";

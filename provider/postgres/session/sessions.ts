@@ -1,4 +1,3 @@
-import { LOCK_POLICY } from "../sql/lockPolicy";
 import type { Client } from "pg";
 import type { Catalog } from "../../contract/catalog";
 import type { ConnectionSettings, Login } from "../../contract/connection";
@@ -8,6 +7,7 @@ import type { ResolvedTarget, Target } from "../../contract/target";
 import { readCatalog } from "../catalog/query";
 import { abandonConnection, closeConnection, connectionIsLost, openConnection } from "./connection";
 import { facts } from "./loginFailure";
+import { SETTINGS_SQL, type SessionFacts } from "./settings";
 import { toSqlError } from "../sql/sqlError";
 
 /** A resolved target that names a database. */
@@ -15,36 +15,6 @@ export type DatabaseTarget = Session["target"];
 
 /** How long an unused session stays open, in milliseconds. The handlers of one engine phase follow each other closely. */
 const IDLE_MS = 20_000;
-
-/**
- * The first statement of every session. The time limits fit statements that do not wait; work that waits on purpose
- * sets its own. The connection check ends a statement whose client was killed; PostgreSQL supports it on few platforms
- * besides Linux. Everything is qualified, the operator too: until here, the search_path is the one of the database.
- */
-const SETTINGS = `
-  SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
-         pg_catalog.set_config('statement_timeout', '60s', false),
-         pg_catalog.set_config('lock_timeout', '${LOCK_POLICY.session}', false),
-         pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
-         CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~~) '%linux%'
-              THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END,
-         -- A change of the record compares after it has waited for a lock, so it must see what was committed meanwhile.
-         pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
-         pg_catalog.set_config('client_min_messages', 'warning', false),
-         pg_catalog.set_config('jit', 'off', false),
-         pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
-         d.oid::pg_catalog.int8::pg_catalog.text AS oid,
-         pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text AS owner
-    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`;
-
-/** The answer to {@link SETTINGS}. */
-interface Facts {
-  readonly version: number;
-  /** The database's oid, in digits. */
-  readonly oid: string;
-  /** The database's owner. */
-  readonly owner: string;
-}
 
 /** What {@link Sessions} need to open a connection. */
 export interface Opening {
@@ -235,7 +205,7 @@ class OpenSession implements Session {
     const login = await opening.login(target);
     const client = await openConnection(login, opening.connection, opening.log);
     const session = new OpenSession(client, login, target);
-    const [row] = await session.read<Facts>(SETTINGS);
+    const [row] = await session.read<SessionFacts>(SETTINGS_SQL);
     if (row === undefined) throw new Error("the server does not know the database of the session");
     session.serverVersion = row.version;
     session.databaseOwner = row.owner;

@@ -10,6 +10,9 @@ import { hasCode } from "./sqlError";
 const PARAMETERS = "pulumi_neon_bemi.parameters";
 const RESULT = "pulumi_neon_bemi.result";
 
+/** The first line of a PL/pgSQL block. A superuser can set for a database that names mean something else. */
+export const PLAIN_NAMES = "#variable_conflict error\n";
+
 /**
  * The statement that runs a PL/pgSQL block. The quotes around it have a tag that does not occur in it, whatever names it
  * contains: a role may be called `r$block$x`.
@@ -17,7 +20,7 @@ const RESULT = "pulumi_neon_bemi.result";
 export function doSql(block: string): string {
   let tag = "$block$";
   for (let n = 1; block.includes(tag); n += 1) tag = `$block${n}$`;
-  return `DO ${tag} ${block} ${tag}`;
+  return `DO ${tag} ${PLAIN_NAMES}${block} ${tag}`;
 }
 
 /** Inside a block: its parameters as jsonb. */

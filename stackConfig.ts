@@ -169,7 +169,9 @@ class Fixes {
     if (field instanceof z.ZodArray) return this.set([...path, 0]);
     if (field instanceof z.ZodObject) return this.set([...path, Object.keys(fieldsOf(field))[0] ?? ""]);
     const secret = SECRETS.has(pathText(path)) ? "--secret " : "";
-    return `${this.#config} set ${secret}${keyOption(path)} ${exampleOf(field, given)}`;
+    // In a list, Pulumi stores a schema called 2024 or true as a number or a truth value unless it is told otherwise.
+    const type = isMeantAsText(field, given) ? "--type string " : "";
+    return `${this.#config} set ${secret}${type}${keyOption(path)} ${exampleOf(field, given)}`;
   }
 
   remove(path: readonly PropertyKey[]): string {
@@ -186,10 +188,15 @@ function keyOption(path: readonly PropertyKey[]): string {
 
 /** The value to write in place of a wrong one, where it can be told; otherwise a word that says so. */
 function exampleOf(field: z.ZodType | undefined, given: unknown): string {
+  if (isMeantAsText(field, given)) return String(given);
   if (field instanceof z.ZodBoolean || field instanceof z.ZodLiteral) return "true";
   if (field instanceof z.ZodNumber) return "1";
   if (field instanceof z.ZodEnum) return closest(String(given), field.options.map(String)) ?? "VALUE";
   return "VALUE";
+}
+
+function isMeantAsText(field: z.ZodType | undefined, given: unknown): boolean {
+  return field instanceof z.ZodString && ["number", "boolean"].includes(typeof given);
 }
 
 /** Whether a key's value is taken as it is; the others are JSON, as `pulumi config set --path` writes them. */

@@ -214,7 +214,7 @@ export function existsAlready(
 
 /** The line for an object whose mark has this resource's names, although the resource is in no state. */
 export function takenOver(what: string): string {
-  return `${what} exists and is taken over: an interrupted up left it, or a stack of the same name in another backend made it.`;
+  return `${what} exists with this trail's mark and is taken over: an up that was interrupted or a stack that had adopted it left it, or a stack of the same name in another backend made it.`;
 }
 
 /** Why an existing object does not count as made by this resource, as the end of a sentence. */

@@ -10,7 +10,7 @@ const PUBLIC = { schemas: ["public"] };
 const PUBLISHED = publicationInputs(PUBLIC);
 const IDENTITY = identityInputs(PUBLIC);
 const RENAMED = { managedBy: "store/live/audit" };
-const LEFT = /exists and is taken over: an interrupted up left it, or a stack of the same name/;
+const LEFT = /exists with this trail's mark and is taken over: an up that was interrupted or a stack/;
 
 let db: TestDatabase;
 let run: TestRun;

@@ -2,13 +2,7 @@ import * as z from "zod";
 import type { BemiAuditTrailArgs } from "./components";
 import { secretsOf } from "./provider/contract/definition";
 import { givenSelections } from "./provider/contract/fields/selection";
-import {
-  describeMistakes,
-  fieldAt,
-  mistakesIn,
-  pathText,
-  type Mistake,
-} from "./provider/contract/mistakes";
+import { describeMistakes, fieldAt, mistakesIn, pathText, type Mistake } from "./provider/contract/mistakes";
 import { providerInputs } from "./provider/contract/provider";
 import { coreOf, fieldsOf, isOptional } from "./provider/contract/schema";
 import { trailInputs } from "./provider/contract/trail";

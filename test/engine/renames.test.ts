@@ -53,7 +53,11 @@ test("a component renamed without an alias is one clear error, and its old name 
         /Role "bemi" exists already.*orders-role.* Publication "bemi" exists already.*orders-/,
       ),
     ]);
+    expect(errors[0]).toMatch(
+      /this trail was only renamed .*, change the name back and run up, .* \{ aliases: \[\{ name: "orders" \}\] \}/,
+    );
   }
+  // What the error says to do: then, in the next test, the alias.
   await stack.declare("orders");
   // The component itself, which has nothing in the database.
   expect(await cli.must(["up", "--yes", "--skip-preview"])).toMatch(/ - 1 deleted\n +9 unchanged\n/);

@@ -103,6 +103,11 @@ test("another trail's publication is neither changed nor adopted, and the messag
   await expect(replicaIdentity.create({ ...IDENTITY, ...RENAMED }, run)).rejects.toThrow(
     /record in schema _bemi has a claim for publication "bemi" already, which was made by shop\/production\/orders/,
   );
+  await expect(
+    replicaIdentity.create({ ...IDENTITY, managedBy: "shop/production/audit" }, run),
+  ).rejects.toThrow(
+    /only renamed in the program, .* \{ aliases: \[\{ name: "orders" \}\] \}\. Otherwise give the publication another name/,
+  );
   expect(differences(before, await catalogState(db, "neondb"))).toEqual([]);
 
   // The way out that the message names.

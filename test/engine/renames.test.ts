@@ -81,3 +81,38 @@ test("a stack moved to another backend is unchanged, and destroy restores everyt
   await cli.must(["destroy", "--yes", "--skip-preview"]);
   await stack.expectRestored();
 });
+
+/** Every kind whose object has no mark, declared by itself, each under a name that begins with the prefix. */
+function withoutMarks(prefix: string): string {
+  const { projectId, database } = stack.info;
+  return `
+    const { ApiRole, IpAllow, LogicalReplication, ReadAccess, ReplicationSlot } = require("pulumi-neon-bemi");
+    const [projectId, place] = [${JSON.stringify(projectId)}, ${JSON.stringify({ projectId, database })}];
+    new LogicalReplication("${prefix}-replication", { projectId });
+    const api = new ApiRole("${prefix}-api", { ...place, name: "bemi_api", adopt: true });
+    new ReadAccess("${prefix}-access", { ...place, role: "reader", schemas: ["public"] });
+    new ReplicationSlot("${prefix}-slot", { ...place, name: "bemi_api", role: api.username, dropOnDestroy: true });
+    new IpAllow("${prefix}-list", { projectId, ips: ["127.0.0.0/8", "203.0.113.7"], restrictOpenProject: true });
+    exports.password = api.password;`;
+}
+
+// Pulumi creates what has a new name, and then deletes what has the old one: the same object, as nothing marks it.
+test("what has no mark survives a new name without an alias, and destroy still removes it", async () => {
+  const { cli } = stack;
+  await stack.sql("CREATE ROLE reader");
+  await cli.program(withoutMarks("old"));
+  await cli.must(["up", "--yes", "--skip-preview"]);
+  const password = await cli.output("password");
+  await stack.sql("SELECT pg_create_logical_replication_slot('bemi_api', 'pgoutput')");
+  const now = await stack.facts();
+
+  await cli.program(withoutMarks("new"));
+  const output = await cli.must(["up", "--yes"]);
+  expect(output).toMatch(/\+ 5 created\n +- 5 deleted\n/);
+  expect(compareFacts(now, await stack.facts())).toEqual([]);
+  expect(await cli.output("password")).toBe(password);
+
+  await cli.must(["destroy", "--yes", "--skip-preview"]);
+  await stack.sql("DROP ROLE reader");
+  await stack.expectRestored();
+});

@@ -34,15 +34,16 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
   definition: readAccessDefinition,
   id: ({ database, role }) => `${database}/${role}/read-access`,
 
-  plan: (inputs, run, state) => run.sql(inputs, (session) => preview(session, inputs, run, state), state),
+  plan: (inputs, run, state, _replaces, others) =>
+    run.sql(inputs, (session) => preview(session, inputs, run, { state, others }), state),
 
   create: (inputs, run) => run.sql(inputs, (session) => grant(session, inputs, run, false)),
 
-  update: (state, inputs, run) =>
+  update: (state, inputs, run, others = []) =>
     run.sql(
       inputs,
       async (session) => {
-        await again(() => revokeGranted(session, state, run, inputs));
+        await again(() => revokeGranted(session, state, run, [inputs, ...others]));
         // The grants are planned from what the revokes have left: a default privilege of the whole database that goes
         // may have to be replaced by those of single schemas.
         try {
@@ -75,9 +76,11 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
       ),
     ),
 
-  delete: async (state, run) => {
+  delete: async (state, run, _replaced, others = []) => {
+    if (others.length > 0)
+      run.log(`Another resource of this stack gives role ${state.role} access too: that stays.`);
     await unlessGone(() =>
-      run.sql(state, (session) => again(() => revokeGranted(session, state, run)), state),
+      run.sql(state, (session) => again(() => revokeGranted(session, state, run, others)), state),
     );
   },
 
@@ -97,7 +100,10 @@ async function preview(
   session: Session,
   inputs: ReadAccessInputs,
   run: Run,
-  state?: State,
+  {
+    state,
+    others = [],
+  }: { readonly state: State | undefined; readonly others: readonly State[] | undefined },
 ): Promise<Planned<ReadAccessOutputs>> {
   const catalog = await run.forecast(session);
   const { role } = inputs;
@@ -105,7 +111,9 @@ async function preview(
   const facts = catalog.roles.find(({ name }) => name === role);
   if (facts === undefined) throw noRole(role);
   const revokes =
-    state === undefined ? [] : planRevokes(catalog, state, await heldIn(session, catalog, role), inputs);
+    state === undefined
+      ? []
+      : planRevokes(catalog, state, await heldIn(session, catalog, role), inputs, ...others);
   const scope = scopeIn(catalog, inputs);
   const going = revokes.flatMap((step) => (step.step === "revoke default privileges" ? step.privileges : []));
   const missing = await readMissing(session, readerFor(facts), scope, going);
@@ -173,11 +181,11 @@ async function revokeGranted(
   session: Session,
   state: State,
   run: Run,
-  kept?: ReadAccessInputs,
+  kept: readonly ReadAccessInputs[],
 ): Promise<void> {
   const catalog = await session.catalog();
   const granted = await heldIn(session, catalog, state.role);
-  await applySteps(session, planRevokes(catalog, state, granted, kept), run);
+  await applySteps(session, planRevokes(catalog, state, granted, ...kept), run);
 }
 
 /** What was granted to the role, and what of it is not of this module. */

@@ -140,7 +140,12 @@ function grants(world: World, selection: Selection, created = false): AccessStep
 function revokes(world: World, selection: Selection, kept?: Selection): AccessStep[] {
   const { catalog } = world;
   const before = heldBefore(SESSION, catalog, ROLE, true);
-  return planRevokes(catalog, { role: ROLE, ...selection }, { held: heldIn(world), before }, kept);
+  return planRevokes(
+    catalog,
+    { role: ROLE, ...selection },
+    { held: heldIn(world), before },
+    ...(kept === undefined ? [] : [kept]),
+  );
 }
 
 /** Databases in which the role holds something already. Either this module made the role, or somebody else did. */

@@ -30,11 +30,15 @@ export interface Run {
    * Lends `work` the process's one SQL session to the database, logged in as the database's owner. Callers wait in a
    * queue, so `work` has the session to itself. Inside `work`, do not ask for the same database again. The target is
    * resolved as by {@link resolve}, with the same errors; a connection that cannot be opened is a `UserError`.
+   *
+   * @param as - another role than the database's owner, for what only that role may do. The session is another one then,
+   *   which may be used inside `work` of the owner's, and the catalog that the owner's has cached does not change with it.
    */
   sql<Result>(
     target: Target & { readonly database: string },
     work: (session: Session) => Promise<Result>,
     recorded?: Partial<RecordedTarget>,
+    as?: string,
   ): Promise<Result>;
   /**
    * Looks up branch, endpoint, database and the database's owner through Neon's API. The answer is kept until the

@@ -16,7 +16,15 @@ import { grantable, planGrants, planRevokes, refusedTo, scopeIn, type AccessStep
 import { selectionHeld, type Held, type Missing, type Scope } from "./privileges";
 import { readHeld, readMissing } from "./query";
 import { refuseForeignSchema } from "../record/moduleSchema";
-import { afterChange, entryOf, heldBefore, withEntry, withoutEntry, type HeldBefore } from "./record";
+import {
+  afterChange,
+  entryOf,
+  heldBefore,
+  oidMadeHere,
+  withEntry,
+  withoutEntry,
+  type HeldBefore,
+} from "./record";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
@@ -37,7 +45,7 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
   plan: (inputs, run, state, _replaces, others) =>
     run.sql(inputs, (session) => preview(session, inputs, run, { state, others }), state),
 
-  create: (inputs, run) => run.sql(inputs, (session) => grant(session, inputs, run, false)),
+  create: (inputs, run) => run.sql(inputs, (session) => grant(session, inputs, run, undefined)),
 
   update: (state, inputs, run, others = []) =>
     run.sql(
@@ -47,7 +55,7 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
         // The grants are planned from what the revokes have left: a default privilege of the whole database that goes
         // may have to be replaced by those of single schemas.
         try {
-          return await grant(session, inputs, run, true);
+          return await grant(session, inputs, run, state);
         } catch (error) {
           // Some of the grants may be made: only with the new selection in its state does a destroy revoke them.
           if (!(error instanceof UserError)) throw error;
@@ -68,7 +76,7 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
           const missing = await readMissing(session, state.role, scope);
           const lacking = describeMissing(grantable(missing, catalog), catalog);
           return {
-            outputs: outputsOf(session, missing, scope),
+            outputs: outputsOf(session, catalog, state, { missing, scope, state }),
             ...(lacking.length === 0 ? {} : { drift: { missingPrivileges: lacking.join("; ") } }),
           };
         },
@@ -113,11 +121,11 @@ async function preview(
   const revokes =
     state === undefined
       ? []
-      : planRevokes(catalog, state, await heldIn(session, catalog, role), inputs, ...others);
+      : planRevokes(catalog, state, await heldIn(session, catalog, state), inputs, ...others);
   const scope = scopeIn(catalog, inputs);
   const going = revokes.flatMap((step) => (step.step === "revoke default privileges" ? step.privileges : []));
   const missing = await readMissing(session, readerFor(facts), scope, going);
-  const before = heldBefore(session, catalog, role, state !== undefined);
+  const before = heldBefore(session, catalog, role, state);
   const grants = planGrants(catalog, inputs, { missing, before });
   const steps = [...revokes, ...grants];
   if (steps.some(({ step }) => step === "record privileges")) refuseForeignSchema(catalog);
@@ -151,28 +159,28 @@ async function grant(
   session: Session,
   inputs: ReadAccessInputs,
   run: Run,
-  created: boolean,
+  state: State | undefined,
 ): Promise<ReadAccessOutputs> {
   preflight(selectionFindings(select(await session.catalog(), inputs)));
-  await again(() => grantMissing(session, inputs, run, created));
+  await again(() => grantMissing(session, inputs, run, state));
   const catalog = await session.catalog();
   const scope = scopeIn(catalog, inputs);
   const missing = await readMissing(session, inputs.role, scope);
   for (const line of describeMissing(missing, catalog)) run.log(notGranted(inputs.role, line, catalog));
-  return outputsOf(session, missing, scope);
+  return outputsOf(session, catalog, inputs, { missing, scope, state });
 }
 
 async function grantMissing(
   session: Session,
   inputs: ReadAccessInputs,
   run: Run,
-  created: boolean,
+  state: State | undefined,
 ): Promise<void> {
   const catalog = await session.catalog();
   const { role } = inputs;
   if (!hasRole(catalog, role)) throw noRole(role);
   const missing = await readMissing(session, role, scopeIn(catalog, inputs));
-  const before = heldBefore(session, catalog, role, created);
+  const before = heldBefore(session, catalog, role, state);
   await applySteps(session, planGrants(catalog, inputs, { missing, before }), run);
 }
 
@@ -184,7 +192,7 @@ async function revokeGranted(
   kept: readonly ReadAccessInputs[],
 ): Promise<void> {
   const catalog = await session.catalog();
-  const granted = await heldIn(session, catalog, state.role);
+  const granted = await heldIn(session, catalog, state);
   await applySteps(session, planRevokes(catalog, state, granted, ...kept), run);
 }
 
@@ -192,10 +200,11 @@ async function revokeGranted(
 async function heldIn(
   session: Session,
   catalog: Catalog,
-  role: string,
+  state: State,
 ): Promise<{ readonly held: Held; readonly before: HeldBefore }> {
+  const { role } = state;
   const held = hasRole(catalog, role) ? await readHeld(session, role) : NOTHING;
-  return { held, before: heldBefore(session, catalog, role, true) };
+  return { held, before: heldBefore(session, catalog, role, state) };
 }
 
 /** Repeats work that failed because a table or schema was dropped or changed after the catalog was read. */
@@ -211,8 +220,23 @@ async function again(work: () => Promise<void>): Promise<void> {
   }
 }
 
-function outputsOf(session: Session, missing: Missing, scope: Scope): ReadAccessOutputs {
-  return { ...recorded(session.target), readable: missing.readable, wanted: scope.tables.length };
+function outputsOf(
+  session: Session,
+  catalog: Catalog,
+  { role }: ReadAccessInputs,
+  {
+    missing,
+    scope,
+    state,
+  }: { readonly missing: Missing; readonly scope: Scope; readonly state: State | undefined },
+): ReadAccessOutputs {
+  const roleOid = oidMadeHere(session, catalog, role, state);
+  return {
+    ...recorded(session.target),
+    readable: missing.readable,
+    wanted: scope.tables.length,
+    ...(roleOid === undefined ? {} : { roleOid }),
+  };
 }
 
 function noRole(role: string): UserError {

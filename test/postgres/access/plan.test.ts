@@ -132,14 +132,14 @@ function grants(world: World, selection: Selection, created = false): AccessStep
     { role: ROLE },
     {
       missing: missingIn(world, scopeIn(catalog, selection)),
-      before: heldBefore(SESSION, catalog, ROLE, created),
+      before: heldBefore(SESSION, catalog, ROLE, created ? {} : undefined),
     },
   );
 }
 
 function revokes(world: World, selection: Selection, kept?: Selection): AccessStep[] {
   const { catalog } = world;
-  const before = heldBefore(SESSION, catalog, ROLE, true);
+  const before = heldBefore(SESSION, catalog, ROLE, {});
   return planRevokes(
     catalog,
     { role: ROLE, ...selection },

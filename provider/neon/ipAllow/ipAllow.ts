@@ -7,8 +7,9 @@ import { systemClock, type Clock } from "../../contract/clock";
 import { NeonError } from "../api/errors";
 import { visibleProject } from "../target/project";
 import { firstFew } from "../../contract/wording";
+import { withKilled } from "../allowList/before";
 import { describeChanges, describeEffects } from "./describe";
-import { isEntry, missing, parseEntries, sameText, textsOnList } from "./list";
+import { isEntry, missing, parseEntries, sameText, textsOnList } from "../allowList/list";
 import {
   afterSteps,
   changeByOthers,
@@ -43,12 +44,8 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
 
     plan: async (inputs, run, state, _replaces, others) => {
       const { allowedIps } = await known(inputs.projectId, run);
-      const { plan, outputs } = planUpdate(
-        inputs,
-        withShared(outputsIn(state), inputs, others),
-        allowedIps,
-        others,
-      );
+      const before = recordedOf(inputs, state, allowedIps, others);
+      const { plan, outputs } = planUpdate(inputs, before, allowedIps, others);
       const steps = plan(allowedIps, NO_CHANGE);
       return {
         outputs: outputs(),
@@ -60,7 +57,7 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
     },
 
     create: async (inputs, run, _replaces, others) =>
-      apply(inputs, outputsIn(undefined), {
+      apply(inputs, undefined, {
         project: await fresh(inputs.projectId, run),
         run,
         clock,
@@ -73,7 +70,7 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
     },
 
     update: async (state, inputs, run, others) =>
-      apply(inputs, outputsIn(state), { project: await fresh(inputs.projectId, run), run, clock, others }),
+      apply(inputs, state, { project: await fresh(inputs.projectId, run), run, clock, others }),
 
     delete: async (state, run, _replaced, others = []) => {
       const outputs = outputsIn(state);
@@ -119,16 +116,22 @@ function neededBy(entries: readonly string[], others: readonly IpAllowInputs[]):
   return entries.filter((own) => named.some(({ text }) => sameText(text, own)));
 }
 
-/** What is recorded, with the entries that other resources of the stack have added and that the inputs name too. */
-function withShared(
-  { added, wasOpen }: IpAllowOutputs,
+/**
+ * What this stack has added of the inputs' entries on the list: by the state, by the states of its other resources, and by
+ * an up that was killed.
+ */
+function recordedOf(
   inputs: IpAllowInputs,
+  state: (IpAllowInputs & Partial<IpAllowOutputs>) | undefined,
+  list: NeonAllowedIps,
   others: readonly (IpAllowInputs & Partial<IpAllowOutputs>)[] = [],
 ): IpAllowOutputs {
+  const { added, wasOpen } = withKilled(outputsIn(state), inputs, state?.ips ?? [], list);
+  const lacking = missing(list.ips, parseEntries(inputs.ips)).map(({ text }) => text);
   const shared = neededBy(
     others.flatMap((other) => outputsIn(other).added),
     [inputs],
-  ).filter((entry) => !added.some((own) => sameText(own, entry)));
+  ).filter((entry) => ![...added, ...lacking].some((own) => sameText(own, entry)));
   return {
     added: [...added, ...new Set(shared)],
     wasOpen: wasOpen || (shared.length > 0 && others.some((other) => other.wasOpen === true)),
@@ -138,10 +141,10 @@ function withShared(
 /** Puts the entries of the inputs on the list, and removes entries that the inputs no longer name. */
 async function apply(
   inputs: IpAllowInputs,
-  recorded: IpAllowOutputs,
+  state: (IpAllowInputs & Partial<IpAllowOutputs>) | undefined,
   { project, run, clock, others }: Means,
 ): Promise<IpAllowOutputs> {
-  const before = withShared(recorded, inputs, others);
+  const before = recordedOf(inputs, state, project.allowedIps, others);
   const { plan, kept, outputs } = planUpdate(inputs, before, project.allowedIps, others);
   for (const line of describeEffects(inputs, project.allowedIps)) run.log(line);
   try {

@@ -7,7 +7,7 @@ import {
 import { mistakesIn, type Checked } from "../../../provider/contract/mistakes";
 import { trailInputs } from "../../../provider/contract/trail";
 import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
-import { missing, parseEntries } from "../../../provider/neon/ipAllow/list";
+import { missing, parseEntries } from "../../../provider/neon/allowList/list";
 import { startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
 import { refusal } from "../../support/refusal";

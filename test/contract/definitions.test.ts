@@ -48,6 +48,20 @@ test("the names of drift are those of no input or output", () => {
   expect(Object.keys(DRIFT).filter((name) => properties.includes(name))).toEqual([]);
 });
 
+// Otherwise an update would leave the resource with the id of another object, and its state would be refused for good.
+test("an id consists of inputs whose change replaces the resource", () => {
+  for (const { definition, id } of handlers) {
+    const inputs = (prefix: string): never => {
+      const names = Object.keys(definition.inputs.shape);
+      const replacing: readonly string[] = definition.replaceOn;
+      return Object.fromEntries(
+        names.map((name) => [name, replacing.includes(name) ? name : `${prefix} ${name}`]),
+      ) as never;
+    };
+    expect(id(inputs("before"))).toBe(id(inputs("after")));
+  }
+});
+
 test("every field says what it means", () => {
   expect(schemas.filter(([, field]) => docOf(field).description === undefined)).toEqual([]);
 });

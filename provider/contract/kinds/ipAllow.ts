@@ -17,6 +17,17 @@ export const ipAllowInputs = z.strictObject({
     description:
       "Permits removing the last entry of the IP Allow list, which opens the project to every address.",
   }),
+  lackedBefore: z.array(z.string()).readonly().optional().meta({
+    description:
+      "Entries that the list lacked before the trail: `ipAllowLacked` of its `LogicalReplication`. Those that are on the list by now were added by an `up` that was killed, and count as added here.",
+    whenOmitted: "none",
+    filledInBy: "component",
+  }),
+  wasOpenBefore: z.boolean().optional().meta({
+    description: "Whether the list was empty before the trail: `ipAllowWasOpen` of its `LogicalReplication`.",
+    whenOmitted: "false",
+    filledInBy: "component",
+  }),
 });
 
 export const ipAllowOutputs = z.object({

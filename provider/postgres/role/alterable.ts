@@ -13,7 +13,8 @@ export async function assertAlterable(session: Session, { server }: Catalog, rol
   throw cannotChange(role.name, server, "permission denied to alter role");
 }
 
-async function mayAlter(session: Session, server: ServerFacts, role: RoleFacts): Promise<boolean> {
+/** Whether our role may alter the role. */
+export async function mayAlter(session: Session, server: ServerFacts, role: RoleFacts): Promise<boolean> {
   if (role.superuser || !server.currentRoleMayCreateRoles) return false;
   if (!capabilities(server.version).delegatedRoles) return !role.replication;
   const [found] = await session.read<{ admin: boolean }>(

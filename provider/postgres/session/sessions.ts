@@ -25,6 +25,11 @@ export interface Opening {
    * names cannot log in, or does not own the database any more.
    */
   readonly ownerOf: (target: DatabaseTarget) => Promise<string | undefined>;
+  /**
+   * Whether the new owner of a database owns what this module made there, by the catalog as the former owner reads it.
+   * Otherwise sessions act as the former owner.
+   */
+  readonly isHandedOver: (catalog: Catalog, owner: string) => boolean;
   readonly connection: ConnectionSettings;
   /** Prints a line for the user when a compute takes long to start. */
   readonly log: (line: string) => void;
@@ -45,15 +50,22 @@ export class Sessions {
   /**
    * Lends the session to `work`. Inside `work`, do not call it for the same database again: that call would wait for
    * itself.
+   *
+   * @param as a role that the session acts as instead of the database's owner: another session
    */
-  use<Result>(target: ResolvedTarget, work: (session: Session) => Promise<Result>): Promise<Result> {
+  use<Result>(
+    target: ResolvedTarget,
+    work: (session: Session) => Promise<Result>,
+    as?: string,
+  ): Promise<Result> {
     const { database } = target;
     if (database === undefined) throw new Error(`no database to connect to on branch ${target.branchId}`);
-    const key = JSON.stringify([target.projectId, target.branchId, database.name]);
+    const key = JSON.stringify([target.projectId, target.branchId, database.name, as]);
     let entry = this.#queues.get(key);
     if (entry === undefined) {
-      const named = { ...target, database };
-      entry = { target: named, queue: new Queue(() => openAsOwner(named, this.#opening)) };
+      const named = { ...target, database: { ...database, owner: as ?? database.owner } };
+      const open = as === undefined ? openAsOwner : OpenSession.open;
+      entry = { target: named, queue: new Queue(() => open(named, this.#opening)) };
       this.#queues.set(key, entry);
     }
     return entry.queue.use(work);
@@ -155,7 +167,8 @@ interface Countable {
 /**
  * Opens a session as the database's owner. The owner that the target names comes from the state. When that one cannot log
  * in, or does not own the database any more, the owner is looked up again: otherwise a new owner would leave preview, up
- * and destroy with `permission denied`.
+ * and destroy with `permission denied`. The session stays that of the former owner as long as what this module made is
+ * that role's.
  */
 async function openAsOwner(target: DatabaseTarget, opening: Opening): Promise<OpenSession> {
   const { name, owner } = target.database;
@@ -178,6 +191,12 @@ async function openAsOwner(target: DatabaseTarget, opening: Opening): Promise<Op
   if (session.databaseOwner === owner) return session;
   const now = await ownerNow();
   if (now === undefined) return session;
+  if (!opening.isHandedOver(await session.catalog(), now)) {
+    opening.log(
+      `Database "${name}" belongs to role ${now} now. What this stack made in it belongs to ${owner}, so ${owner} goes on with it.`,
+    );
+    return session;
+  }
   await session.end();
   return openAs(now);
 }

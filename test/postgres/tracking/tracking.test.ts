@@ -185,6 +185,18 @@ test("tracks a table that is created while the first up runs", async () => {
   expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
 });
 
+test("names a migration that is older than the event triggers and stays open", async () => {
+  const migration = await db.connect();
+  await migration.query("BEGIN; CREATE TABLE late (id int)");
+  await replicaIdentity.create(IDENTITY, run);
+  expect(run.lines).toContainEqual(
+    expect.stringMatching(
+      /^Tables that a transaction has created which is still open .* next up on\. Held by session \d+ \(role neondb_owner,.* last statement BEGIN\)/,
+    ),
+  );
+  await migration.query("COMMIT");
+});
+
 test("restores the table of a migration that ends while the trail is removed", async () => {
   const everything = { ...IDENTITY, schemas: undefined, excludeTables: undefined, allTables: true as const };
   const identity = await replicaIdentity.create(everything, run);

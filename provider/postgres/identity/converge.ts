@@ -9,7 +9,7 @@ import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { compareMarks, databaseObjectMark, describeMark, identifiedBy, type Mark } from "../ownership/mark";
 import { changeRecord } from "../record/change";
 import { readRecord, refuseForeignSchema } from "../record/moduleSchema";
-import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
+import { preflight, selectionFindings, exclusionWarnings, serverFindings } from "../selection/findings";
 import { select, takesNewTables, type SelectedTables } from "../selection/selection";
 import { waitForOlderWriters } from "../sql/block";
 import { describeHolders, openWriters } from "../sql/holders";
@@ -57,7 +57,7 @@ export async function converge(
   const mark = claimMark(session, before, inputs, state?.ownershipId);
   const selected = select(before, inputs);
   refuseObstacles(before, inputs, selected, mark);
-  for (const line of selectionWarnings(selected)) run.log(line);
+  for (const line of exclusionWarnings(selected)) run.log(line);
 
   const work: Work = { inputs, run, session, mark, state };
   const preparation = planPreparation(before, inputs, work);

@@ -21,44 +21,48 @@ const PUBLIC = { schemas: ["public"] };
 const NEONS_OWN =
   /default privileges|ALTER DEFAULT PRIVILEGES FOR ROLE cloud_admin|errors ignored on restore: 2/;
 
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await testDatabase({
+    profile: "neon",
+    sql: `CREATE TABLE plain (id int PRIMARY KEY, note text);
+      CREATE TABLE keyless (note text);
+      CREATE TABLE nothing (note text);
+      ALTER TABLE nothing REPLICA IDENTITY NOTHING;
+      CREATE TABLE indexed (id int NOT NULL, note text);
+      CREATE UNIQUE INDEX by_id ON indexed (id);
+      ALTER TABLE indexed REPLICA IDENTITY USING INDEX by_id;
+      CREATE TABLE whole (note text);
+      ALTER TABLE whole REPLICA IDENTITY FULL;
+      INSERT INTO keyless VALUES ('a')`,
+  });
+  await runSql(
+    db.superuserUri,
+    `CREATE ROLE reader LOGIN PASSWORD 'reader';
+     GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader`,
+  );
+});
+afterAll(() => db.close());
+
 /**
  * Dumps as people make them, with the programs that they use, of a database that a trail has tracked. One test after the
  * other works on the same dump.
  */
 ("bin" in found ? describe : describe.skip)("dumps", () => {
-  let db: TestDatabase;
   let trail: Trail;
   let run: TestRun;
   let dump: string;
   let before: Record<string, string>;
 
   beforeAll(async () => {
-    db = await testDatabase({
-      profile: "neon",
-      sql: `CREATE TABLE plain (id int PRIMARY KEY, note text);
-        CREATE TABLE keyless (note text);
-        CREATE TABLE nothing (note text);
-        ALTER TABLE nothing REPLICA IDENTITY NOTHING;
-        CREATE TABLE indexed (id int NOT NULL, note text);
-        CREATE UNIQUE INDEX by_id ON indexed (id);
-        ALTER TABLE indexed REPLICA IDENTITY USING INDEX by_id;
-        CREATE TABLE whole (note text);
-        ALTER TABLE whole REPLICA IDENTITY FULL;
-        INSERT INTO keyless VALUES ('a')`,
-    });
-    await runSql(
-      db.superuserUri,
-      `CREATE ROLE reader LOGIN PASSWORD 'reader';
-       GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader`,
-    );
     before = await identities(db);
     dump = path.join(scratch(), "full.dump");
     trail = new Trail(() => testRun(db));
     await trail.up({ ...TARGET, ...PUBLIC });
     expect(await runPg(bin, "pg_dump", ["-Fc", "--file", dump, "--dbname", db.ownerUri])).toEqual([]);
   });
-  afterAll(async () => {
-    await db.close();
+  afterAll(() => {
     removeScratch();
   });
   beforeEach(() => {
@@ -89,6 +93,11 @@ const NEONS_OWN =
 
   test("restored over the tracked database, the trail is as it was, and destroy gives everything back", async () => {
     expect(await restore("neondb", dump, "--clean", "--if-exists")).toEqual([]);
+    await trail.refresh();
+    expect(trail.drift).toEqual({});
+    // So that a consumer never finds the publication missing.
+    expect(await restore("neondb", dump, "--clean", "--if-exists", "--no-publications")).toEqual([]);
+    await trail.up({ ...TARGET, ...PUBLIC });
     await trail.refresh();
     expect(trail.drift).toEqual({});
     await db.sql("CREATE TABLE later (note text); ALTER INDEX by_id RENAME TO renamed");
@@ -151,4 +160,95 @@ const NEONS_OWN =
       "SELECT indexrelid::regclass::text AS index FROM pg_index WHERE indisreplident AND indrelid = 'public.indexed'::regclass",
     );
   }
+});
+
+/** What schema tools do to a schema that they take for the application's, as they send it. */
+describe("schema tools", () => {
+  let database: string;
+  let trail: Trail;
+  const args = () => ({ ...TARGET, database, ...PUBLIC });
+  const sql = <Row extends object>(statement: string) => runSql<Row>(uriTo(db.ownerUri, database), statement);
+
+  beforeEach(async () => {
+    database = await newDatabase(db, {
+      sql: `CREATE TABLE keyless (note text); CREATE TABLE nothing (note text);
+        ALTER TABLE nothing REPLICA IDENTITY NOTHING`,
+    });
+    trail = new Trail(() => testRun(db), {}, { processPer: "phase" });
+  });
+
+  /** Migrations and writes of the application, as an application that has a table without a key. */
+  async function applicationWorks(): Promise<void> {
+    await sql(`CREATE TABLE later (note text); INSERT INTO later VALUES ('a'); UPDATE later SET note = 'b'`);
+    await sql("ALTER TABLE keyless ADD COLUMN more int; UPDATE keyless SET more = 1; DELETE FROM keyless");
+  }
+
+  test.each([
+    ["Atlas drops the schema", 'DROP SCHEMA "_bemi" CASCADE', "schema _bemi", "d"],
+    ["Rails loads its schema.rb", 'DROP SCHEMA "_bemi" CASCADE; CREATE SCHEMA "_bemi"', "schema _bemi", "d"],
+    ["Drizzle drops the view", 'DROP VIEW "_bemi"."lock"', "view _bemi.lock", "n"],
+    ["somebody drops a function", 'DROP FUNCTION "_bemi"."set_full_bemi" CASCADE', undefined, "n"],
+  ])("when %s, the application works, and up says what is lost", async (_, statement, lost, nothing) => {
+    await trail.up(args());
+    await sql(statement);
+    await applicationWorks();
+    const said = (await trail.previewUp(args()))["identity"];
+    await trail.refresh();
+    expect(trail.drift["identity"]).toMatchObject(
+      lost === undefined ? { eventTriggersMissing: "_bemi_set_full" } : { recordMissing: lost },
+    );
+    if (lost === "schema _bemi") {
+      expect(said).toEqual([
+        expect.stringMatching(
+          /in schema _bemi, knows nothing of publication bemi any more\..* as if every .* DEFAULT/,
+        ),
+        "1 table gets the replica identity FULL: public.later (now DEFAULT)",
+        expect.stringMatching(/^Event triggers are created/),
+      ]);
+    } else if (lost !== undefined)
+      expect(said).toEqual(["The view _bemi.lock, which guards the record, is gone. It is made again."]);
+    await trail.up(args());
+    await trail.refresh();
+    expect(trail.drift).toEqual({});
+    await trail.destroy();
+    expect(await identities({ sql })).toEqual({
+      "public.keyless": "d",
+      "public.later": "d",
+      "public.nothing": nothing,
+    });
+    expect(await sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
+  });
+
+  test("when Drizzle has dropped the view, destroy gives everything back without an up before", async () => {
+    await trail.up(args());
+    await sql('DROP VIEW "_bemi"."lock"');
+    await trail.destroy();
+    expect(await identities({ sql })).toEqual({ "public.keyless": "d", "public.nothing": "n" });
+    expect(await sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
+  });
+
+  test("MikroORM's drop of the schema fails and changes nothing", async () => {
+    await trail.up(args());
+    await expect(sql('drop schema "_bemi"')).rejects.toThrow(/other objects depend on it/);
+    await applicationWorks();
+    await trail.refresh();
+    expect(trail.drift).toEqual({});
+    await trail.destroy();
+  });
+
+  test("an empty schema from a loaded schema.rb is taken over; one of another role blocks the preview", async () => {
+    await runSql(uriTo(db.superuserUri, database), "CREATE SCHEMA _bemi AUTHORIZATION reader");
+    expect(await refusal(trail.previewUp(args()))).toMatch(/_bemi belongs to reader, not to neondb_owner/);
+    expect(await refusal(trail.up(args()))).toMatch(/_bemi belongs to reader, not to neondb_owner/);
+    await runSql(uriTo(db.superuserUri, database), "DROP SCHEMA _bemi");
+    await trail.destroy();
+
+    await sql('CREATE SCHEMA "_bemi"');
+    expect((await trail.previewUp(args()))["identity"]).toContainEqual(
+      expect.stringMatching(/^The schema _bemi exists, without a mark .*: it is taken over/),
+    );
+    await trail.up(args());
+    await trail.destroy();
+    expect(await sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
+  });
 });

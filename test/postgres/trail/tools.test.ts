@@ -172,7 +172,9 @@ describe("schema tools", () => {
   beforeEach(async () => {
     database = await newDatabase(db, {
       sql: `CREATE TABLE keyless (note text); CREATE TABLE nothing (note text);
-        ALTER TABLE nothing REPLICA IDENTITY NOTHING`,
+        ALTER TABLE nothing REPLICA IDENTITY NOTHING;
+        CREATE TABLE parted (id int) PARTITION BY LIST (id);
+        CREATE TABLE part_1 PARTITION OF parted FOR VALUES IN (1)`,
     });
     trail = new Trail(() => testRun(db), {}, { processPer: "phase" });
   });
@@ -181,6 +183,8 @@ describe("schema tools", () => {
   async function applicationWorks(): Promise<void> {
     await sql(`CREATE TABLE later (note text); INSERT INTO later VALUES ('a'); UPDATE later SET note = 'b'`);
     await sql("ALTER TABLE keyless ADD COLUMN more int; UPDATE keyless SET more = 1; DELETE FROM keyless");
+    await sql(`CREATE TABLE part_2 PARTITION OF parted FOR VALUES IN (2); INSERT INTO parted VALUES (2);
+      UPDATE parted SET id = 1; DELETE FROM parted`);
   }
 
   test.each([
@@ -202,7 +206,7 @@ describe("schema tools", () => {
         expect.stringMatching(
           /in schema _bemi, knows nothing of publication bemi any more\..* as if every .* DEFAULT/,
         ),
-        "1 table gets the replica identity FULL: public.later (now DEFAULT)",
+        "2 tables get the replica identity FULL: public.later, public.part_2 (now DEFAULT)",
         expect.stringMatching(/^Event triggers are created/),
       ]);
     } else if (lost !== undefined)
@@ -212,8 +216,9 @@ describe("schema tools", () => {
     expect(trail.drift).toEqual({});
     await trail.destroy();
     expect(await identities({ sql })).toEqual({
-      "public.keyless": "d",
-      "public.later": "d",
+      ...Object.fromEntries(
+        ["keyless", "later", "part_1", "part_2", "parted"].map((name) => [`public.${name}`, "d"]),
+      ),
       "public.nothing": nothing,
     });
     expect(await sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
@@ -223,7 +228,7 @@ describe("schema tools", () => {
     await trail.up(args());
     await sql('DROP VIEW "_bemi"."lock"');
     await trail.destroy();
-    expect(await identities({ sql })).toEqual({ "public.keyless": "d", "public.nothing": "n" });
+    expect(await identities({ sql })).toMatchObject({ "public.keyless": "d", "public.nothing": "n" });
     expect(await sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
   });
 

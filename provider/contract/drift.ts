@@ -19,7 +19,7 @@ export const DRIFT = {
   identityNotFull: "Tables whose replica identity is not FULL.",
   identityNotRestored: "Tables that left the selection and could not be restored yet.",
   writesRefused: "Tables on which UPDATE and DELETE fail at the moment.",
-  recordMissing: "The record of the tables' previous replica identities is gone.",
+  recordMissing: "The record of the tables' previous replica identities, or the view that guards it, is gone.",
   eventTriggersMissing: "The event triggers for new tables are gone or disabled.",
   eventTriggersLeft: "The event triggers for new tables are still in the database.",
   notPublished: "Tables that are selected and not in the publication.",

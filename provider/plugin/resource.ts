@@ -229,7 +229,11 @@ export class Resource {
   async #planned(urn: string, news: Values, state: Values | undefined, replaces?: Values): Promise<Values> {
     const unknown = Object.fromEntries(this.#outputNames.map((name) => [name, UNKNOWN]));
     if (this.#offline) {
-      this.#run.log("Nothing was looked at for this preview, because PULUMI_NEON_BEMI_OFFLINE is set.");
+      // Under the first resource only: it holds for all of them.
+      await this.#run.oncePerCommand("offline", () => {
+        this.#run.log("Nothing was looked at for this preview, because PULUMI_NEON_BEMI_OFFLINE is set.");
+        return Promise.resolve("said");
+      });
       return { ...unknown, ...news };
     }
     const inputs = this.#fields.withoutDispensable(news);

@@ -1,5 +1,8 @@
 import * as z from "zod";
 import { UserError } from "../../contract/errors";
+import type { Run } from "../../contract/kind";
+import { reportLocked } from "../catalog/lockedTables";
+import { nameTable } from "../catalog/tableIndex";
 import { runTogether } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import { decodeMark, encodeMark, type Appendix, type Mark } from "../ownership/mark";
@@ -68,19 +71,38 @@ export function snapshotOf(catalog: Catalog, publication: PublicationFacts): Ado
   return { comment, publish: operations.join(", "), viaRoot, generatedColumns, members };
 }
 
-/** Makes an adopted publication what it was: members, options, comment. The publication itself stays. */
+/**
+ * Makes an adopted publication what it was: members, options, comment. The publication itself stays.
+ *
+ * @throws UserError if others keep tables locked: the publication keeps its mark then, so that the next destroy goes on
+ */
 export async function giveBack(
   session: Session,
   catalog: Catalog,
   publication: PublicationFacts,
   before: Adopted,
+  run: Pick<Run, "log">,
 ): Promise<void> {
   const { name } = publication;
   if (formOf(publication) === "table list") {
     const kept = new Set(before.members);
     const drop = membersOf(catalog, name).flatMap(({ oid }) => (kept.has(oid) ? [] : [oid]));
-    await changeMembers(session, { publication: name, action: "DROP", tables: drop });
-    await changeMembers(session, { publication: name, action: "ADD", tables: before.members });
+    for (const order of [
+      { publication: name, action: "DROP", tables: drop },
+      { publication: name, action: "ADD", tables: before.members },
+    ] as const) {
+      const changes = await changeMembers(session, order);
+      for (const { oid, reason } of changes.refused)
+        run.log(`Publication ${name}, table ${nameTable(catalog, oid)}: ${reason}.`);
+      if (changes.locked === 0) continue;
+      const { names, held } = await reportLocked(session, catalog, changes, {
+        of: "members",
+        publication: name,
+      });
+      throw new UserError(
+        `The publication ${name} could not be given back as it was, because other transactions kept tables locked: ${names}.${held} Run destroy again; what was done stays done.`,
+      );
+    }
   }
   const generated =
     before.generatedColumns === null ? "" : `, publish_generated_columns = ${before.generatedColumns}`;

@@ -3,6 +3,7 @@ import { tablesSentence } from "../catalog/tableNames";
 import { describeRestored } from "../identity/describe";
 import { toRestore } from "../identity/hypothetical";
 import type { FormerIdentity } from "../identity/claim";
+import { adoptedFrom } from "./adoption";
 import type { PublicationStep } from "./plan";
 
 /**
@@ -23,7 +24,11 @@ export function describeChanges(
       case "comment on publication":
         return [`The ownership mark on the publication ${name} is renewed.`];
       case "adopt publication":
-        return [`The publication ${name} is adopted; destroy gives it back as it is now.`];
+        return [
+          adoptedFrom(step.comment) === undefined
+            ? `The publication ${name}, a copy of one that this module made, is taken over; destroy drops it.`
+            : `The publication ${name} is adopted; destroy gives it back as it is now.`,
+        ];
       case "drop publication":
         return [`The publication ${step.publication.name}, which an interrupted change left, is dropped.`];
       case "change form of publication":

@@ -3,10 +3,11 @@ import type { PublicationInputs } from "../../contract/kinds/publication";
 import type { Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
-import { nameTables, tablesByOid } from "../catalog/tableIndex";
+import { reportLocked } from "../catalog/lockedTables";
+import { nameTable } from "../catalog/tableIndex";
 import { quoteTableName } from "../catalog/tableNames";
 import { only, setByTrail } from "../identity/claim";
-import { logChanges, settleRecord } from "../identity/restore";
+import { logChanges, logLockedRestore, settleRecord } from "../identity/restore";
 import { changeIdentities } from "../identity/statement";
 import { readRecord } from "../record/moduleSchema";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
@@ -77,7 +78,7 @@ export function removalDoers(session: Session, run: Run, name: string): Doers<Re
     "drop publication": dropDoer(session),
     "restore replica identity": ({ tables }) => restore(tables, { session, run, name }, "by hand"),
     "give back publication": async ({ publication, before }) => {
-      await giveBack(session, await session.catalog(), publication, before);
+      await giveBack(session, await session.catalog(), publication, before, run);
       run.log(`The publication ${publication.name} stays, as it was before it was adopted.`);
     },
   };
@@ -96,8 +97,20 @@ function memberDoers({ inputs, session, run }: Work): Doers<MemberStep> {
   const alter = `ALTER PUBLICATION ${quoteIdentifier(name)}`;
   const change = async (action: MemberOrder["action"], tables: readonly TableFacts[]): Promise<void> => {
     const order = { publication: name, action, tables: tables.map(({ oid }) => oid) };
-    for (const { oid, reason } of (await changeMembers(session, order)).refused)
-      run.log(`Publication ${name}, table ${oid}: ${reason}.`);
+    const changes = await changeMembers(session, order);
+    if (changes.refused.length + changes.locked === 0) return;
+    const catalog = await session.catalog();
+    for (const { oid, reason } of changes.refused)
+      run.log(`Publication ${name}, table ${nameTable(catalog, oid)}: ${reason}.`);
+    if (changes.locked === 0) return;
+    const { names, held } = await reportLocked(session, catalog, changes, {
+      of: "members",
+      publication: name,
+    });
+    const still = action === "ADD" ? "not added to" : "still in";
+    run.log(
+      `${names}: locked by other transactions, so ${still} the publication ${name}.${held} The next up does what is left.`,
+    );
   };
   return {
     "set publication options": async ({ options }) => {
@@ -175,10 +188,5 @@ async function restore(
   const changes = await changeIdentities(session, { publication: name, restore: previous });
   logChanges(changes, catalog, run);
   await settleRecord(session, name);
-  if (changes.locked === 0) return;
-  const after = await session.catalog();
-  const left = tables.filter((oid) => tablesByOid(after).get(oid)?.identity === "full");
-  run.log(
-    `${nameTables(after, left)}: locked by other transactions. What replica identity they had before, they get back ${when}.`,
-  );
+  await logLockedRestore(session, changes, catalog, run, when);
 }

@@ -1,5 +1,6 @@
 import { describeOlderWriters, runTogether, waitForOlderWriters } from "../sql/block";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
+import { reportLocked } from "../catalog/lockedTables";
 import { encodeMark, type Mark } from "../ownership/mark";
 import { planMembers } from "./members";
 import { optionsSql } from "./options";
@@ -83,10 +84,10 @@ export async function changeForm(
   // Fill it again after each wait: transactions that began before it existed may have created tables, and event
   // triggers add to it only what is created after that.
   const tried = new Set<number>();
-  let added: number | undefined;
+  let added: number | string;
   do {
     added = form === "table list" ? await fill(session, inputs, next, tried) : 0;
-    if (added === undefined) return keeps("some tables are locked");
+    if (typeof added === "string") return keeps(added);
     run.checkpoint();
     if (!(await waitForOlderWriters(session))) return keeps(await describeOlderWriters(session));
     run.checkpoint();
@@ -106,21 +107,24 @@ export async function changeForm(
 }
 
 /**
- * Adds every table that is ready to the new list. Returns how many were added; `undefined` when some could not be
- * locked.
+ * Adds every table that is ready to the new list. Returns how many were added; the reason, as the end of a sentence, when
+ * not all could be.
  */
 async function fill(
   session: Session,
   inputs: PublicationInputs,
   next: string,
   tried: Set<number>,
-): Promise<number | undefined> {
+): Promise<number | string> {
   const catalog = await session.catalog();
   const publication = findPublication(catalog, next);
-  if (publication === undefined) return undefined;
+  if (publication === undefined) return `somebody has dropped the publication ${next}`;
   const { add } = planMembers(catalog, inputs, publication);
   const tables = add.flatMap(({ oid }) => (tried.has(oid) ? [] : [oid]));
   for (const oid of tables) tried.add(oid);
-  const { locked } = await changeMembers(session, { publication: next, action: "ADD", tables });
-  return locked === 0 ? tables.length : undefined;
+  const changes = await changeMembers(session, { publication: next, action: "ADD", tables });
+  if (changes.locked === 0) return tables.length;
+  const of = { of: "members", publication: next } as const;
+  const { names, held } = await reportLocked(session, catalog, changes, of);
+  return `other transactions kept tables locked: ${names}.${held}`.replace(/\.$/, "");
 }

@@ -5,7 +5,6 @@ import { publishability } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
 import { trackedTables, type TrackedTable } from "../identity/trackedTables";
 import type { Selection } from "../selection/selection";
-import { tracksNewTables } from "../tracking/state";
 import { withMembers, withPublication } from "./hypothetical";
 import { optionFacts } from "./options";
 
@@ -53,7 +52,7 @@ export function planMembers(
   const partial = partialMembers(catalog, name);
   const whole = publishingWholly(catalog, publication);
   const tracked = trackedTables(whole, selection);
-  const roots = rootsOf(catalog, selection, tracked);
+  const roots = rootsOf(tracked);
   const listedOids = new Set(members.map(({ oid }) => oid));
   const listed = ({ oid }: TableFacts): boolean => listedOids.has(oid);
   const ready = (tree: readonly TrackedTable[]): boolean => tree.every((entry) => entry.ready);
@@ -121,7 +120,7 @@ export function publishedTables(
   const tracked = trackedTables(catalog, selection);
   const byOid = tablesByOid(catalog);
   const obstacles = new Map(
-    rootsOf(catalog, selection, tracked).flatMap(({ root, tree }) => {
+    rootsOf(tracked).flatMap(({ root, tree }) => {
       const obstacle = obstacleTo(root, tree);
       return tree.map((entry) => [entry.table.oid, obstacle]);
     }),
@@ -152,18 +151,13 @@ interface Root {
 
 /**
  * The tracked tables that have to be listed: not the partitions of a listed table. A partitioned table without a key is
- * listed only where an event trigger sets the identity of partitions to come. Otherwise such a partition would be
- * published before it has an identity, and its UPDATEs and DELETEs would fail until the next up. There, the partitions
- * are listed instead.
+ * never listed, but its partitions: a partition to come would be published before it has an identity, and its UPDATEs and
+ * DELETEs would fail until the next up. Event triggers prevent that only as long as they exist and fire, and a schema tool
+ * can drop them, or a session switch them off.
  */
-function rootsOf(
-  catalog: Catalog,
-  { name, trackNewTables }: PublicationSelection,
-  tracked: readonly TrackedTable[],
-): Root[] {
-  const watched = trackNewTables && tracksNewTables(catalog, name);
+function rootsOf(tracked: readonly TrackedTable[]): Root[] {
   const whole = new Set(
-    tracked.flatMap(({ table }) => (!table.partitioned || watched || table.hasPrimaryKey ? [table.oid] : [])),
+    tracked.flatMap(({ table }) => (!table.partitioned || table.hasPrimaryKey ? [table.oid] : [])),
   );
   const trees = new Map<number, TrackedTable[]>();
   for (const entry of tracked) {

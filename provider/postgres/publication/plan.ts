@@ -5,7 +5,7 @@ import { publishes } from "../catalog/membership";
 import { tablesByOid } from "../catalog/tableIndex";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
 import { only, setByTrail, strayed, type FormerIdentity } from "../identity/claim";
-import { encodeMark, isAdoptable, type Mark } from "../ownership/mark";
+import { encodeMark, isAdoptable, isCopy, type Mark } from "../ownership/mark";
 import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
 import { readRecord } from "../record/moduleSchema";
 import { ownNames } from "../ownership/ownNames";
@@ -254,6 +254,11 @@ function planOwnership(
   }
   if (!inputs.adopt || !isAdoptable(owner))
     throw new UserError(objectExists(`Publication "${name}"`, existing, mark, catalog));
+  if (isCopy(owner) && adoptedFrom(existing.comment) === undefined) {
+    // This module made the original, so that destroy drops the copy.
+    const comment = encodeMark(mark);
+    return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };
+  }
   refuseAdoption(catalog, existing, inputs);
   const comment = adoptionComment(mark, snapshotOf(catalog, existing));
   return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };

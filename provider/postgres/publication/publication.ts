@@ -16,7 +16,7 @@ import { formatTableName } from "../catalog/tableNames";
 import { describePending, fingerprint } from "../identity/summary";
 import { databaseObjectMark, describeOwnership, identifiedBy } from "../ownership/mark";
 import { isOwned, madeBy, markOn, notOwned } from "../ownership/ownObjects";
-import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
+import { preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { publishedSelection } from "../selection/imported";
 import { select } from "../selection/selection";
 import { unlessGone } from "../session/gone";
@@ -25,7 +25,7 @@ import { publicationDoers, removalDoers } from "./doers";
 import { planMembers, publishedTables } from "./members";
 import { wrongOptions } from "./options";
 import { findPublication, leaving, planPublication, planRemoval, unfinished } from "./plan";
-import { preview } from "./preview";
+import { preview, selectionWarnings } from "./preview";
 import { formOf, wantedForm } from "./wantedForm";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
@@ -109,7 +109,7 @@ async function converge(
   );
   const recorded = [...leaving(catalog, inputs, state).keys()];
   const steps = planPublication(catalog, inputs, { state, recorded, mark });
-  for (const line of selectionWarnings(selected, { emptiness: true })) run.log(line);
+  for (const line of selectionWarnings(catalog, selected, name)) run.log(line);
   await execute(steps, publicationDoers({ inputs, session, run, mark }), run);
   const after = await session.catalog();
   return outputsOf(session, after, inputs, requirePublication(after, name), mark.id);

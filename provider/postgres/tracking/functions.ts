@@ -75,9 +75,9 @@ BEGIN
   GET DIAGNOSTICS context = PG_CONTEXT;
   FOR found IN
     SELECT c.oid, n.nspname, c.relname, c.relreplident,
-           c.relreplident = 'f' AND NOT ${HAS_VIRTUAL} AS ready,
-           c.relreplident = 'd' AND ${HAS_VIRTUAL}
-             AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS unfit
+           -- A partitioned table without a key is published by its partitions, see publication/members.ts.
+           c.relreplident = 'f' AND NOT ${HAS_VIRTUAL} AND (c.relkind = 'r' OR ${HAS_KEY}) AS ready,
+           c.relreplident = 'd' AND ${HAS_VIRTUAL} AND NOT ${HAS_KEY} AS unfit
       FROM ${tablesOfCommand(selection)}
   LOOP
     BEGIN
@@ -160,6 +160,9 @@ const HAS_WAITED = `EXISTS (SELECT FROM pg_locks l
 /** Whether table `c` has a virtual generated column (PostgreSQL 18), which cannot be published together with FULL. */
 const HAS_VIRTUAL = `EXISTS (SELECT FROM pg_attribute a
                         WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)`;
+
+/** Whether table `c` has a primary key. */
+const HAS_KEY = "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)";
 
 /**
  * Whether this transaction has locked table `c` exclusively already. ATTACH PARTITION, VALIDATE CONSTRAINT and others

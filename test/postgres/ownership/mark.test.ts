@@ -76,6 +76,23 @@ describe("with an id in mark and state", () => {
     expect(isAdoptable(found)).toBe(true);
   });
 
+  test("a restored dump has copies from another database, which a resource without a state may adopt", () => {
+    const origin = encodeMark({ ...state, database: "shop", databaseOid: 16384 });
+    const here = { ...mine, databaseOid: 24576 };
+    const found = ownership(origin, here);
+    expect(found).toBe("copy of another database");
+    expect(isAdoptable(found)).toBe(true);
+    expect(existsAlready('Publication "bemi"', found, origin, here)).toBe(
+      'Publication "bemi" exists already and came with a dump or a copy of database shop: it was made there by shop/dev/orders. Set adopt: true to take it over, or choose another name.',
+    );
+    // Another trail of this database, also after somebody has renamed the database.
+    expect(ownership(origin, { ...here, databaseOid: 16384 })).toBe("other resource");
+    // The resource itself, whose state has the id: its database was restored.
+    expect(ownership(origin, { ...state, databaseOid: 24576 })).toBe("ours");
+    // A mark of an older release does not say.
+    expect(ownership(encodeMark({ ...state, database: "shop" }), here)).toBe("other resource");
+  });
+
   test("two backends with the same names are told apart", () => {
     const comment = encodeMark(elsewhere);
     expect(ownership(comment, state)).toBe("other resource");

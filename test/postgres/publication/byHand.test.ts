@@ -1,6 +1,7 @@
 import { publication } from "../../../provider/postgres/publication/publication";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, type TestRun } from "../../support/run";
+import { refusal } from "../../support/refusal";
 import { down, publicationInputs, up } from "../../support/stack";
 import { BASIC_TABLES, FAMILIES, identities, LISTED, members } from "../../support/tables";
 
@@ -69,6 +70,13 @@ test("refuses a foreign publication, or adopts it and gives it back as it was", 
   const again = await publication.update(stack.publication, publicationInputs(PUBLIC, true), run);
   expect(again.created).toBe(false);
 
+  // A destroy that could not take a table out must not pass the publication off as what it was before.
+  const holder = await db.connect();
+  await holder.query("BEGIN; LOCK TABLE plain IN SHARE UPDATE EXCLUSIVE MODE");
+  expect(await refusal(down(run, stack))).toMatch(
+    /bemi could not be given back .*: public\.plain\. Held by session \d+ .*Run destroy again/,
+  );
+  await holder.query("COMMIT");
   await down(run, stack);
   expect(await describePublication()).toEqual(before);
   expect(await identities(db)).toMatchObject({ "public.keyless": "f", "public.plain": "d" });

@@ -135,6 +135,11 @@ test("adds all other tables while one is under VACUUM", async () => {
   const outputs = await publication.create(INPUTS, run);
   expect(outputs).toMatchObject({ wanted: 8, done: 7 });
   expect(outputs.pending).toEqual([expect.stringMatching(/^public\.keyless: not published: .*locked/)]);
+  expect(run.lines).toContainEqual(
+    expect.stringMatching(
+      /^public\.keyless: locked by other transactions, so not added to the publication bemi\. Held by session \d+ \(role neondb_owner,.* last statement BEGIN\)\. Wait/,
+    ),
+  );
   await holder.query("COMMIT");
   const finished = await publication.update({ ...INPUTS, ...outputs }, INPUTS, run);
   expect(finished).toMatchObject({ done: 8, pending: [] });

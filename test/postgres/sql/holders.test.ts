@@ -3,6 +3,7 @@ import { describeOlderWriters, runTogether, waitForOlderWriters } from "../../..
 import {
   describeHolders,
   explainLocksOn,
+  sessionHolder,
   slotHolder,
   tableHolders,
   type Holder,
@@ -19,6 +20,7 @@ const NOBODY: Holder = {
   since: null,
   state: null,
   command: null,
+  background: false,
 };
 
 test("says no more of a session than is known", () => {
@@ -29,6 +31,9 @@ test("says no more of a session than is known", () => {
   expect(describeHolders([{ ...NOBODY, pid: null, prepared: "it's", role: "app" }])).toBe(
     "Held by prepared transaction it's (role app). Wait until that ends, or end it: ROLLBACK PREPARED 'it''s'. Then run again.",
   );
+  expect(describeHolders([{ ...NOBODY, background: true }])).toBe(
+    "Held by session 7 (a process of the server itself, as autovacuum). Wait until that ends. Then run again.",
+  );
 });
 
 let db: TestDatabase;
@@ -37,7 +42,8 @@ let other: Client;
 let pid: number;
 
 beforeAll(async () => {
-  db = await testDatabase({ settings: { max_prepared_transactions: "2" } });
+  // An owner that may not see the sessions of other roles: one that was made through the API may.
+  db = await testDatabase({ owner: "sql", settings: { max_prepared_transactions: "2" } });
   await runSql(db.superuserUri, "CREATE ROLE app LOGIN");
   await runSql(db.ownerUri, `CREATE TABLE orders (id int); CREATE PUBLICATION bemi; CREATE SCHEMA _bemi`);
 });
@@ -108,6 +114,21 @@ test("names the holder of a table, with all that a monitoring role may see", asy
     expect(await slotHolder(session, "nobody")).toEqual([]);
   });
   await runSql(db.superuserUri, "REVOKE pg_read_all_stats FROM neondb_owner");
+});
+
+test("what keeps members from being changed is no reader, but whoever has changed the publication", async () => {
+  await other.query("SELECT FROM public.orders");
+  await run.session(async (session) => {
+    const [orders] = await session.read<{ oid: number }>("SELECT 'public.orders'::regclass::oid AS oid");
+    const members = () =>
+      tableHolders(session, [Number(orders?.oid)], { of: "members", publication: "bemi" });
+    expect(await tableHolders(session, [Number(orders?.oid)])).toMatchObject([{ pid }]);
+    expect(await members()).toEqual([]);
+    // As an event trigger does in a transaction of the application that creates a table.
+    await other.query("CREATE TABLE public.made (id int); ALTER PUBLICATION bemi ADD TABLE public.made");
+    expect(await members()).toMatchObject([{ pid, role: "cloud_admin", application: "nightly import" }]);
+    expect(await sessionHolder(session, pid)).toMatchObject([{ pid, role: "cloud_admin" }]);
+  });
 });
 
 test("names the oldest transaction that still writes", async () => {

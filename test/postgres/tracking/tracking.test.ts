@@ -69,7 +69,8 @@ test("tracks tables of other roles, whatever statement makes them", async () => 
   const table = (identity: string, published: boolean) => ({ identity, published });
   expect(await tables()).toEqual({
     "public.orders": table("f", true),
-    "public.parted": table("f", true),
+    // Published by its partitions, as it has no key.
+    "public.parted": table("f", false),
     "public.created": table("f", true),
     "public.created_as": table("f", true),
     "public.selected_into": table("f", true),
@@ -183,6 +184,18 @@ test("tracks a table that is created while the first up runs", async () => {
   });
   await replicaIdentity.delete({ ...IDENTITY, ...identity }, run);
   expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
+});
+
+test("names a migration that is older than the event triggers and stays open", async () => {
+  const migration = await db.connect();
+  await migration.query("BEGIN; CREATE TABLE late (id int)");
+  await replicaIdentity.create(IDENTITY, run);
+  expect(run.lines).toContainEqual(
+    expect.stringMatching(
+      /^Tables that a transaction has created which is still open .* next up on\. Held by session \d+ \(role neondb_owner,.* last statement BEGIN\)/,
+    ),
+  );
+  await migration.query("COMMIT");
 });
 
 test("restores the table of a migration that ends while the trail is removed", async () => {

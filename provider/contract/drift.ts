@@ -27,7 +27,7 @@ export const DRIFT = {
   publishedInPart: "Tables of which the publication has only some columns or rows.",
   publicationOptions: "Options of the publication that differ.",
   publishedSchemas: "Schemas that the publication publishes as a whole.",
-  publicationForm: "The publication was made one for all tables.",
+  publicationForm: "The publication is one for all tables, and is to list them.",
   publicationOwner: "The publication was made again by somebody else.",
   unfinishedChange: "Publications that an interrupted change left behind.",
   unfinished: "What the last run did not finish.",

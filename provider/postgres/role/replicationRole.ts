@@ -237,7 +237,7 @@ function doers(
       run.log(`Role ${role} stays: ${because}.`);
       return Promise.resolve();
     },
-    "disable login": ({ role }) => disableLogin(session, role),
+    "disable login": ({ role }) => disableLogin(session, role, run),
     "drop role": ({ role, oid }) => dropRole(session, { name: role, oid }, inputs, run),
   };
 }
@@ -251,7 +251,8 @@ async function alter(session: Session, change: RoleChange, catalog: Catalog, run
     await changeRole(session, change, run);
   } catch (error) {
     if (!hasCode(error, "42501")) throw error;
-    throw cannotChange(change.name, catalog.server, error.reason);
+    const role = findRole(catalog, change.name) ?? { name: change.name, memberOf: [] };
+    throw cannotChange(role, catalog.server, error.reason);
   }
 }
 

@@ -1,0 +1,136 @@
+import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
+import { UserError } from "../../contract/errors";
+import type { Run } from "../../contract/kind";
+import type { Session } from "../../contract/session";
+import { firstFew } from "../../contract/wording";
+import { membersOf, publishes } from "../catalog/membership";
+import { publishability } from "../catalog/publishability";
+import { tablesByOid } from "../catalog/tableIndex";
+import { formatTableName } from "../catalog/tableNames";
+import { ownNames } from "../ownership/ownNames";
+import { describeOlderWriters, runTogether, waitForOlderWriters } from "../sql/block";
+import { quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { hasCode } from "../sql/sqlError";
+import { OPERATIONS, type Adopted } from "./adoption";
+import { takeName } from "./replacement";
+import { withPublication } from "./hypothetical";
+import { changeMembers } from "./statement";
+
+/** What is needed to give an adopted publication back. */
+interface Return {
+  readonly session: Session;
+  readonly run: Pick<Run, "log" | "checkpoint">;
+  /** As it is now. */
+  readonly publication: PublicationFacts;
+  /** As it was. */
+  readonly before: Adopted;
+}
+
+/**
+ * Makes an adopted publication what it was: tables, options, comment. One that was for all tables, or for schemas,
+ * becomes so again unless that would make UPDATEs and DELETEs fail, or our role may not make one. Then it stays a list,
+ * and a line says why.
+ *
+ * @throws UserError if an older write transaction, or a lock, holds that up: changes would be lost to the consumer
+ */
+export async function giveBack(work: Return): Promise<void> {
+  const { session, run, publication, before } = work;
+  const { name } = publication;
+  const was = asBefore(await session.catalog(), publication, before);
+  const staysList = isUnlisted(was) ? await unlist(work, was) : undefined;
+  if (staysList === undefined && !was.allTables) await putMembersBack(session, name, before.members);
+  const quoted = quoteIdentifier(name);
+  await runTogether(session, [
+    `ALTER PUBLICATION ${quoted} SET (${optionsOf(before)})`,
+    `COMMENT ON PUBLICATION ${quoted} IS ${before.comment === null ? "NULL" : quoteLiteral(before.comment)}`,
+  ]);
+  run.log(
+    staysList === undefined
+      ? `The publication ${name} stays, as it was before it was adopted.`
+      : `The publication ${name} stays, but as a list of its tables and not for ${was.allTables ? "all tables" : "whole schemas"} as before: ${staysList}.`,
+  );
+}
+
+async function putMembersBack(session: Session, name: string, members: readonly number[]): Promise<void> {
+  const kept = new Set(members);
+  const listed = membersOf(await session.catalog(), name);
+  const leaving = listed.flatMap(({ oid }) => (kept.has(oid) ? [] : [oid]));
+  await changeMembers(session, { publication: name, action: "DROP", tables: leaving });
+  await changeMembers(session, { publication: name, action: "ADD", tables: members });
+}
+
+/** The publication as it was; schemas that no longer exist are left out. */
+function asBefore(catalog: Catalog, publication: PublicationFacts, before: Adopted): PublicationFacts {
+  const published = before.publish.split(", ");
+  const operations = Object.fromEntries(OPERATIONS.map((name) => [name, published.includes(name)]));
+  const { allTables, viaRoot, generatedColumns } = before;
+  const schemas = catalog.schemas.filter(({ oid }) => before.schemas.includes(oid)).map(({ name }) => name);
+  return { ...publication, ...operations, allTables, viaRoot, generatedColumns, schemas };
+}
+
+/** Whether the publication publishes tables that it does not list. */
+function isUnlisted({ allTables, schemas }: PublicationFacts): boolean {
+  return allTables || schemas.length > 0;
+}
+
+/**
+ * Replaces a list by a publication for all tables or for schemas, as it was, in the way of `replaceByList`.
+ *
+ * @returns why it stays a list, as the end of a sentence; `undefined` when it is what it was
+ */
+async function unlist(
+  { session, run, publication, before }: Return,
+  was: PublicationFacts,
+): Promise<string | undefined> {
+  const { name, allTables, schemas } = publication;
+  if (allTables === was.allTables && was.schemas.every((schema) => schemas.includes(schema)))
+    return undefined;
+  const broken = brokenBy(await session.catalog(), was);
+  if (broken.length > 0)
+    return `UPDATE and DELETE would fail on ${firstFew(broken.map(formatTableName))}, for want of a replica identity`;
+  const { nextPublication: next } = ownNames(name);
+  const contents = was.allTables
+    ? "ALL TABLES"
+    : `TABLES IN SCHEMA ${was.schemas.map(quoteIdentifier).join(", ")}`;
+  try {
+    await runTogether(session, [
+      `CREATE PUBLICATION ${quoteIdentifier(next)} FOR ${contents} WITH (${optionsOf(before)})`,
+      // The mark, with what the publication was: if this run is killed, the next one goes on.
+      `COMMENT ON PUBLICATION ${quoteIdentifier(next)} IS ${quoteLiteral(publication.comment ?? "")}`,
+    ]);
+  } catch (error) {
+    if (hasCode(error, "42501")) return `our role may not make such a publication (${error.reason})`;
+    throw error;
+  }
+  const order = { publication: next, action: "ADD", tables: before.members } as const;
+  const { locked } = await changeMembers(session, order);
+  run.checkpoint();
+  if (locked > 0 || !(await waitForOlderWriters(session))) {
+    const because = locked > 0 ? `${locked} of its tables are locked` : await describeOlderWriters(session);
+    throw new UserError(
+      `The publication "${name}" could not be given back as it was: ${because}. Run destroy again.`,
+    );
+  }
+  run.checkpoint();
+  await takeName(session, name, run);
+  return undefined;
+}
+
+/** The tables whose UPDATEs and DELETEs would fail beside this publication. */
+function brokenBy(catalog: Catalog, publication: PublicationFacts): TableFacts[] {
+  if (!publication.update && !publication.delete) return [];
+  const beside = withPublication(catalog, publication);
+  const byOid = tablesByOid(beside);
+  return beside.tables.filter(
+    (table) =>
+      table.persistence === "permanent" &&
+      publishes(publication, table, byOid) &&
+      !publishability(table, beside).safe,
+  );
+}
+
+/** The options as the publication had them, for `WITH` and `SET`. */
+function optionsOf({ publish, viaRoot, generatedColumns }: Adopted): string {
+  const generated = generatedColumns === null ? "" : `, publish_generated_columns = ${generatedColumns}`;
+  return `publish = ${quoteLiteral(publish)}, publish_via_partition_root = ${String(viaRoot)}${generated}`;
+}

@@ -1,11 +1,5 @@
 import type { Session } from "../../contract/session";
-import {
-  NOT_OVERTAKEN_SQL,
-  PARAMETERS_SQL,
-  runBlock,
-  TOGETHER_DECLARATIONS,
-  TOGETHER_SQL,
-} from "../sql/block";
+import { OVERTAKEN_SQL, PARAMETERS_SQL, runBlock, TOGETHER_DECLARATIONS, TOGETHER_SQL } from "../sql/block";
 import { explainLocks } from "../sql/holders";
 import { LOCK_POLICY } from "../sql/lockPolicy";
 
@@ -71,7 +65,7 @@ BEGIN
           IF clock_timestamp() > deadline THEN RAISE; END IF;
           left_over := left_over || batch;
         WHEN internal_error THEN
-          IF ${NOT_OVERTAKEN_SQL} OR clock_timestamp() > deadline THEN RAISE; END IF;
+          IF NOT (${OVERTAKEN_SQL}) OR clock_timestamp() > deadline THEN RAISE; END IF;
           left_over := left_over || batch;
       END;
       COMMIT;

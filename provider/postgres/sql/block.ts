@@ -70,10 +70,10 @@ export async function runBlock<Result>(
 }
 
 /**
- * In a handler of internal_error: whether it says anything else than that another transaction has just changed the same
- * row of a catalog. GRANT and COMMENT do not wait for each other and look again, as UPDATE does.
+ * In a handler: whether the error says that another transaction has just changed the same row of a catalog. GRANT and
+ * COMMENT do not wait for each other and look again, as UPDATE does.
  */
-export const NOT_OVERTAKEN_SQL = "SQLERRM NOT LIKE 'tuple concurrently %'";
+export const OVERTAKEN_SQL = "SQLSTATE = 'XX000' AND SQLERRM LIKE 'tuple concurrently %'";
 
 /** Repeats a transaction that failed because another one has just changed the same row of a catalog. */
 export async function unlessOvertaken<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -103,7 +103,7 @@ export const TOGETHER_SQL = `
       WHEN lock_not_available OR deadlock_detected THEN
         IF clock_timestamp() > deadline THEN RAISE; END IF;
       WHEN internal_error THEN
-        IF ${NOT_OVERTAKEN_SQL} OR clock_timestamp() > deadline THEN RAISE; END IF;
+        IF NOT (${OVERTAKEN_SQL}) OR clock_timestamp() > deadline THEN RAISE; END IF;
     END;
     PERFORM pg_sleep(0.2);
   END LOOP;`;

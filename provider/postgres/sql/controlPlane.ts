@@ -1,6 +1,6 @@
 import type { Run } from "../../contract/kind";
 import { UserError } from "../../contract/errors";
-import { hasCode, SqlError } from "./sqlError";
+import { hasCode, type SqlError } from "./sqlError";
 
 /*
  * Neon's computes report each CREATE, ALTER and DROP ROLE to Neon's control plane, when its transaction commits. If the
@@ -10,7 +10,7 @@ import { hasCode, SqlError } from "./sqlError";
 /** The control plane answered with an error. */
 const ANSWERED = /^Received HTTP code (\d+) from control plane/;
 /** The control plane did not answer, or could not be reached. It may have taken the change all the same. */
-const UNANSWERED = /^Failed to perform curl request: /;
+const UNANSWERED = "Failed to perform curl request: ";
 
 /** Pause before the second attempt, in milliseconds. */
 const PAUSE_MS = 1_000;
@@ -47,13 +47,13 @@ export async function withControlPlane<Result>(
 function isFailure(error: unknown): error is SqlError {
   if (!hasCode(error, "XX000")) return false;
   const status = Number(ANSWERED.exec(error.reason)?.[1]);
-  return UNANSWERED.test(error.reason) || status >= 500 || status === 423 || status === 429;
+  return error.reason.startsWith(UNANSWERED) || status >= 500 || status === 423 || status === 429;
 }
 
 function inWords(error: unknown, what: string): unknown {
   if (!hasCode(error, "XX000")) return error;
   const { reason } = error;
-  if (UNANSWERED.test(reason))
+  if (reason.startsWith(UNANSWERED))
     return new UserError(
       `Neon's control plane did not answer at ${what}, so the database took it back: ${reason}. Run again. If the role shows up in Neon's console meanwhile although nothing was created, delete it there first.`,
     );

@@ -335,16 +335,16 @@ test("changes no privilege of a table in a way that makes a TRUNCATE of the app 
   );
   const errors: string[] = [];
   await withClient(db.ownerUri, async (client) => {
-    let running = true;
+    const ended = new AbortController();
     const truncating = (async () => {
-      while (running)
+      while (!ended.signal.aborted)
         await client.query("TRUNCATE shop.items").catch((error: unknown) => errors.push(String(error)));
     })();
     try {
       const state = await make(inputs({ role: "quick", tables: ["public.orders", "shop.items"] }));
       await readAccess.delete(state, newProcess());
     } finally {
-      running = false;
+      ended.abort();
       await truncating;
     }
   });

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { fakeKind, MADE, SHELF } from "./fakeKind";
 import { plain, provider, URN, type Provider } from "./harness";
 

@@ -15,7 +15,7 @@ import {
 } from "./privileges";
 import { grantedHere, hasEntry, type HeldBefore } from "./record";
 
-/** A change of what one role may read. All steps of a plan are one transaction. */
+/** A change of what one role may read. All steps of a plan concern the same role. */
 export type AccessStep =
   | { readonly step: "record privileges"; readonly role: string }
   | { readonly step: "grant usage"; readonly role: string; readonly schemas: readonly string[] }

@@ -253,7 +253,7 @@ function doers(
       run.log(`Role ${role} stays: ${because}.`);
       return Promise.resolve();
     },
-    "disable login": ({ role }) => asAdmin((altering) => disableLogin(altering, role)),
+    "disable login": ({ role }) => asAdmin((altering) => disableLogin(altering, role, run)),
     "drop role": ({ role, oid }) =>
       asAdmin((altering) => dropRole(altering, { name: role, oid }, inputs, run)),
   };
@@ -268,7 +268,8 @@ async function alter(session: Session, change: RoleChange, catalog: Catalog, run
     await changeRole(session, change, run);
   } catch (error) {
     if (!hasCode(error, "42501")) throw error;
-    throw cannotChange(change.name, catalog.server, error.reason);
+    const role = findRole(catalog, change.name) ?? { name: change.name, memberOf: [] };
+    throw cannotChange(role, catalog.server, error.reason);
   }
 }
 

@@ -130,7 +130,7 @@ async function remove(session: Session, state: State, run: Run, replaced: boolea
         run.log(says);
         return Promise.resolve();
       },
-      "disable login": ({ role }) => disableLogin(session, role),
+      "disable login": ({ role }) => disableLogin(session, role, run),
       "drop slot": ({ slot, role, disconnects }) =>
         disconnects === "nobody"
           ? dropSlot(session, slot, role)

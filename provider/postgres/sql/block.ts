@@ -73,10 +73,10 @@ export async function runBlock<Result>(
 }
 
 /**
- * In a handler of internal_error: whether it says anything else than that another transaction has just changed the same
- * row of a catalog. GRANT and COMMENT do not wait for each other and look again, as UPDATE does.
+ * In a handler: whether the error says that another transaction has just changed the same row of a catalog. GRANT and
+ * COMMENT do not wait for each other and look again, as UPDATE does.
  */
-const NOT_OVERTAKEN_SQL = "SQLERRM NOT LIKE 'tuple concurrently %'";
+export const OVERTAKEN_SQL = "SQLSTATE = 'XX000' AND SQLERRM LIKE 'tuple concurrently %'";
 
 /** Repeats a transaction that failed because another one has just changed the same row of a catalog. */
 export async function unlessOvertaken<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -90,33 +90,35 @@ export async function unlessOvertaken<Result>(work: () => Promise<Result>): Prom
 }
 
 /**
- * Statements in one transaction: all of them or none. It waits for each lock at most 100 ms, because the application
- * queues behind it for as long, and tries again for up to 10 s.
+ * Statements of a block that run the parameter `statements` in one transaction: all of them or none. They wait for each
+ * lock at most 100 ms, because the application queues behind them for as long, and try again for up to 10 s. The block
+ * must declare {@link TOGETHER_DECLARATIONS}.
  */
-const TOGETHER = `
-DECLARE
-  statement text;
-  deadline timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';
-BEGIN
+export const TOGETHER_SQL = `
   LOOP
     BEGIN
       PERFORM set_config('lock_timeout', '${LOCK_POLICY.attempt}', true);
       FOR statement IN SELECT value FROM jsonb_array_elements_text(${PARAMETERS_SQL} -> 'statements') LOOP
         EXECUTE statement;
       END LOOP;
-      RETURN;
+      EXIT;
     EXCEPTION
       WHEN lock_not_available OR deadlock_detected THEN
         IF clock_timestamp() > deadline THEN RAISE; END IF;
       WHEN internal_error THEN
-        IF ${NOT_OVERTAKEN_SQL} OR clock_timestamp() > deadline THEN RAISE; END IF;
+        IF NOT (${OVERTAKEN_SQL}) OR clock_timestamp() > deadline THEN RAISE; END IF;
     END;
     PERFORM pg_sleep(0.2);
-  END LOOP;
-END`;
+  END LOOP;`;
+
+export const TOGETHER_DECLARATIONS = `
+  statement text;
+  deadline timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';`;
+
+const TOGETHER = `DECLARE ${TOGETHER_DECLARATIONS} BEGIN ${TOGETHER_SQL} END`;
 
 /**
- * Runs statements that return nothing as one transaction. See {@link TOGETHER} for how long it waits for locks.
+ * Runs statements that return nothing as one transaction. See {@link TOGETHER_SQL} for how long it waits for locks.
  *
  * @throws SqlError if a lock is not free by then; it names who holds it
  */

@@ -64,8 +64,9 @@ export class Sessions {
     let entry = this.#queues.get(key);
     if (entry === undefined) {
       const named = { ...target, database: { ...database, owner: as ?? database.owner } };
-      const open = as === undefined ? openAsOwner : OpenSession.open;
-      entry = { target: named, queue: new Queue(() => open(named, this.#opening)) };
+      const open = (): Promise<OpenSession> =>
+        as === undefined ? openAsOwner(named, this.#opening) : OpenSession.open(named, this.#opening);
+      entry = { target: named, queue: new Queue(open) };
       this.#queues.set(key, entry);
     }
     return entry.queue.use(work);

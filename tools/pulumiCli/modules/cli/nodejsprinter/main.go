@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/pulumi/pulumi/pkg/v3/codegen/hcl2/syntax"
@@ -72,19 +74,33 @@ func answer(files map[string][]byte, diagnostics hcl.Diagnostics) *pulumirpc.Gen
 	return response
 }
 
-func main() {
+// engineCheck is how often the engine is asked whether it is still there: it does not end its hosts.
+const engineCheck = time.Second
+
+func serve(engine string) error {
+	cancel := make(chan bool)
+	var once sync.Once
+	stop := func() { once.Do(func() { close(cancel) }) }
+	if err := rpcutil.Healthcheck(context.Background(), engine, engineCheck, stop); err != nil {
+		return err
+	}
 	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel: cancel,
 		Init: func(server *grpc.Server) error {
 			pulumirpc.RegisterLanguageRuntimeServer(server, printer{})
 			return nil
 		},
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
 	fmt.Println(handle.Port)
-	if err := <-handle.Done; err != nil {
+	return <-handle.Done
+}
+
+func main() {
+	// The engine's address is the last argument.
+	if err := serve(os.Args[len(os.Args)-1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

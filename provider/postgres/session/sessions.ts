@@ -94,8 +94,13 @@ export class Sessions {
     let entry = this.#queues.get(key);
     if (entry === undefined) {
       const named = { ...target, database: { ...database, owner: as ?? database.owner } };
-      const open = as === undefined ? openAsOwner : OpenSession.open;
-      entry = { target: named, queue: new Queue(() => open(named, this.#opening)) };
+      const opening = this.#opening;
+      entry = {
+        target: named,
+        queue: new Queue(() =>
+          as === undefined ? openAsOwner(named, opening) : OpenSession.open(named, opening),
+        ),
+      };
       this.#queues.set(key, entry);
     }
     return entry.queue.use(work);

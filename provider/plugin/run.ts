@@ -69,7 +69,7 @@ export function makeRun(parts: RunParts): ProcessRun {
       return neon();
     },
     resolve,
-    sql: async (target, work, recorded = {}, as?) =>
+    sql: async (target, work, recorded = {}, as) =>
       sessions.use(
         await resolve(target, recorded),
         async (session) => {

@@ -50,15 +50,15 @@ test("the names of drift are those of no input or output", () => {
 
 // Otherwise an update would leave the resource with the id of another object, and its state would be refused for good.
 test("an id consists of inputs whose change replaces the resource", () => {
-  for (const { definition, id } of handlers) {
+  for (const handler of handlers) {
     const inputs = (prefix: string): never => {
-      const names = Object.keys(definition.inputs.shape);
-      const replacing: readonly string[] = definition.replaceOn;
+      const names = Object.keys(handler.definition.inputs.shape);
+      const replacing: readonly string[] = handler.definition.replaceOn;
       return Object.fromEntries(
         names.map((name) => [name, replacing.includes(name) ? name : `${prefix} ${name}`]),
       ) as never;
     };
-    expect(id(inputs("before"))).toBe(id(inputs("after")));
+    expect(handler.id(inputs("before"))).toBe(handler.id(inputs("after")));
   }
 });
 

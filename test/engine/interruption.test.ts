@@ -169,7 +169,7 @@ async function unfinished(): Promise<Record<string, boolean>> {
   return Object.fromEntries(
     (deployment.resources ?? [])
       .filter(({ type }) => type.startsWith("neon-bemi:"))
-      .map(({ type, outputs }) => [type.split(":").at(-1), (outputs?.unfinished ?? "") !== ""]),
+      .map(({ type, outputs }) => [type.split(":").at(-1) ?? "", (outputs?.unfinished ?? "") !== ""]),
   );
 }
 

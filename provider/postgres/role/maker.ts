@@ -1,5 +1,5 @@
 import { capabilities } from "../../contract/capabilities";
-import type { RoleFacts } from "../../contract/catalog";
+import type { Catalog, RoleFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
 import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
@@ -16,11 +16,11 @@ import { mayAlter } from "./alterable";
  */
 export async function withAdminOn<Result>(
   session: Session,
+  { server }: Pick<Catalog, "server">,
   role: RoleFacts | undefined,
   run: Pick<Run, "sql">,
   work: (session: Session) => Promise<Result>,
 ): Promise<Result> {
-  const { server } = await session.catalog();
   const maker = role?.makers[0];
   if (role === undefined || maker === undefined || !capabilities(server.version).delegatedRoles)
     return work(session);
@@ -45,6 +45,6 @@ export async function withAdminOn<Result>(
     );
   } finally {
     // What this session knows of the role is out of date.
-    if (done.begun) await session.freshCatalog();
+    if (done.begun) await session.freshCatalog().catch(() => undefined);
   }
 }

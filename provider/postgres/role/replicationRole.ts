@@ -144,7 +144,7 @@ async function preview(
     role !== undefined && !planned.some(setsPassword) && (await isRefused(role, kept, session, run));
   const steps: readonly RoleStep[] = refused ? [...planned, { step: "set password", role: name }] : planned;
   if (role !== undefined && steps.length > 0)
-    await withAdminOn(session, owned.created ? role : undefined, run, async (altering) =>
+    await withAdminOn(session, catalog, owned.created ? role : undefined, run, async (altering) =>
       assertAlterable(altering, await altering.catalog(), role),
     );
   run.expect(session, applySteps(catalog, steps));
@@ -213,7 +213,7 @@ function doers(
   made: { password?: string; oid?: number } = {},
 ): Doers<RoleStep> {
   const asAdmin = <Result>(work: (session: Session) => Promise<Result>): Promise<Result> =>
-    withAdminOn(session, created ? findRole(catalog, inputs.name) : undefined, run, work);
+    withAdminOn(session, catalog, created ? findRole(catalog, inputs.name) : undefined, run, work);
   const freshPassword = (): { readonly password: string } => {
     const password = newPassword();
     made.password = password;

@@ -64,9 +64,13 @@ export class Sessions {
     let entry = this.#queues.get(key);
     if (entry === undefined) {
       const named = { ...target, database: { ...database, owner: as ?? database.owner } };
-      const open = (): Promise<OpenSession> =>
-        as === undefined ? openAsOwner(named, this.#opening) : OpenSession.open(named, this.#opening);
-      entry = { target: named, queue: new Queue(open) };
+      const opening = this.#opening;
+      entry = {
+        target: named,
+        queue: new Queue(() =>
+          as === undefined ? openAsOwner(named, opening) : OpenSession.open(named, opening),
+        ),
+      };
       this.#queues.set(key, entry);
     }
     return entry.queue.use(work);

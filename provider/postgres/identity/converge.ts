@@ -6,7 +6,14 @@ import type { Session } from "../../contract/session";
 import { withIdentities } from "../catalog/identities";
 import { UserError } from "../../contract/errors";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
-import { compareMarks, databaseObjectMark, describeMark, identifiedBy, type Mark } from "../ownership/mark";
+import {
+  compareMarks,
+  databaseObjectMark,
+  describeMark,
+  identifiedBy,
+  type Mark,
+  wayOut,
+} from "../ownership/mark";
 import { changeRecord } from "../record/change";
 import { readRecord, refuseForeignSchema } from "../record/moduleSchema";
 import { preflight, selectionFindings, exclusionWarnings, serverFindings } from "../selection/findings";
@@ -115,8 +122,9 @@ function refuseForeignClaim(catalog: Catalog, publication: string, mark: Mark): 
   const found = claimOf(readRecord(catalog), publication);
   const owner = compareMarks(found, mark);
   if (found === undefined || owner !== "other resource") return;
+  const named = wayOut(found, mark, "give the publication another name");
   throw new UserError(
-    `The record in schema ${MODULE_SCHEMA} has a claim for publication "${publication}" already, which ${describeMark(owner, found, mark)}. Give the publication another name, or destroy that trail first.`,
+    `The record in schema ${MODULE_SCHEMA} has a claim for publication "${publication}" already, which ${describeMark(owner, found, mark)}. ${named}, or destroy that trail first.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
-import { PARAMETERS_SQL, returnSql, runBlock } from "../sql/block";
+import { OVERTAKEN_SQL, PARAMETERS_SQL, returnSql, runBlock } from "../sql/block";
 import type { Session } from "../../contract/session";
 import { hasCode, SqlError } from "../sql/sqlError";
 import { oidArray } from "../sql/quote";
@@ -209,9 +209,13 @@ BEGIN
           WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN
             again := true;
           WHEN others THEN
-            given_up := given_up || table_oid;
-            IF jsonb_array_length(refused) < 10 THEN
-              refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
+            IF ${OVERTAKEN_SQL} THEN
+              again := true;
+            ELSE
+              given_up := given_up || table_oid;
+              IF jsonb_array_length(refused) < 10 THEN
+                refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
+              END IF;
             END IF;
         END;
         IF clock_timestamp() > deadline THEN

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Session } from "../../contract/session";
 import { quoteLiteral } from "../sql/quote";
 
@@ -231,18 +231,57 @@ export function existsAlready(
   comment: string | null,
   expected?: Mark,
 ): string {
-  if (found === "other resource")
+  if (found === "other resource") {
+    const named = wayOut(decodeMark(comment)?.mark, expected, "choose another name");
     return (
       `${what} exists already and ${describeOwnership(found, comment, expected)}. It is not adopted from another trail. ` +
-      `Choose another name, or destroy that trail first. If its stack no longer exists, run COMMENT ON ${what} IS NULL; and set adopt: true.`
+      `${named}, or destroy that trail first. If its stack no longer exists, run COMMENT ON ${what} IS NULL; and set adopt: true.`
     );
+  }
   const why = found === "ours" ? "" : ` and ${describeOwnership(found, comment, expected)}`;
   return `${what} exists already${why}. Set adopt: true to take it over, or choose another name.`;
 }
 
+/**
+ * The way out where another resource made the object. If that is one of the same Pulumi project, for the same
+ * database, the user may only have renamed the component or the resource. To Pulumi, a new name without an alias is a new
+ * resource. It is created before the old one is deleted, so the old one's object is in the way. The stack is not compared,
+ * because a mark keeps the name of a stack that was renamed until the next update.
+ *
+ * The old name comes back first, because after an `up` that failed the component of the new name is in the state, and
+ * then Pulumi does not look at its aliases.
+ *
+ * @param otherwise what to do if nothing was renamed, as the beginning of a sentence in lower case
+ */
+export function wayOut(found: Mark | undefined, expected: Mark | undefined, otherwise: string): string {
+  const [before, now] = [declared(found), declared(expected)];
+  const renamed =
+    before !== undefined &&
+    before.project === now?.project &&
+    before.name !== now.name &&
+    found?.database === expected?.database;
+  if (!renamed) return otherwise.charAt(0).toUpperCase() + otherwise.slice(1);
+  const ofTrails = before.trail !== undefined && now.trail !== undefined;
+  const [what, name] = ofTrails ? ["trail", before.trail] : ["resource", before.name];
+  return (
+    `If this ${what} was only renamed in the program, change the name back and run up, then rename it with the ` +
+    `option { aliases: [{ name: "${name}" }] }. Otherwise ${otherwise}`
+  );
+}
+
+/**
+ * The parts of a mark's `<project>/<stack>/<name>`. A `BemiAuditTrail` names its resources by its own name and what
+ * they are.
+ */
+function declared(mark: Mark | undefined) {
+  const [, project, name] = /^([^/]+)\/[^/]+\/(.+)$/.exec(mark?.managedBy ?? "") ?? [];
+  if (project === undefined || name === undefined) return undefined;
+  return { project, name, trail: /^(.+)-(role|identity|publication)$/.exec(name)?.[1] };
+}
+
 /** The line for an object whose mark has this resource's names, although the resource is in no state. */
 export function takenOver(what: string): string {
-  return `${what} exists and is taken over: an interrupted up left it, or a stack of the same name in another backend made it.`;
+  return `${what} exists with this trail's mark and is taken over: an up that was interrupted or a stack that had adopted it left it, or a stack of the same name in another backend made it.`;
 }
 
 /** Why an existing object does not count as made by this resource, as the end of a sentence. */

@@ -8,7 +8,7 @@ import { markOn, ownershipOf } from "../ownership/ownObjects";
 import { databaseObjectMark, identifiedBy, takenOver } from "../ownership/mark";
 import { exclusionWarnings, preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { select, type SelectedTables, type Selection } from "../selection/selection";
-import { describeChanges } from "./describe";
+import { describeChanges, describeLeaving } from "./describe";
 import { afterSteps } from "./forecast";
 import { findPublication, leaving, planPublication } from "./plan";
 
@@ -46,7 +46,7 @@ export async function preview(
 
   const previous = leaving(before, inputs, state);
   const steps = planPublication(before, inputs, { state, recorded: [...previous.keys()], mark });
-  const catalog = afterSteps(before, steps, inputs, { mark, previous });
+  const catalog = afterSteps(before, steps, inputs, previous);
   run.expect(session, catalog);
   return {
     catalog,
@@ -54,6 +54,7 @@ export async function preview(
     changes: [
       ...leftover,
       ...describeChanges(before, steps, name, previous),
+      ...describeLeaving(before, catalog, name),
       ...selectionWarnings(before, selected, name),
     ],
   };

@@ -26,7 +26,6 @@ import { planMembers, publishedTables } from "./members";
 import { wrongOptions } from "./options";
 import { findPublication, leaving, planPublication, planRemoval, unfinished } from "./plan";
 import { preview, selectionWarnings } from "./preview";
-import { formOf, wantedForm } from "./wantedForm";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
 
@@ -110,7 +109,7 @@ async function converge(
   const recorded = [...leaving(catalog, inputs, state).keys()];
   const steps = planPublication(catalog, inputs, { state, recorded, mark });
   for (const line of selectionWarnings(catalog, selected, name)) run.log(line);
-  await execute(steps, publicationDoers({ inputs, session, run, mark }), run);
+  await execute(steps, publicationDoers({ inputs, session, run }), run);
   const after = await session.catalog();
   return outputsOf(session, after, inputs, requirePublication(after, name), mark.id);
 }
@@ -146,7 +145,6 @@ function outputsOf(
       tables.map(({ entry, published }) => ({ table: entry.table, state: String(published) })),
     ),
     pending: describePending(pending),
-    form: formOf(existing),
     created: markOn(existing, catalog) !== undefined && adoptedFrom(existing.comment) === undefined,
     ...(ownershipId === undefined ? {} : { ownershipId }),
   };
@@ -166,15 +164,10 @@ function driftOf(session: Session, catalog: Catalog, state: State, existing: Pub
   const options = wrongOptions(existing);
   if (options.length > 0) drift.publicationOptions = options.join(", ");
   if (changes.schemas.length > 0) drift.publishedSchemas = firstFew(changes.schemas);
-  if (
-    existing.allTables &&
-    adoptedFrom(existing.comment) === undefined &&
-    wantedForm(catalog, state) !== "all tables"
-  )
-    drift.publicationForm = "all tables";
   if (!isOwned(existing, catalog)) drift.publicationOwner = `belongs to ${existing.owner}`;
   else if (!madeBy(existing, mark, catalog))
     drift.publicationOwner = state.adopt ? "not taken over yet" : "made again by somebody else";
+  else if (existing.allTables) drift.publicationForm = "all tables";
   const leftovers = unfinished(catalog, state.name, mark);
   if (leftovers.length > 0) drift.unfinishedChange = leftovers.map(({ name }) => name).join(", ");
   return drift;

@@ -1,5 +1,5 @@
 import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
-import { PARAMETERS_SQL, returnSql, runBlock, runTogether } from "../sql/block";
+import { OVERTAKEN_SQL, PARAMETERS_SQL, returnSql, runBlock, runTogether } from "../sql/block";
 import type { PublicationFacts } from "../../contract/catalog";
 import type { LockedTables } from "../catalog/lockedTables";
 import type { Session } from "../../contract/session";
@@ -98,7 +98,7 @@ BEGIN
         WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR duplicate_object THEN NULL;
         WHEN others THEN
           -- One unfit table fails the statement for all of its batch: the next pass finds out which.
-          IF pass > 0 THEN
+          IF pass > 0 AND NOT (${OVERTAKEN_SQL}) THEN
             given_up := given_up || relids[i];
             IF jsonb_array_length(refused) < 10 THEN
               refused := refused || jsonb_build_object('oid', relids[i]::int8, 'reason', SQLERRM);

@@ -1,5 +1,5 @@
 import { LOCK_POLICY } from "../sql/lockPolicy";
-import { IN_BLOCK_SQL } from "../sql/block";
+import { IN_BLOCK_SQL, PLAIN_NAMES } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { isMarkSql } from "../ownership/mark";
@@ -122,13 +122,16 @@ END`,
 
 /**
  * A function of an event trigger. Every role runs it through the trigger, and needs no right on function or schema for
- * it.
+ * it. What the role has set in its session reaches neither the function's meaning nor whether it runs.
  */
 function triggerFunction(name: string, security: string, body: string): string[] {
   const call = `${quoteIdentifier(MODULE_SCHEMA)}.${quoteIdentifier(name)}()`;
   return [
     `CREATE OR REPLACE FUNCTION ${call} RETURNS event_trigger LANGUAGE plpgsql ${security}
-       SET search_path = pg_catalog, pg_temp SET lock_timeout = '${LOCK_POLICY.attempt}' AS ${quoteLiteral(body)}`,
+       SET search_path = pg_catalog, pg_temp SET lock_timeout = '${LOCK_POLICY.attempt}'
+       SET standard_conforming_strings = on SET transform_null_equals = off SET array_nulls = on
+       SET plpgsql.extra_errors = '' SET plpgsql.extra_warnings = ''
+       AS ${quoteLiteral(`${PLAIN_NAMES}${body}`)}`,
     `REVOKE ALL ON FUNCTION ${call} FROM PUBLIC`,
   ];
 }

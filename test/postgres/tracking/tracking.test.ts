@@ -322,6 +322,9 @@ test("a preview foresees the event triggers, and the publication that relies on 
   expect(planned["identity"]).toContain(
     "Event triggers are created, which track new tables from their first row; where our role may not create them, the next up takes new tables in.",
   );
-  expect(planned["publication"]).toEqual(["The publication bemi is created for all tables."]);
+  expect(planned["publication"]).toEqual([
+    "The publication bemi is created.",
+    expect.stringMatching(/are added to the publication bemi: .*public\.parted/),
+  ]);
   expect(await db.eventTriggers()).toEqual([]);
 });

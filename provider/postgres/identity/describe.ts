@@ -59,7 +59,9 @@ export function describeClaim(
     const owner = compareMarks(own, mark);
     const taken = claimOf(after, publication);
     if (owner !== "ours")
-      lines.push(`The record in schema ${MODULE_SCHEMA} ${describeMark(owner, own)}; it is taken over.`);
+      lines.push(
+        `The record in schema ${MODULE_SCHEMA} ${describeMark(owner, own, mark)}; it is taken over.`,
+      );
     else if (own.managedBy !== taken?.managedBy || own.branchId !== taken.branchId)
       lines.push(`The ownership mark in the record of schema ${MODULE_SCHEMA} is renewed.`);
   }

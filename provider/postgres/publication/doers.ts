@@ -49,7 +49,7 @@ export function publicationDoers(work: Work): Doers<PublicationStep> {
     "create publication": (step) => createPublication(session, name, step.comment),
     "comment on publication": comment,
     "adopt publication": comment,
-    "drop publication": dropDoer(session),
+    "drop publication": dropDoer(session, run),
     "replace by list": async (step) => {
       await replaceByList(session, inputs, step.comment, run);
       // What is left to do depends on whether it could be replaced, and on the tables created meanwhile: plan it now.
@@ -67,7 +67,7 @@ export function publicationDoers(work: Work): Doers<PublicationStep> {
 /** How the steps of a destroy are done. */
 export function removalDoers(session: Session, run: Run, name: string): Doers<RemovalStep> {
   return {
-    "drop publication": dropDoer(session),
+    "drop publication": dropDoer(session, run),
     "restore replica identity": ({ tables }) => restore(tables, { session, run, name }, "by hand"),
     "give back publication": async ({ publication, before }) => {
       await giveBack({ session, run, publication, before });
@@ -75,10 +75,14 @@ export function removalDoers(session: Session, run: Run, name: string): Doers<Re
   };
 }
 
-function dropDoer(session: Session): Doers<PublicationStep>["drop publication"] {
+function dropDoer(session: Session, run: Run): Doers<PublicationStep>["drop publication"] {
   return async ({ publication, afterOlderWriters }) => {
-    // If an older writer holds that up, the next up finds the publication again.
-    if (afterOlderWriters && !(await waitForOlderWriters(session))) return;
+    if (afterOlderWriters && !(await waitForOlderWriters(session))) {
+      run.log(
+        `The publication ${publication.name} stays until the next up: ${await describeOlderWriters(session)}.`,
+      );
+      return;
+    }
     await emptyAndDrop(session, await session.catalog(), publication);
   };
 }

@@ -42,8 +42,7 @@ let other: Client;
 let pid: number;
 
 beforeAll(async () => {
-  // An owner that may not see the sessions of other roles: one that was made through the API may.
-  db = await testDatabase({ owner: "sql", settings: { max_prepared_transactions: "2" } });
+  db = await testDatabase({ settings: { max_prepared_transactions: "2" } });
   await runSql(db.superuserUri, "CREATE ROLE app LOGIN");
   await runSql(db.ownerUri, `CREATE TABLE orders (id int); CREATE PUBLICATION bemi; CREATE SCHEMA _bemi`);
 });

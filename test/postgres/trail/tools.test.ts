@@ -127,6 +127,9 @@ afterAll(() => db.close());
     const at = { sql: <Row extends object>(statement: string) => runSql<Row>(uri, statement) };
     const identity = { ...identityInputs(PUBLIC), ...target };
     const published = { ...publicationInputs(PUBLIC, true), ...target };
+    expect((await replicaIdentity.plan(identity, run)).changes).toContainEqual(
+      expect.stringMatching(/^The record in schema _bemi came with a dump .*; it is taken over\.$/),
+    );
     const said = (await publication.plan(published, run)).changes;
     expect(said).toEqual([
       "The publication bemi, a copy of one that this module made, is taken over; destroy drops it.",

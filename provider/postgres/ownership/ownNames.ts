@@ -8,7 +8,7 @@ export interface OwnNames {
   /** Event triggers fire in the order of their names: this one before {@link fullTrigger}. */
   readonly publishTrigger: string;
   readonly fullTrigger: string;
-  /** While the publication changes its form: the publication that will replace it, and the one that was replaced. */
+  /** While a publication is replaced: the one that will replace it, and the one that was replaced. */
   readonly nextPublication: string;
   readonly formerPublication: string;
 }

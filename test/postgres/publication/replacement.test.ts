@@ -82,7 +82,7 @@ describe("adopts a publication for all tables", () => {
     expect(run.lines.join("\n")).toMatch(/bemi stays, as it was before/);
   });
 
-  test("and keeps its form while an older transaction writes; the next up changes it", async () => {
+  test("and keeps it while an older transaction writes; the next up replaces it", async () => {
     await db.sql(`ALTER TABLE keyless REPLICA IDENTITY FULL; ${BY_HAND}`);
     const writer = await db.connect();
     await writer.query("BEGIN; INSERT INTO plain VALUES (1)");

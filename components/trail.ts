@@ -32,6 +32,8 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   const selection = selectionOf(args);
   const [roleName, publicationName] = [`${name}-role`, `${name}-publication`];
   const createdBy = args.role?.createdBy ?? TRAIL_DEFAULTS.createdBy;
+  // Not the output of the role's resource, which a preview may not know yet: what has the name would seem to be replaced.
+  const username = args.role?.name ?? TRAIL_DEFAULTS.role;
 
   // Each resource waits for the one before it, whether or not it needs a value of it: the order is the safety.
   let last: pulumi.Resource | undefined;
@@ -76,7 +78,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   );
 
   if (args.readAccess ?? createdBy === "sql") {
-    then(new ReadAccess(`${name}-access`, { ...target, ...selection, role: role.username }, next()));
+    then(new ReadAccess(`${name}-access`, { ...target, ...selection, role: username }, next()));
   }
 
   const identity = then(
@@ -96,7 +98,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   const slot = then(
     new ReplicationSlot(
       `${name}-slot`,
-      { ...target, name: args.slot, role: role.username, dropOnDestroy: args.dropSlotOnDestroy },
+      { ...target, name: args.slot, role: username, dropOnDestroy: args.dropSlotOnDestroy },
       next(),
     ),
   );
@@ -106,7 +108,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
       {
         ...target,
         ...selection,
-        role: role.username,
+        role: username,
         publication: args.publication,
         slot: args.slot,
         trackNewTables,

@@ -190,4 +190,9 @@ export interface BemiStatus {
 }
 
 /** What the component itself does without an argument; the provider fills in the other defaults. */
-export const TRAIL_DEFAULTS = { environment: "Production", schemas: ["public"], createdBy: "sql" } as const;
+export const TRAIL_DEFAULTS = {
+  environment: "Production",
+  schemas: ["public"],
+  createdBy: "sql",
+  role: "bemi",
+} as const;

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { roleCreatedBy } from "./fields/role";
 import { atMostOneSelection, ONE_SELECTION, selection, trackNewTables } from "./fields/selection";
 import { databaseTarget } from "./fields/target";
+import { BEMI } from "./fields/names";
 import { flag, group } from "./fields/values";
 import { ipAllowInputs } from "./kinds/ipAllow";
 import { logicalReplicationInputs } from "./kinds/logicalReplication";
@@ -23,6 +24,7 @@ export const trailDefaults = {
   environment: "Production",
   schemas: ["public"],
   createdBy: roleCreatedBy.def.defaultValue,
+  role: BEMI,
 } as const;
 
 const { host, port, username, password } = replicationRoleOutputs.shape;

@@ -11,6 +11,7 @@ import {
 import {
   databaseObjectMark,
   existsAlready,
+  hasMark,
   isAdoptable,
   madeByResource,
   ownership,
@@ -71,6 +72,7 @@ export function obstacles(
     ...serverFindings(catalog, plan.slot),
     ...databaseFindings(catalog),
     ...(exists ? [] : schemaFindings(catalog)),
+    ...makerFindings(catalog, plan, exists),
     ...(exists ? [] : roleFindings(catalog, plan, made(plan.roleManagedBy))),
     ...(exists ? [] : publicationFindings(catalog, plan, made(plan.publicationManagedBy))),
     ...tableFindings(catalog, plan),
@@ -136,6 +138,27 @@ function roleFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Find
   if (role !== undefined) return existingRole(`Role "${role.name}"`, role.comment, plan, mark);
   const obstacle = obstacleToCreate(catalog, plan.role);
   return obstacle === undefined ? [] : [blocking("", obstacle, "")];
+}
+
+/**
+ * A trail whose role is to be made in another way, under the same name. Pulumi makes the new role before it removes the
+ * old one, so the new one would take the old one over, and be removed with it.
+ */
+function makerFindings(catalog: Catalog, plan: PreflightInputs, exists: boolean): Finding[] {
+  const role = catalog.roles.find(({ name }) => name === plan.role);
+  if (role === undefined) return [];
+  const inSql = hasMark(role.comment);
+  const another =
+    plan.roleCreatedBy === "api" ? inSql : exists && !inSql && role.memberOf.includes("neon_superuser");
+  if (!another) return [];
+  const [was, is] = inSql ? ["in SQL", "through Neon's API"] : ["through Neon's API", "in SQL"];
+  return [
+    blocking(
+      `Role "${role.name}"`,
+      `was made ${was}, and is to be made ${is} now.`,
+      "Change role.name together with role.createdBy: up then makes the new role, and removes this one.",
+    ),
+  ];
 }
 
 function publicationFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Finding[] {

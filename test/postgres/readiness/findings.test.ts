@@ -227,6 +227,22 @@ describe("the preflight", () => {
     expect(lines(renamed)).toHaveLength(2);
     expect(obstacles(renamed, { ...plan, schemas: ["public"] }, made, true)).toEqual([]);
   });
+
+  test.each([
+    ["api", "in SQL", role("bemi", { comment: encodeMark(made("shop/prod/orders-role")) })],
+    ["sql", "through Neon's API", role("bemi", { memberOf: ["neon_superuser"] })],
+  ] as const)(
+    "refuses to make the role by %s that was made %s, under its name",
+    (roleCreatedBy, was, found) => {
+      const catalog = catalogOf({ roles: [found] });
+      const findings = (wanted: typeof roleCreatedBy) =>
+        obstacles(catalog, { ...plan, schemas: ["public"], roleCreatedBy: wanted }, made, true).map(
+          ({ subject, message }) => `${subject} ${message}`,
+        );
+      expect(findings(roleCreatedBy)).toEqual([expect.stringContaining(`Role "bemi" was made ${was}`)]);
+      expect(findings(roleCreatedBy === "api" ? "sql" : "api")).toEqual([]);
+    },
+  );
 });
 
 describe("readiness", () => {

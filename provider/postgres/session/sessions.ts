@@ -32,6 +32,8 @@ const SETTINGS = `
          pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
          pg_catalog.set_config('client_min_messages', 'warning', false),
          pg_catalog.set_config('jit', 'off', false),
+         -- Otherwise pgroll, if it is installed, takes what this session creates for migrations of the application.
+         pg_catalog.set_config('pgroll.no_inferred_migrations', 'TRUE', false),
          pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
          d.oid::pg_catalog.int8::pg_catalog.text AS oid,
          pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text AS owner

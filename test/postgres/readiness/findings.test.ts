@@ -1,5 +1,10 @@
 import { UserError } from "../../../provider/contract/errors";
-import { describeFindings, preflight, serverFindings } from "../../../provider/postgres/selection/findings";
+import {
+  describeFindings,
+  ownerFinding,
+  preflight,
+  serverFindings,
+} from "../../../provider/postgres/selection/findings";
 import type { Catalog } from "../../../provider/contract/catalog";
 import type { PreflightInputs } from "../../../provider/contract/kinds/logicalReplication";
 import { databaseObjectMark, encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
@@ -67,6 +72,25 @@ describe("the best identity of a table", () => {
     const on17 = catalogOf({ tables, publications: all(null) });
     expect(bestIdentity(stored, on17)).toEqual({ identity: "full" });
   });
+});
+
+test("advises what fits the owner of a table that is out of reach", () => {
+  const advice = (owner: string): string[] => {
+    const orders = table("public.orders", { owner, mayAlter: false });
+    const roles = [
+      role("app"),
+      role("console", { memberOf: ["neon_superuser"] }),
+      role("cloud_admin", { superuser: true }),
+    ];
+    return describeFindings([ownerFinding(orders, catalogOf({ tables: [orders], roles }))], "blocking");
+  };
+  expect(advice("app")).toEqual([
+    'public.orders is owned by app, whose rights neondb_owner does not have: only its owner can publish a table. Run GRANT "app" TO "neondb_owner", change the table\'s owner, or put it in excludeTables.',
+  ]);
+  for (const owner of ["console", "cloud_admin"])
+    expect(advice(owner)).toEqual([
+      expect.stringMatching(new RegExp(`Put it in excludeTables, or delete role ${owner} in Neon`)),
+    ]);
 });
 
 test("knows that writes fail on a published table without a usable identity", () => {
@@ -307,8 +331,7 @@ describe("readiness", () => {
         database: { name: "neondb", owner: "neondb_owner" },
       },
     };
-    const { fullTrigger, publishTrigger } = ownNames("bemi");
-    const eventTriggers = [fullTrigger, publishTrigger].map((name) => ({
+    const eventTriggers = [ownNames("bemi").trackTrigger].map((name) => ({
       name,
       enabled: true,
       owner: "neondb_owner",

@@ -228,21 +228,21 @@ test("follows the selection, and goes with trackNewTables: false", async () => {
 
 test("reports a disabled event trigger as drift, and enables it again", async () => {
   const { identity } = await up();
-  await db.sql("ALTER EVENT TRIGGER _bemi_publish DISABLE");
+  await db.sql("ALTER EVENT TRIGGER _bemi_track DISABLE");
   await run.end();
   const observed = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
-  expect(observed?.drift).toEqual({ eventTriggersMissing: "_bemi_publish" });
+  expect(observed?.drift).toEqual({ eventTriggersMissing: "_bemi_track" });
   const outputs = await replicaIdentity.update({ ...IDENTITY, ...identity }, IDENTITY, run);
   expect(outputs.newTables).toBe("event trigger");
 });
 
 test("refuses an event trigger of that name that somebody else made", async () => {
   await db.sql(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
-    CREATE EVENT TRIGGER _bemi_set_full ON ddl_command_end EXECUTE FUNCTION theirs()`);
-  await expect(replicaIdentity.plan(IDENTITY, run)).rejects.toThrow(/"_bemi_set_full" exists already/);
-  await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_set_full" exists already/);
+    CREATE EVENT TRIGGER _bemi_track ON ddl_command_end EXECUTE FUNCTION theirs()`);
+  await expect(replicaIdentity.plan(IDENTITY, run)).rejects.toThrow(/"_bemi_track" exists already/);
+  await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_track" exists already/);
   expect(await db.sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
-  await db.sql("DROP EVENT TRIGGER _bemi_set_full");
+  await db.sql("DROP EVENT TRIGGER _bemi_track");
 });
 
 test("tracks a selected table again that was dropped and made again", async () => {
@@ -262,13 +262,8 @@ test("tracks a selected table again that was dropped and made again", async () =
 test("gives publications with long names different names of at most 63 bytes", () => {
   const long = "p".repeat(62);
   const [a, b] = [ownNames(`${long}a`), ownNames(`${long}b`)];
-  const names = [a, b].flatMap((own) => [
-    own.fullTrigger,
-    own.publishTrigger,
-    own.fullFunction,
-    own.publishFunction,
-  ]);
-  expect(new Set(names).size).toBe(8);
+  const names = [a, b].flatMap((own) => [own.trackTrigger, own.trackFunction]);
+  expect(new Set(names).size).toBe(4);
   expect(names.every((name) => name.length <= 63)).toBe(true);
 });
 

@@ -59,7 +59,10 @@ export class ReplicaIdentity extends NeonBemiResource {
   declare readonly wanted: Output<number>;
   /** How many of the selected tables are as they should be. */
   declare readonly done: Output<number>;
-  /** Changes whenever the set of selected tables or the condition of one changes. */
+  /**
+   * Changes whenever a selected table comes to be, or is no longer, as it should be. Tables that are tracked
+   * as soon as they are created do not change it.
+   */
   declare readonly fingerprint: Output<string>;
   /** The first few tables that are not as they should be, at most ten, each with the reason. */
   declare readonly pending: Output<string[]>;

@@ -96,6 +96,25 @@ test("tracks tables of other roles, whatever statement makes them", async () => 
   expect(await db.sql("SELECT nspname FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
 });
 
+test("new tables that are tracked change neither drift nor fingerprints", async () => {
+  const { identity } = await up();
+  await runSql(
+    app,
+    `CREATE TABLE created (id int);
+     -- As pg_partman makes partitions.
+     CREATE TABLE joining (LIKE parted);
+     ALTER TABLE parted ATTACH PARTITION joining FOR VALUES IN (1)`,
+  );
+  await run.end();
+  const full = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
+  expect([full?.drift, full?.outputs.fingerprint]).toEqual([{}, identity.fingerprint]);
+  const list = await publication.read(await publicationState(), run);
+  expect([list?.drift, list?.outputs.fingerprint]).toEqual([{}, published.fingerprint]);
+  expect(list?.outputs).toMatchObject({ wanted: 4, done: 4 });
+  expect(await db.sql("SELECT FROM pg_publication_rel WHERE prrelid = 'joining'::regclass")).toEqual([]);
+  expect(await tables()).toMatchObject({ "public.joining": { identity: "f", published: true } });
+});
+
 test("tracks the very first rows of a new table", async () => {
   await up();
   await runSql(

@@ -17,6 +17,7 @@ export function catalogOf(parts: Partial<Catalog> & { version?: number } = {}): 
       currentRoleIsSuperuser: false,
       currentRoleMayReplicate: true,
       currentRoleMayCreateRoles: true,
+      eventTriggersOff: [],
     },
     roles: [],
     tables: [],

@@ -179,6 +179,12 @@ ext AS MATERIALIZED (
    WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass),
 own AS MATERIALIZED (SELECT DISTINCT relowner FROM tab),
+own_settings AS MATERIALIZED (
+  SELECT c.setting, CASE WHEN s.setrole <> 0 THEN current_user END AS role,
+         CASE WHEN s.setdatabase <> 0 THEN pg_catalog.current_database() END AS database
+    FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) c (setting)
+   WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))
+     AND s.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))),
 gen AS MATERIALIZED (
   -- From the expressions, which generated columns have like those with a default: far fewer than there are columns.
   SELECT a.attrelid, bool_or(a.attgenerated = 's') AS stored, bool_or(a.attgenerated = 'v') AS virtual
@@ -199,7 +205,12 @@ SELECT json_build_object(
              'currentRole', r.rolname,
              'currentRoleIsSuperuser', r.rolsuper,
              'currentRoleMayReplicate', r.rolreplication,
-             'currentRoleMayCreateRoles', r.rolcreaterole)
+             'currentRoleMayCreateRoles', r.rolcreaterole,
+             'eventTriggersOff', (
+               SELECT coalesce(json_agg(json_build_object(
+                        'name', pg_catalog.split_part(o.setting, '=', 1), 'role', o.role, 'database', o.database)), '[]')
+                 FROM own_settings o
+                WHERE o.setting ~* '^(neon[.])?event_triggers=(0|of|off|f|fa|fal|fals|false|n|no)$'))
       FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
      WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()),
   'roles', (
@@ -286,7 +297,10 @@ SELECT json_build_object(
       FROM pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid),
   'eventTriggers', (
     SELECT coalesce(json_agg(json_build_object(
-             'name', e.evtname, 'enabled', e.evtenabled <> 'D', 'owner', pg_catalog.pg_get_userbyid(e.evtowner),
+             'name', e.evtname,
+             'enabled', e.evtenabled = 'A' OR e.evtenabled = 'O' AND NOT EXISTS (
+                SELECT FROM own_settings o WHERE o.setting ~* '^session_replication_role=replica$'),
+             'owner', pg_catalog.pg_get_userbyid(e.evtowner),
              'comment', ${cut("pg_catalog.obj_description(e.oid, 'pg_event_trigger')")})), '[]')
       FROM pg_catalog.pg_event_trigger e)
 ) AS catalog`;

@@ -29,6 +29,8 @@ export interface SelectedTables {
   readonly tables: readonly TableFacts[];
   /** Names in the inputs that cannot be honoured. */
   readonly rejected: readonly Rejected[];
+  /** The tables that the inputs exclude, with their partitions. */
+  readonly excluded: readonly TableFacts[];
   /** Excluded names that no table has. */
   readonly missingExclusions: readonly string[];
   /** The table that was probably meant by a missing exclusion, where one has a similar name. */
@@ -92,7 +94,14 @@ export function select(catalog: Catalog, selection: Selection): SelectedTables {
     else tables.push(table);
   }
   rejected.push(...excludedPartitions(catalog, excluded, new Map(tables.map((table) => [table.oid, table]))));
-  return { tables: tables.sort(compareNames), rejected, missingExclusions, nearExclusions, leftOut };
+  return {
+    tables: tables.sort(compareNames),
+    rejected,
+    excluded: catalog.tables.filter(isExcluded),
+    missingExclusions,
+    nearExclusions,
+    leftOut,
+  };
 }
 
 /** Whether tables created later belong to the selection: it names schemas or everything, and not its tables. */

@@ -25,9 +25,9 @@ export function newTablesMode(
   return takesNewTables(selection) ? "next up" : "not tracked";
 }
 
-/** Whether the event trigger exists and is enabled. */
+/** Whether the event trigger exists, is enabled, and no setting of the database or of our role keeps it from firing. */
 export function tracksNewTables(catalog: Catalog, publication: string): boolean {
-  return idleTriggers(catalog, publication).length === 0;
+  return idleTriggers(catalog, publication).length === 0 && catalog.server.eventTriggersOff.length === 0;
 }
 
 /** Whether an event trigger of the name exists: enabled or not, made by this module or by somebody else. */

@@ -247,6 +247,38 @@ describe("readiness", () => {
     trackNewTables: false,
   };
 
+  test("names a setting that keeps event triggers from firing, and how to reset it", () => {
+    const comment = encodeMark(made("shop/production/orders"));
+    const catalog = catalogOf({
+      publications: [publication("bemi")],
+      eventTriggers: [{ name: ownNames("bemi").trackTrigger, enabled: true, owner: "neondb_owner", comment }],
+    });
+    const advice = (role: string | null, database: string | null): string | undefined => {
+      const eventTriggersOff = [{ name: "event_triggers", role, database }];
+      const server = { ...catalog.server, eventTriggersOff };
+      return describeFindings(
+        readinessFindings({ ...catalog, server }, { ...trail, trackNewTables: true }, select(catalog, trail)),
+        "degraded",
+      ).find((line) => line.startsWith("New tables"));
+    };
+    expect(advice(null, "neondb")).toMatch(
+      /event_triggers is off for all roles in database neondb.*Run ALTER DATABASE "neondb" RESET event_triggers/,
+    );
+    expect(advice("app", "neondb")).toMatch(/Run ALTER ROLE "app" IN DATABASE "neondb" RESET/);
+    expect(advice("app", null)).toMatch(/off for role app, so.*Run ALTER ROLE "app" RESET/);
+  });
+
+  test("an excluded table that is published blocks: its rows are nobody's business", () => {
+    const sessions = table("public.sessions", { identity: "full", listedIn: listed("bemi") });
+    const catalog = catalogOf({ tables: [sessions], publications: [publication("bemi")] });
+    const excluding = { ...trail, excludeTables: ["public.sessions"] };
+    expect(
+      describeFindings(readinessFindings(catalog, excluding, select(catalog, excluding)), "blocking"),
+    ).toContainEqual(
+      expect.stringMatching(/^public\.sessions is excluded, but publication bemi publishes it/),
+    );
+  });
+
   function findings(parts: Parameters<typeof catalogOf>[0]): string[] {
     const catalog = catalogOf({
       roles: [role("bemi")],

@@ -255,6 +255,39 @@ test("reports a disabled event trigger as drift, and enables it again", async ()
   expect(outputs.newTables).toBe("event trigger");
 });
 
+test("says by what new tables are tracked where settings switch triggers off", async () => {
+  const { identity } = await up();
+  const state = { ...IDENTITY, ...identity };
+  const seen = async (statement: string) => {
+    await runSql(db.superuserUri, statement);
+    await run.end();
+    const { outputs, drift } = (await replicaIdentity.read(state, run)) ?? {};
+    return [outputs?.newTables, drift];
+  };
+  try {
+    expect(await seen("ALTER DATABASE neondb SET session_replication_role = replica")).toEqual([
+      "event trigger",
+      {},
+    ]);
+    await runSql(app, "CREATE TABLE created (id int)");
+    expect(await tables()).toMatchObject({ "public.created": { identity: "f", published: true } });
+    expect(await seen("ALTER EVENT TRIGGER _bemi_track ENABLE")).toEqual([
+      "next up",
+      { eventTriggersMissing: "_bemi_track" },
+    ]);
+    await replicaIdentity.update(state, IDENTITY, run);
+    expect(await seen("ALTER ROLE neondb_owner IN DATABASE neondb SET event_triggers = off")).toEqual([
+      "next up",
+      {},
+    ]);
+  } finally {
+    await runSql(
+      db.superuserUri,
+      "ALTER DATABASE neondb RESET session_replication_role; ALTER ROLE neondb_owner IN DATABASE neondb RESET event_triggers",
+    );
+  }
+});
+
 test("refuses an event trigger of that name that somebody else made", async () => {
   await db.sql(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
     CREATE EVENT TRIGGER _bemi_track ON ddl_command_end EXECUTE FUNCTION theirs()`);

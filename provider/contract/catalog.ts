@@ -82,6 +82,10 @@ export interface TableFacts {
   readonly partitioned: boolean;
   /** Oids of the partitioned tables above this partition, nearest first; empty for what is not a partition. */
   readonly ancestors: readonly number[];
+  /**
+   * Oids of the tables above it by INHERITS, in whatever number of steps. Empty for partitions and partitioned tables.
+   */
+  readonly inheritsFrom: readonly number[];
   readonly persistence: "permanent" | "unlogged" | "temporary";
   readonly identity: "default" | "nothing" | "full" | "index";
   /** The index of an `index` identity, unless it has been dropped. */

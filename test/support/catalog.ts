@@ -45,6 +45,7 @@ export function table(name: string, facts: Partial<TableFacts> = {}): TableFacts
     mayAlter: true,
     partitioned: false,
     ancestors: [],
+    inheritsFrom: [],
     persistence: "permanent",
     identity: "default",
     identityIndex: null,

@@ -151,8 +151,27 @@ function tableFindings(catalog: Catalog, name: string, selected: SelectedTables)
         "Run pulumi up again: it takes the table out.",
       ),
     ),
+    ...heirFindings(catalog, selected),
     ...selected.tables.flatMap((table) => trackedFindings(catalog, publication, table, byOid)),
   ];
+}
+
+/** Tables with children that are not tracked: what is written through such a table may be a row of a child. */
+function heirFindings(catalog: Catalog, { tables, excluded }: SelectedTables): Finding[] {
+  const settled = new Set([...tables, ...excluded].map(({ oid }) => oid));
+  const parents = new Map(tables.map((table) => [table.oid, table]));
+  return catalog.tables.flatMap((child) => {
+    const parent = settled.has(child.oid) ? undefined : child.inheritsFrom.find((oid) => parents.has(oid));
+    const facts = parent === undefined ? undefined : parents.get(parent);
+    if (facts === undefined || child.persistence !== "permanent") return [];
+    return [
+      degraded(
+        formatTableName(child),
+        `inherits from ${formatTableName(facts)} and is not tracked: changes of its rows are not captured, not even those made through ${formatTableName(facts)}.`,
+        "Select its schema too, or put it in excludeTables.",
+      ),
+    ];
+  });
 }
 
 function trackedFindings(

@@ -11,11 +11,14 @@ import { ownSchemas } from "../ownership/ownObjects";
 export interface Selection {
   /** Every table of these schemas, also those created later. Names are literal and case-sensitive. */
   readonly schemas?: readonly string[];
-  /** Exactly these tables, as `schema.table`; see {@link parseTableName}. */
+  /**
+   * Exactly these tables, as `schema.table`; see {@link parseTableName}. A partitioned table stands for its partitions too,
+   * and any table for those that inherit from it.
+   */
   readonly tables?: readonly string[];
   /** Every table of the database, also those created later. */
   readonly allTables?: true;
-  /** Tables to leave out, as `schema.table`. A partitioned table takes its partitions with it. Default: none. */
+  /** Tables to leave out, as `schema.table`, with their partitions and the tables that inherit from them. Default: none. */
   readonly excludeTables?: readonly string[];
 }
 
@@ -23,7 +26,7 @@ export interface Selection {
 export interface SelectedTables {
   /**
    * The tracked tables, ordered by name: ordinary tables, partitioned tables and all their partitions, in whatever
-   * schema those are. Extension members, unlogged tables, the module's own tables and excluded tables are not among
+   * schema those are, and the tables that inherit from a named one. Extension members, unlogged tables, the module's own tables and excluded tables are not among
    * them.
    */
   readonly tables: readonly TableFacts[];
@@ -80,10 +83,13 @@ export function select(catalog: Catalog, selection: Selection): SelectedTables {
 
   const asked = askedTables(catalog, selection, index, own, rejected);
   const askedOids = new Set(asked.map((table) => table.oid));
+  // As ALTER PUBLICATION ... ADD TABLE does, the name of a table stands for those that inherit from it too.
+  const inherits = ({ inheritsFrom }: TableFacts): boolean =>
+    selection.tables !== undefined && inheritsFrom.some((oid) => askedOids.has(oid));
   const belongs = (table: TableFacts): boolean =>
-    askedOids.has(table.oid) || table.ancestors.some((oid) => askedOids.has(oid));
-  const isExcluded = (table: TableFacts): boolean =>
-    excluded.has(table.oid) || table.ancestors.some((oid) => excluded.has(oid));
+    askedOids.has(table.oid) || table.ancestors.some((oid) => askedOids.has(oid)) || inherits(table);
+  const isExcluded = ({ oid, ancestors, inheritsFrom }: TableFacts): boolean =>
+    [oid, ...ancestors, ...inheritsFrom].some((each) => excluded.has(each));
 
   const tables: TableFacts[] = [];
   const leftOut: LeftOut[] = [];

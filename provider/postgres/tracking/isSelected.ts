@@ -8,13 +8,14 @@ type Condition = (schema: string, name: string) => string;
 
 /**
  * In the function of the event trigger, whether the selection has table `found`: by its own name, or by that of a table
- * above it, whose oids are in `above`. For most tables this is an expression without a query.
+ * above it. The oids of those are in `above`, and those of partitioned ones in `roots`. For most tables this is an expression without a query.
  */
 export function isSelectedSql(selection: Selection): string {
   const excluded = selection.excludeTables ?? [];
-  return `found.nspname <> ${quoteLiteral(MODULE_SCHEMA)} AND ${family(asked(selection))}${
-    excluded.length === 0 ? "" : ` AND NOT ${family(named(excluded))}`
-  }`;
+  return `found.nspname <> ${quoteLiteral(MODULE_SCHEMA)}
+      AND ${family(asked(selection), selection.tables === undefined ? "roots" : "above")}${
+        excluded.length === 0 ? "" : ` AND NOT ${family(named(excluded), "above")}`
+      }`;
 }
 
 function asked({ tables, schemas }: Selection): Condition {
@@ -34,8 +35,9 @@ function nameArray(names: readonly string[]): string {
   return `ARRAY[${names.map(quoteLiteral).join(", ")}]::text[]`;
 }
 
-function family(condition: Condition): string {
-  return `(${condition("found.nspname", "found.relname")} OR cardinality(above) > 0 AND EXISTS (
+/** @param oids the array with the tables above that count: only the name of a table stands for those that inherit from it */
+function family(condition: Condition, oids: "above" | "roots"): string {
+  return `(${condition("found.nspname", "found.relname")} OR cardinality(${oids}) > 0 AND EXISTS (
       SELECT FROM pg_class fc JOIN pg_namespace fn ON fn.oid = fc.relnamespace
-       WHERE fc.oid = ANY (above) AND ${condition("fn.nspname", "fc.relname")}))`;
+       WHERE fc.oid = ANY (${oids}) AND ${condition("fn.nspname", "fc.relname")}))`;
 }

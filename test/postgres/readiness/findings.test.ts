@@ -268,6 +268,18 @@ describe("readiness", () => {
     expect(advice("app", null)).toMatch(/off for role app, so.*Run ALTER ROLE "app" RESET/);
   });
 
+  test("names a child of a tracked table that is not tracked itself", () => {
+    const full = { identity: "full", listedIn: listed("bemi") } as const;
+    const parent = table("public.metrics", full);
+    const child = table("shop.metrics_1", { inheritsFrom: [parent.oid] });
+    const catalog = catalogOf({ tables: [parent, child], publications: [publication("bemi")] });
+    expect(
+      describeFindings(readinessFindings(catalog, trail, select(catalog, trail)), "degraded"),
+    ).toContainEqual(
+      expect.stringMatching(/^shop\.metrics_1 inherits from public\.metrics and is not tracked/),
+    );
+  });
+
   test("an excluded table that is published blocks: its rows are nobody's business", () => {
     const sessions = table("public.sessions", { identity: "full", listedIn: listed("bemi") });
     const catalog = catalogOf({ tables: [sessions], publications: [publication("bemi")] });

@@ -81,9 +81,40 @@ test("a schema that takes a selected name locks no table; the next up tracks its
   expect(await members(db)).toEqual(["public.orders"]);
 });
 
-async function up(sql: string) {
+test("a named parent stands for the tables that inherit from it, old and new", async () => {
+  const named = { schemas: undefined, tables: ["public.parent"], excludeTables: ["far.excluded"] };
+  await up(
+    `CREATE TABLE parent (id int, note text); CREATE SCHEMA far; CREATE TABLE far.child () INHERITS (parent);
+     CREATE TABLE far.joining (id int, note text); CREATE TABLE far.alone (id int)`,
+    named,
+  );
+  expect(await members(db)).toEqual(["far.child", "public.parent"]);
+  await db.sql(`SELECT pg_create_logical_replication_slot('through', 'pgoutput')`);
+  await db.sql(`CREATE TABLE far.later () INHERITS (far.child); ALTER TABLE far.joining INHERIT parent;
+    CREATE TABLE far.excluded () INHERITS (parent)`);
+  expect(await members(db)).toEqual(["far.child", "far.joining", "far.later", "public.parent"]);
+
+  await db.sql(
+    "INSERT INTO far.child VALUES (1); INSERT INTO far.later VALUES (2); INSERT INTO far.joining VALUES (3)",
+  );
+  await db.sql("UPDATE parent SET note = 'changed'");
+  await db.sql("DELETE FROM parent");
+  const [row] = await db.sql<{ kinds: string }>(
+    `SELECT regexp_replace(string_agg(chr(get_byte(data, 0)), '' ORDER BY n), '[BRC]', '', 'g') AS kinds
+       FROM pg_logical_slot_get_binary_changes('through', NULL, NULL,
+              'proto_version', '1', 'publication_names', 'bemi') WITH ORDINALITY c (lsn, xid, data, n)`,
+  );
+  await db.sql("SELECT pg_drop_replication_slot('through')");
+  expect(row?.kinds).toBe("IIIUUUDDD");
+  // A table that takes the name of the parent brings its own children along.
+  await db.sql(`DROP TABLE parent CASCADE; CREATE TABLE other (id int); CREATE TABLE far.heir () INHERITS (other);
+    ALTER TABLE other RENAME TO parent`);
+  expect(await members(db)).toEqual(["far.heir", "public.parent"]);
+});
+
+async function up(sql: string, selection: Partial<ReplicaIdentityInputs> = {}) {
   await db.sql(sql);
-  const full = await replicaIdentity.create(IDENTITY, run);
-  const list = await publication.create(PUBLICATION, run);
+  const full = await replicaIdentity.create({ ...IDENTITY, ...selection }, run);
+  const list = await publication.create({ ...PUBLICATION, ...selection }, run);
   return { full, list };
 }

@@ -8,6 +8,7 @@ import { figuresTable, type Figure } from "./figures";
 import { measureEngine } from "./engine";
 import { measureIdentities } from "./identities";
 import { measureLifecycle, measureNewTable, measureRead, trafficFigures } from "./lifecycle";
+import { measureTriggers } from "./triggers";
 import { parseOptions, SQL_PARTS, type BenchOptions, type SqlPart } from "./options";
 
 /**
@@ -26,6 +27,14 @@ async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): P
   const figures = SQL_PARTS.some((part) => parts.includes(part))
     ? await measureSql(options, steps, cleanup)
     : [];
+  if (parts.includes("triggers"))
+    figures.push(
+      ...(await steps.run(
+        "Measuring the event triggers",
+        (progress) => measureEventTriggers(options, cleanup, progress),
+        () => "event triggers",
+      )),
+    );
   if (parts.includes("engine"))
     figures.push(
       ...(await steps.run(
@@ -43,6 +52,17 @@ async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): P
       ? "Every target is met."
       : `${missed} of ${figures.filter(({ met }) => met !== undefined).length} targets are missed.`,
   );
+}
+
+/** On a server of its own, without the sandbox's event triggers, which would take their time on both sides. */
+async function measureEventTriggers(
+  { postgres, rounds }: BenchOptions,
+  cleanup: Cleanup,
+  progress: (line: string) => void,
+): Promise<Figure[]> {
+  const db = await testDatabase({ version: postgres, profile: "strict", owner: "superuser", progress });
+  cleanup.add(() => db.close());
+  return measureTriggers(db, rounds, progress);
 }
 
 async function measureSql(options: BenchOptions, steps: Steps, cleanup: Cleanup): Promise<Figure[]> {

@@ -8,7 +8,7 @@ export const SQL_PARTS = ["identities", "lifecycle", "read", "new-table"] as con
 export type SqlPart = (typeof SQL_PARTS)[number];
 
 /** The parts of the benchmark, in the order in which they run. */
-export const PARTS = [...SQL_PARTS, "engine"] as const;
+export const PARTS = [...SQL_PARTS, "triggers", "engine"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

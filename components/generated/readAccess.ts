@@ -28,15 +28,15 @@ export interface ReadAccessFields {
   schemas?: Input<Input<string>[]>;
   /**
    * Exactly these tables, as `schema.table`, literal and case-sensitive; a part that contains a dot goes in
-   * double quotes. A partitioned table brings its partitions. Excludes `schemas` and `allTables`. Default:
-   * none.
+   * double quotes. A partitioned table brings its partitions, and any table those that inherit from it.
+   * Excludes `schemas` and `allTables`. Default: none.
    */
   tables?: Input<Input<string>[]>;
   /** Every table of the database. Excludes `schemas` and `tables`. Default: none. */
   allTables?: Input<true>;
   /**
    * Tables to leave out, written as in `tables`: they are not published and their replica identity stays as
-   * it is. Default: none.
+   * it is. Exclusion goes by name: a copy under another name is tracked. Default: none.
    */
   excludeTables?: Input<Input<string>[]>;
 }

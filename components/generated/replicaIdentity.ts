@@ -26,15 +26,15 @@ export interface ReplicaIdentityFields {
   schemas?: Input<Input<string>[]>;
   /**
    * Exactly these tables, as `schema.table`, literal and case-sensitive; a part that contains a dot goes in
-   * double quotes. A partitioned table brings its partitions. Excludes `schemas` and `allTables`. Default:
-   * none.
+   * double quotes. A partitioned table brings its partitions, and any table those that inherit from it.
+   * Excludes `schemas` and `allTables`. Default: none.
    */
   tables?: Input<Input<string>[]>;
   /** Every table of the database. Excludes `schemas` and `tables`. Default: none. */
   allTables?: Input<true>;
   /**
    * Tables to leave out, written as in `tables`: they are not published and their replica identity stays as
-   * it is. Default: none.
+   * it is. Exclusion goes by name: a copy under another name is tracked. Default: none.
    */
   excludeTables?: Input<Input<string>[]>;
   /**
@@ -59,7 +59,10 @@ export class ReplicaIdentity extends NeonBemiResource {
   declare readonly wanted: Output<number>;
   /** How many of the selected tables are as they should be. */
   declare readonly done: Output<number>;
-  /** Changes whenever the set of selected tables or the condition of one changes. */
+  /**
+   * Changes whenever a selected table comes to be, or is no longer, as it should be. Tables that are tracked
+   * as soon as they are created do not change it.
+   */
   declare readonly fingerprint: Output<string>;
   /** The first few tables that are not as they should be, at most ten, each with the reason. */
   declare readonly pending: Output<string[]>;

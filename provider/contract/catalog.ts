@@ -30,6 +30,17 @@ export interface ServerFacts {
   readonly currentRoleIsSuperuser: boolean;
   readonly currentRoleMayReplicate: boolean;
   readonly currentRoleMayCreateRoles: boolean;
+  /** Settings of this database, of our role or of both that switch event triggers off. */
+  readonly eventTriggersOff: readonly SettingFacts[];
+}
+
+/** A setting that ALTER DATABASE or ALTER ROLE has made. */
+export interface SettingFacts {
+  readonly name: string;
+  /** The role it is for; `null` for all roles. */
+  readonly role: string | null;
+  /** The database it is for; `null` for all databases. */
+  readonly database: string | null;
 }
 
 /** Roles other than PostgreSQL's own `pg_*`. */
@@ -71,6 +82,10 @@ export interface TableFacts {
   readonly partitioned: boolean;
   /** Oids of the partitioned tables above this partition, nearest first; empty for what is not a partition. */
   readonly ancestors: readonly number[];
+  /**
+   * Oids of the tables above it by INHERITS, in whatever number of steps. Empty for partitions and partitioned tables.
+   */
+  readonly inheritsFrom: readonly number[];
   readonly persistence: "permanent" | "unlogged" | "temporary";
   readonly identity: "default" | "nothing" | "full" | "index";
   /** The index of an `index` identity, unless it has been dropped. */
@@ -134,6 +149,10 @@ export interface SlotFacts {
 
 export interface EventTriggerFacts {
   readonly name: string;
+  /**
+   * Whether it fires in ordinary sessions of this database, as far as its own state says: also where
+   * `session_replication_role` is `replica` there, if that is so for the database or for our role.
+   */
   readonly enabled: boolean;
   readonly owner: string;
   readonly comment: string | null;

@@ -43,8 +43,7 @@ export async function provideTables(
 export async function resetTables({ superuserUri }: DatabaseAccess): Promise<void> {
   await withClient(superuserUri, async (client) => {
     await client.query("DROP PUBLICATION IF EXISTS bemi");
-    await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_set_full");
-    await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_publish");
+    await client.query("DROP EVENT TRIGGER IF EXISTS _bemi_track");
     await client.query("DROP SCHEMA IF EXISTS _bemi CASCADE");
     await client.query("DROP PROCEDURE IF EXISTS _bemi_set_replica_identity");
     await client.query(`DO $do$

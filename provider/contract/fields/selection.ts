@@ -28,7 +28,7 @@ export const selection = {
   }),
   tables: filledList(tableName).optional().meta({
     description:
-      "Exactly these tables, as `schema.table`, literal and case-sensitive; a part that contains a dot goes in double quotes. A partitioned table brings its partitions. Excludes `schemas` and `allTables`.",
+      "Exactly these tables, as `schema.table`, literal and case-sensitive; a part that contains a dot goes in double quotes. A partitioned table brings its partitions, and any table those that inherit from it. Excludes `schemas` and `allTables`.",
     whenOmitted: "none",
   }),
   allTables: z.literal(true, "can only be true: leave it out, and use schemas or tables").optional().meta({
@@ -38,7 +38,7 @@ export const selection = {
   // An empty list is allowed, because programs compute it, and means the same as no list.
   excludeTables: list(tableName).optional().meta({
     description:
-      "Tables to leave out, written as in `tables`: they are not published and their replica identity stays as it is.",
+      "Tables to leave out, written as in `tables`: they are not published and their replica identity stays as it is. Exclusion goes by name: a copy under another name is tracked.",
     whenOmitted: "none",
   }),
 };

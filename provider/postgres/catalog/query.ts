@@ -9,6 +9,7 @@ import type {
 } from "../../contract/catalog";
 import type { Reader } from "../../contract/session";
 import { quoteLiteral } from "../sql/quote";
+import { families, type ParentRow } from "./families";
 import { INDEX_FACTS, toIdentity } from "./identities";
 import { MODULE_SCHEMA } from "./moduleSchema";
 
@@ -48,8 +49,7 @@ interface CatalogRow extends Pick<
 > {
   readonly tables: readonly TableRow[];
   readonly owners: readonly { oid: number; name: string; mayAct: boolean }[];
-  /** Partition and the partitioned table right above it. */
-  readonly parents: readonly (readonly [child: number, parent: number])[];
+  readonly parents: readonly ParentRow[];
   /** Table, and the index of its identity. */
   readonly identityIndexes: readonly (readonly [table: number, index: IndexFacts])[];
   /** Table, whether it has stored, whether it has virtual generated columns. */
@@ -68,7 +68,7 @@ interface CatalogRow extends Pick<
 function toCatalog(row: CatalogRow): Catalog {
   const schemas = new Map(row.schemas.map((schema) => [schema.oid, schema.name]));
   const owners = new Map(row.owners.map((owner) => [owner.oid, owner]));
-  const parents = new Map(row.parents);
+  const family = families(row.parents);
   const identityIndexes = new Map(row.identityIndexes);
   const generated = new Map(row.generated.map(([table, stored, virtual]) => [table, { stored, virtual }]));
   const publicationNames = new Map(row.publications.map(({ oid, name }) => [oid, name]));
@@ -88,7 +88,7 @@ function toCatalog(row: CatalogRow): Catalog {
       owner: owner?.name ?? "",
       mayAlter: owner?.mayAct ?? false,
       partitioned: flags.includes("p", 2),
-      ancestors: ancestors(oid, parents),
+      ...family(oid),
       persistence: flags.startsWith("u") ? "unlogged" : flags.startsWith("t") ? "temporary" : "permanent",
       identity: toIdentity(flags.charAt(1)),
       identityIndex: identityIndexes.get(oid) ?? null,
@@ -119,12 +119,6 @@ function toCatalog(row: CatalogRow): Catalog {
     schemas: row.schemas,
     inModuleSchema: row.inModuleSchema,
   };
-}
-
-function ancestors(oid: number, parents: ReadonlyMap<number, number>): number[] {
-  const above: number[] = [];
-  for (let next = parents.get(oid); next !== undefined; next = parents.get(next)) above.push(next);
-  return above;
 }
 
 const OTHER_KINDS: Record<OtherRelation["kind"], string> = {
@@ -179,6 +173,12 @@ ext AS MATERIALIZED (
    WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass),
 own AS MATERIALIZED (SELECT DISTINCT relowner FROM tab),
+own_settings AS MATERIALIZED (
+  SELECT c.setting, CASE WHEN s.setrole <> 0 THEN current_user END AS role,
+         CASE WHEN s.setdatabase <> 0 THEN pg_catalog.current_database() END AS database
+    FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) c (setting)
+   WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))
+     AND s.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))),
 gen AS MATERIALIZED (
   -- From the expressions, which generated columns have like those with a default: far fewer than there are columns.
   SELECT a.attrelid, bool_or(a.attgenerated = 's') AS stored, bool_or(a.attgenerated = 'v') AS virtual
@@ -199,7 +199,12 @@ SELECT json_build_object(
              'currentRole', r.rolname,
              'currentRoleIsSuperuser', r.rolsuper,
              'currentRoleMayReplicate', r.rolreplication,
-             'currentRoleMayCreateRoles', r.rolcreaterole)
+             'currentRoleMayCreateRoles', r.rolcreaterole,
+             'eventTriggersOff', (
+               SELECT coalesce(json_agg(json_build_object(
+                        'name', pg_catalog.split_part(o.setting, '=', 1), 'role', o.role, 'database', o.database)), '[]')
+                 FROM own_settings o
+                WHERE o.setting ~* '^(neon[.])?event_triggers=(0|of|off|f|fa|fal|fals|false|n|no)$'))
       FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
      WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()),
   'roles', (
@@ -250,9 +255,9 @@ SELECT json_build_object(
                || CASE WHEN tab.relrowsecurity THEN 's' ELSE '' END)), '[]')
       FROM tab LEFT JOIN key ON key.indrelid = tab.oid LEFT JOIN ext ON ext.objid = tab.oid),
   'parents', (
-    SELECT coalesce(json_agg(json_build_array(i.inhrelid::int8, i.inhparent::int8)), '[]')
+    SELECT coalesce(json_agg(json_build_array(i.inhrelid::int8, i.inhparent::int8, c.relispartition)), '[]')
       FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-     WHERE c.relispartition AND c.relkind IN ('r', 'p')),
+     WHERE c.relkind IN ('r', 'p')),
   'identityIndexes', (
     SELECT coalesce(json_agg(json_build_array(i.indrelid::int8, ${INDEX_FACTS})), '[]')
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
@@ -286,7 +291,10 @@ SELECT json_build_object(
       FROM pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid),
   'eventTriggers', (
     SELECT coalesce(json_agg(json_build_object(
-             'name', e.evtname, 'enabled', e.evtenabled <> 'D', 'owner', pg_catalog.pg_get_userbyid(e.evtowner),
+             'name', e.evtname,
+             'enabled', e.evtenabled = 'A' OR e.evtenabled = 'O' AND NOT EXISTS (
+                SELECT FROM own_settings o WHERE o.setting ~* '^session_replication_role=replica$'),
+             'owner', pg_catalog.pg_get_userbyid(e.evtowner),
              'comment', ${cut("pg_catalog.obj_description(e.oid, 'pg_event_trigger')")})), '[]')
       FROM pg_catalog.pg_event_trigger e)
 ) AS catalog`;

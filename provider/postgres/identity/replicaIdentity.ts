@@ -124,7 +124,7 @@ function outputsOf(
     ...recordedTarget(session.target),
     wanted: tracked.length,
     done: tracked.length - pending.length,
-    fingerprint: fingerprint(tracked.map(({ table }) => ({ table, state: table.identity }))),
+    fingerprint: fingerprint(pending.map(({ table }) => ({ table, state: table.identity }))),
     pending: describePending(pending),
     newTables: newTablesMode(catalog, inputs.publication, inputs, inputs.trackNewTables),
     ...(ownershipId === undefined ? {} : { ownershipId }),

@@ -142,7 +142,9 @@ function outputsOf(
     wanted: tables.length,
     done: tables.filter(({ published }) => published).length,
     fingerprint: fingerprint(
-      tables.map(({ entry, published }) => ({ table: entry.table, state: String(published) })),
+      tables.flatMap(({ entry, published, because }) =>
+        published && because === undefined ? [] : [{ table: entry.table, state: String(published) }],
+      ),
     ),
     pending: describePending(pending),
     created: markOn(existing, catalog) !== undefined && adoptedFrom(existing.comment) === undefined,

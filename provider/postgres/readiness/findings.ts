@@ -1,11 +1,12 @@
-import type { Catalog, PublicationFacts, RoleFacts } from "../../contract/catalog";
+import type { Catalog, PublicationFacts, RoleFacts, SettingFacts, TableFacts } from "../../contract/catalog";
 import { ownerFinding, selectionFindings, serverFindings, type Finding } from "../selection/findings";
 import { formatTableName } from "../catalog/tableNames";
 import type { SelectedTables, Selection } from "../selection/selection";
 import { covers } from "../catalog/membership";
 import { bestIdentity, publishingBreaksWrites } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
-import { newTablesMode } from "../tracking/state";
+import { quoteIdentifier } from "../sql/quote";
+import { idleTriggers, newTablesMode } from "../tracking/state";
 
 /** What is verified: the objects of a trail, by name, and the selection of its tables. */
 export interface Trail extends Selection {
@@ -139,61 +140,109 @@ function tableFindings(catalog: Catalog, name: string, selected: SelectedTables)
   const publication = findPublication(catalog, name);
   if (publication === undefined) return [];
   const byOid = tablesByOid(catalog);
-  return selected.tables.flatMap((table): Finding[] => {
-    const subject = formatTableName(table);
-    const best = bestIdentity(table, catalog);
-    const published = covers(publication, table, byOid);
-    if (!table.mayAlter && !(published && table.identity === "full")) return [ownerFinding(table, catalog)];
-    if (!published)
-      return [
-        best.identity === "none"
-          ? degraded(
-              subject,
-              `is not published: it ${best.because ?? ""}, and it has no key either.`,
-              "Give it a primary key, or put it in excludeTables.",
-            )
-          : blocking(
-              subject,
-              `is not in publication ${name}, so its changes are not captured.`,
-              "Run pulumi up again, which adds it.",
-            ),
-      ];
-    if (publishingBreaksWrites(table))
-      return [
-        blocking(
-          subject,
-          "is published without a usable identity: its UPDATEs and DELETEs fail.",
-          "Run pulumi up again, or run ALTER TABLE ... REPLICA IDENTITY FULL.",
-        ),
-      ];
-    if (table.identity === "full" && best.because !== undefined)
-      return [
-        blocking(
-          subject,
-          `has FULL identity and ${best.because}: its UPDATEs and DELETEs fail.`,
-          "Remove the cause, or put the table in excludeTables.",
-        ),
-      ];
-    if (table.identity === "full") return [];
+  const exposed = selected.excluded.filter(
+    (table) => covers(publication, table, byOid) && !table.partitioned && table.persistence === "permanent",
+  );
+  return [
+    ...exposed.map((table) =>
+      blocking(
+        formatTableName(table),
+        `is excluded, but publication ${name} publishes it, so its rows reach the consumer.`,
+        "Run pulumi up again: it takes the table out.",
+      ),
+    ),
+    ...heirFindings(catalog, selected),
+    ...selected.tables.flatMap((table) => trackedFindings(catalog, publication, table, byOid)),
+  ];
+}
+
+/** Tables with children that are not tracked: what is written through such a table may be a row of a child. */
+function heirFindings(catalog: Catalog, { tables, excluded }: SelectedTables): Finding[] {
+  const settled = new Set([...tables, ...excluded].map(({ oid }) => oid));
+  const parents = new Map(tables.map((table) => [table.oid, table]));
+  return catalog.tables.flatMap((child) => {
+    const parent = settled.has(child.oid) ? undefined : child.inheritsFrom.find((oid) => parents.has(oid));
+    const facts = parent === undefined ? undefined : parents.get(parent);
+    if (facts === undefined || child.persistence !== "permanent") return [];
     return [
-      best.identity === "full"
-        ? blocking(
-            subject,
-            "does not have FULL identity yet, so the row before a change is not captured.",
-            "Run pulumi up again, which sets it.",
-          )
-        : degraded(
-            subject,
-            `is captured without the row before a change: it ${best.because ?? ""}.`,
-            "Remove the cause to get whole rows.",
-          ),
+      degraded(
+        formatTableName(child),
+        `inherits from ${formatTableName(facts)} and is not tracked: changes of its rows are not captured, not even those made through ${formatTableName(facts)}.`,
+        "Select its schema too, or put it in excludeTables.",
+      ),
     ];
   });
+}
+
+function trackedFindings(
+  catalog: Catalog,
+  publication: PublicationFacts,
+  table: TableFacts,
+  byOid: ReadonlyMap<number, TableFacts>,
+): Finding[] {
+  const { name } = publication;
+  const subject = formatTableName(table);
+  const best = bestIdentity(table, catalog);
+  const published = covers(publication, table, byOid);
+  if (!table.mayAlter && !(published && table.identity === "full")) return [ownerFinding(table, catalog)];
+  if (!published)
+    return [
+      best.identity === "none"
+        ? degraded(
+            subject,
+            `is not published: it ${best.because ?? ""}, and it has no key either.`,
+            "Give it a primary key, or put it in excludeTables.",
+          )
+        : blocking(
+            subject,
+            `is not in publication ${name}, so its changes are not captured.`,
+            "Run pulumi up again, which adds it.",
+          ),
+    ];
+  if (publishingBreaksWrites(table))
+    return [
+      blocking(
+        subject,
+        "is published without a usable identity: its UPDATEs and DELETEs fail.",
+        "Run pulumi up again, or run ALTER TABLE ... REPLICA IDENTITY FULL.",
+      ),
+    ];
+  if (table.identity === "full" && best.because !== undefined)
+    return [
+      blocking(
+        subject,
+        `has FULL identity and ${best.because}: its UPDATEs and DELETEs fail.`,
+        "Remove the cause, or put the table in excludeTables.",
+      ),
+    ];
+  if (table.identity === "full") return [];
+  return [
+    best.identity === "full"
+      ? blocking(
+          subject,
+          "does not have FULL identity yet, so the row before a change is not captured.",
+          "Run pulumi up again, which sets it.",
+        )
+      : degraded(
+          subject,
+          `is captured without the row before a change: it ${best.because ?? ""}.`,
+          "Remove the cause to get whole rows.",
+        ),
+  ];
 }
 
 function newTableFindings(catalog: Catalog, trail: Trail): Finding[] {
   const { publication, trackNewTables } = trail;
   if (!trackNewTables || newTablesMode(catalog, publication, trail, trackNewTables) !== "next up") return [];
+  const off = catalog.server.eventTriggersOff;
+  if (off.length > 0 && idleTriggers(catalog, publication).length === 0)
+    return off.map((setting) =>
+      degraded(
+        "New tables",
+        `are tracked from the next up on, not from their first row: ${setting.name} is off ${forWhom(setting)}, so event triggers do not fire.`,
+        `Run ${resetSql(setting)}, and pulumi up again. Until then, run pulumi up after each migration that creates tables.`,
+      ),
+    );
   return [
     degraded(
       "New tables",
@@ -201,6 +250,17 @@ function newTableFindings(catalog: Catalog, trail: Trail): Finding[] {
       "Run pulumi up after each migration that creates tables.",
     ),
   ];
+}
+
+function forWhom({ role, database }: SettingFacts): string {
+  const who = role === null ? "for all roles" : `for role ${role}`;
+  return database === null ? who : `${who} in database ${database}`;
+}
+
+function resetSql({ name, role, database }: SettingFacts): string {
+  if (role === null && database !== null) return `ALTER DATABASE ${quoteIdentifier(database)} RESET ${name}`;
+  const who = `ALTER ROLE ${role === null ? "ALL" : quoteIdentifier(role)}`;
+  return `${who}${database === null ? "" : ` IN DATABASE ${quoteIdentifier(database)}`} RESET ${name}`;
 }
 
 function slotFindings(catalog: Catalog, name: string): Finding[] {

@@ -2,7 +2,7 @@ import type { Catalog, SchemaFacts } from "../../contract/catalog";
 import { UserError } from "../../contract/errors";
 import { firstFew } from "../../contract/wording";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
-import { FUNCTION_PREFIXES } from "../ownership/ownNames";
+import { FUNCTION_PREFIX } from "../ownership/ownNames";
 import { isOwned, notOwned } from "../ownership/ownObjects";
 import { LOCK_VIEW } from "./lines";
 import { decodeRecord, emptyRecord, encodeRecord, type DatabaseRecord } from "./record";
@@ -73,9 +73,7 @@ export function foreignObjects(catalog: Catalog): string[] {
   return catalog.inModuleSchema.flatMap(({ kind, name, owner }) => {
     const ours =
       owner === currentRole &&
-      (kind === "view"
-        ? name === LOCK_VIEW
-        : kind === "function" && Object.values(FUNCTION_PREFIXES).some((prefix) => name.startsWith(prefix)));
+      (kind === "view" ? name === LOCK_VIEW : kind === "function" && name.startsWith(FUNCTION_PREFIX));
     return ours ? [] : [`${kind} ${name}`];
   });
 }

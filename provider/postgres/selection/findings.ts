@@ -2,6 +2,7 @@ import { capabilities } from "../../contract/capabilities";
 import { UserError } from "../../contract/errors";
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import { formatTableName } from "../catalog/tableNames";
+import { quoteIdentifier } from "../sql/quote";
 import type { SelectedTables } from "./selection";
 import { printable } from "../../contract/printable";
 import { firstFew } from "../../contract/wording";
@@ -95,14 +96,21 @@ export function exclusionWarnings(selected: SelectedTables): string[] {
   return describeFindings(selectionFindings(selected), "degraded").map((line) => `Warning: ${line}`);
 }
 
-/** The problem of a table that our role does not own: only its owner can set its identity and publish it. */
-export function ownerFinding(table: TableFacts, { server }: Catalog): Finding {
+/**
+ * The problem of a table that our role does not own: only its owner can set its identity and publish it. What can be done
+ * depends on the owner. On Neon, no SQL gives the rights of a role to another one that was made through its API or console.
+ */
+export function ownerFinding(table: TableFacts, { server, roles }: Catalog): Finding {
   const { currentRole } = server;
+  const owner = roles.find(({ name }) => name === table.owner);
+  const outOfReach = owner?.superuser === true || owner?.memberOf.includes("neon_superuser") === true;
   return {
     severity: "blocking",
     subject: formatTableName(table),
     message: `is owned by ${table.owner}, whose rights ${currentRole} does not have: only its owner can publish a table.`,
-    remedy: `Have ${currentRole} made a member of ${table.owner} (GRANT), change the owner, or put it in excludeTables.`,
+    remedy: outOfReach
+      ? `Put it in excludeTables, or delete role ${table.owner} in Neon, which gives what it owns to the owner of the database: no SQL can do so for a role that was made in Neon's console or API.`
+      : `Run GRANT ${quoteIdentifier(table.owner)} TO ${quoteIdentifier(currentRole)}, change the table's owner, or put it in excludeTables.`,
   };
 }
 

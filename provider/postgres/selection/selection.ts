@@ -11,11 +11,14 @@ import { ownSchemas } from "../ownership/ownObjects";
 export interface Selection {
   /** Every table of these schemas, also those created later. Names are literal and case-sensitive. */
   readonly schemas?: readonly string[];
-  /** Exactly these tables, as `schema.table`; see {@link parseTableName}. */
+  /**
+   * Exactly these tables, as `schema.table`; see {@link parseTableName}. A partitioned table stands for its partitions too,
+   * and any table for those that inherit from it.
+   */
   readonly tables?: readonly string[];
   /** Every table of the database, also those created later. */
   readonly allTables?: true;
-  /** Tables to leave out, as `schema.table`. A partitioned table takes its partitions with it. Default: none. */
+  /** Tables to leave out, as `schema.table`, with their partitions and the tables that inherit from them. Default: none. */
   readonly excludeTables?: readonly string[];
 }
 
@@ -23,12 +26,14 @@ export interface Selection {
 export interface SelectedTables {
   /**
    * The tracked tables, ordered by name: ordinary tables, partitioned tables and all their partitions, in whatever
-   * schema those are. Extension members, unlogged tables, the module's own tables and excluded tables are not among
+   * schema those are, and the tables that inherit from a named one. Extension members, unlogged tables, the module's own tables and excluded tables are not among
    * them.
    */
   readonly tables: readonly TableFacts[];
   /** Names in the inputs that cannot be honoured. */
   readonly rejected: readonly Rejected[];
+  /** The tables that the inputs exclude, with their partitions. */
+  readonly excluded: readonly TableFacts[];
   /** Excluded names that no table has. */
   readonly missingExclusions: readonly string[];
   /** The table that was probably meant by a missing exclusion, where one has a similar name. */
@@ -78,10 +83,13 @@ export function select(catalog: Catalog, selection: Selection): SelectedTables {
 
   const asked = askedTables(catalog, selection, index, own, rejected);
   const askedOids = new Set(asked.map((table) => table.oid));
+  // As ALTER PUBLICATION ... ADD TABLE does, the name of a table stands for those that inherit from it too.
+  const inherits = ({ inheritsFrom }: TableFacts): boolean =>
+    selection.tables !== undefined && inheritsFrom.some((oid) => askedOids.has(oid));
   const belongs = (table: TableFacts): boolean =>
-    askedOids.has(table.oid) || table.ancestors.some((oid) => askedOids.has(oid));
-  const isExcluded = (table: TableFacts): boolean =>
-    excluded.has(table.oid) || table.ancestors.some((oid) => excluded.has(oid));
+    askedOids.has(table.oid) || table.ancestors.some((oid) => askedOids.has(oid)) || inherits(table);
+  const isExcluded = ({ oid, ancestors, inheritsFrom }: TableFacts): boolean =>
+    [oid, ...ancestors, ...inheritsFrom].some((each) => excluded.has(each));
 
   const tables: TableFacts[] = [];
   const leftOut: LeftOut[] = [];
@@ -92,7 +100,14 @@ export function select(catalog: Catalog, selection: Selection): SelectedTables {
     else tables.push(table);
   }
   rejected.push(...excludedPartitions(catalog, excluded, new Map(tables.map((table) => [table.oid, table]))));
-  return { tables: tables.sort(compareNames), rejected, missingExclusions, nearExclusions, leftOut };
+  return {
+    tables: tables.sort(compareNames),
+    rejected,
+    excluded: catalog.tables.filter(isExcluded),
+    missingExclusions,
+    nearExclusions,
+    leftOut,
+  };
 }
 
 /** Whether tables created later belong to the selection: it names schemas or everything, and not its tables. */

@@ -2,152 +2,223 @@ import { LOCK_POLICY } from "../sql/lockPolicy";
 import { IN_BLOCK_SQL, PLAIN_NAMES } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
-import { isMarkSql } from "../ownership/mark";
-import { parseTableName } from "../catalog/tableNames";
 import { LOCK_VIEW_SQL } from "../record/lines";
 import type { Selection } from "../selection/selection";
 import { judgeSql } from "../sql/judge";
-import { FUNCTION_PREFIXES, ownNames } from "../ownership/ownNames";
+import { FUNCTION_PREFIX, ownNames } from "../ownership/ownNames";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { joinSql } from "../sql/joining";
+import { isSelectedSql } from "./isSelected";
 import { noteSql } from "./note";
+import { FURTHER_SQL, NAMED_SQL, tablesSql } from "./tablesOfCommand";
 
 /*
- * The functions of the event triggers. Every role that runs DDL runs them, so they trust nothing that such a role can
- * set: no setting, no comment on an object of another owner. They call nothing outside of pg_catalog.
+ * The function of the event trigger. It runs with the rights of the module's role, because only the owner of a
+ * publication may add a table to it. Every role that runs DDL causes it to run, so it trusts nothing that such a role can
+ * set: no setting, no comment on an object of another owner. It calls nothing outside of pg_catalog. What the role has set in
+ * its session reaches neither what the function means nor whether it runs.
+ *
+ * It does one thing to a table at a time. An ALTER TABLE of its own fires the event trigger again, and that run does what
+ * comes next: a new table first becomes FULL, and then joins the publication.
+ *
+ * A command of the application waits for it, so it is quick where nothing is to do: two small queries of catalogs, and
+ * expressions without a query. A handler for errors costs a subtransaction, whose end takes longer the more locks the
+ * transaction holds. So handlers stand only around what changes something.
  */
 
 /**
- * The function that sets the identity of new tables to FULL. It leaves a table alone whose virtual generated columns
- * rule FULL out. A published table that gets such a column in this command would refuse every UPDATE from then on, so
- * the function sets its identity back to DEFAULT.
+ * The statements that make the function of the event trigger.
+ *
+ * - A selected table becomes FULL, unless virtual generated columns rule that out. Its identity until then is recorded.
+ * - A table that is FULL joins the publication.
+ * - A published table that gets a virtual generated column becomes DEFAULT, because its UPDATEs would be refused. It leaves
+ *   the publication if it has no primary key either.
+ * - A listed table that is not selected any more leaves the publication: it may have got the name of an excluded one. A
+ *   partition whose partitioned table is listed leaves the list too, because it is published through that one.
+ *
+ * It leaves a table alone whose owner's rights the module's role does not have. It never raises an error: what fails
+ * becomes a warning, and the next up does it.
  */
-export function fullFunction(selection: Selection, publication: string): string[] {
-  return triggerFunction(
-    ownNames(publication).fullFunction,
-    "",
-    `
-DECLARE found record;
-BEGIN
-  ${SKIP_OWN_CHANGES}
-  FOR found IN
-    SELECT c.oid, n.nspname, c.relname, c.relkind,
-           CASE WHEN v.virtual THEN 'DEFAULT' ELSE 'FULL' END AS clause
-      FROM ${tablesOfCommand(selection)}
-      CROSS JOIN LATERAL (SELECT ${HAS_VIRTUAL} AS virtual) v
-     WHERE CASE WHEN v.virtual THEN c.relreplident = 'f' AND EXISTS (SELECT FROM pg_publication p
-                  WHERE ${isOwn(publication)} AND (p.puballtables OR ${lists("c.oid")}))
-                ELSE c.relreplident <> 'f' END
-       AND ${LOCKED_BY_COMMAND}
-  LOOP
-    BEGIN
-      EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', found.nspname, found.relname, found.clause);
-      IF found.relkind = 'r' THEN
-        ${judgeSql("format('%I.%I', found.nspname, found.relname)", "found.oid")}
-      END IF;
-    EXCEPTION WHEN others THEN
-      RAISE WARNING '%: replica identity of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE;
-    END;
-  END LOOP;
-EXCEPTION WHEN others THEN
-  RAISE WARNING '%: new tables: % (%)', ${quoteLiteral(publication)}, SQLERRM, SQLSTATE;
-END`,
-  );
-}
-
-/**
- * The function that adds a table to the publication once its identity is FULL, and takes it out when it has become
- * unfit. Before that, it records the identity that a table has had until this command, because the other function sets
- * FULL right after it: its event trigger fires first, and again for the ALTER TABLE of the other function.
- */
-export function publishFunction(catalog: Catalog, selection: Selection, publication: string): string[] {
-  return triggerFunction(
-    ownNames(publication).publishFunction,
-    "SECURITY DEFINER",
-    `
-DECLARE
-  found record;
-  list record;
-  -- The call stack: whether the other function, of this or another trail, has set FULL just now.
-  context text;
-BEGIN
-  ${SKIP_OWN_CHANGES}
-  GET DIAGNOSTICS context = PG_CONTEXT;
-  FOR found IN
-    SELECT c.oid, n.nspname, c.relname, c.relreplident,
-           -- A partitioned table without a key is published by its partitions, see publication/members.ts.
-           c.relreplident = 'f' AND NOT ${HAS_VIRTUAL} AND (c.relkind = 'r' OR ${HAS_KEY}) AS ready,
-           c.relreplident = 'd' AND ${HAS_VIRTUAL} AND NOT ${HAS_KEY} AS unfit
-      FROM ${tablesOfCommand(selection)}
-  LOOP
-    BEGIN
-      -- Held until this transaction ends: by this, a destroy knows which transactions have made or altered tables.
-      LOCK TABLE ${LOCK_VIEW_SQL} IN ACCESS SHARE MODE;
-      IF found.relreplident <> 'f' AND NOT ${SET_JUST_NOW} THEN
-        ${noteSql("found.oid", "found.relreplident")}
-      END IF;
-    EXCEPTION WHEN others THEN
-      RAISE WARNING '%: record of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE;
-    END;
-    -- While the publication changes its form there are two. The one that consumers read comes first.
-    FOR list IN
-      SELECT p.oid, p.pubname, ${lists("found.oid")} AS listed
-        FROM pg_publication p WHERE ${isOwn(publication)} AND NOT p.puballtables
-       ORDER BY p.pubname <> ${quoteLiteral(publication)}
-    LOOP
-      BEGIN
-        -- Another migration that has added a table holds the publication until it commits: once a transaction has waited
-        -- for that, it does not wait again for each table.
-        IF ${HAS_WAITED} THEN PERFORM set_config('lock_timeout', '1ms', true); END IF;
-        IF found.ready AND NOT list.listed THEN
-          IF NOT ${SET_JUST_NOW} THEN
-            ${noteSql("found.oid", "'f'")}
-          END IF;
-          ${joinSql(catalog.server.version, "list.oid")}
-          EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', list.pubname, found.nspname, found.relname);
-        ELSIF found.unfit AND list.listed THEN
-          EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', list.pubname, found.nspname, found.relname);
-        END IF;
-      EXCEPTION WHEN others THEN
-        RAISE WARNING '%: publication of %.%: % (%)', list.pubname, found.nspname, found.relname, SQLERRM, SQLSTATE;
-        IF SQLSTATE = '55P03' THEN LOCK TABLE ${LOCK_VIEW_SQL} IN ROW SHARE MODE; END IF;
-      END;
-    END LOOP;
-  END LOOP;
-EXCEPTION WHEN others THEN
-  RAISE WARNING '%: new tables: % (%)', ${quoteLiteral(publication)}, SQLERRM, SQLSTATE;
-END`,
-  );
-}
-
-/**
- * A function of an event trigger. Every role runs it through the trigger, and needs no right on function or schema for
- * it. What the role has set in its session reaches neither the function's meaning nor whether it runs.
- */
-function triggerFunction(name: string, security: string, body: string): string[] {
-  const call = `${quoteIdentifier(MODULE_SCHEMA)}.${quoteIdentifier(name)}()`;
+export function trackFunction(catalog: Catalog, selection: Selection, publication: string): string[] {
+  const call = `${quoteIdentifier(MODULE_SCHEMA)}.${quoteIdentifier(ownNames(publication).trackFunction)}()`;
   return [
-    `CREATE OR REPLACE FUNCTION ${call} RETURNS event_trigger LANGUAGE plpgsql ${security}
+    `CREATE OR REPLACE FUNCTION ${call} RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
        SET search_path = pg_catalog, pg_temp SET lock_timeout = '${LOCK_POLICY.attempt}'
+       SET plan_cache_mode = force_generic_plan
        SET standard_conforming_strings = on SET transform_null_equals = off SET array_nulls = on
        SET plpgsql.extra_errors = '' SET plpgsql.extra_warnings = ''
-       AS ${quoteLiteral(`${PLAIN_NAMES}${body}`)}`,
+       AS ${quoteLiteral(`${PLAIN_NAMES}${body(catalog, selection, publication)}`)}`,
     `REVOKE ALL ON FUNCTION ${call} FROM PUBLIC`,
   ];
 }
 
-/** The owner of the module's schema: the only role that the functions take for the module. */
-const SCHEMA_OWNER = `(SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = ${quoteLiteral(MODULE_SCHEMA)})`;
+function body(catalog: Catalog, selection: Selection, publication: string): string {
+  const warn = (what: string): string =>
+    `RAISE WARNING '%: ${what} of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE`;
+  return `
+DECLARE
+  touched oid[];
+  created oid[];
+  extends boolean;
+  found record;
+  -- The oids of the tables above the table; those of them that are partitioned.
+  above oid[];
+  roots oid[];
+  selected boolean;
+  reachable boolean;
+  ready boolean;
+  unfit boolean;
+  listed boolean;
+  through boolean;
+  clause text;
+  is_new boolean;
+  -- The call stack: whether the function of this or of another trail has set FULL just now.
+  context text;
+BEGIN
+  ${SKIP_OWN_CHANGES}
+  ${NAMED_SQL}
+  IF extends THEN
+    BEGIN
+      ${FURTHER_SQL}
+    EXCEPTION WHEN others THEN
+      RAISE WARNING '%: new tables: % (%)', ${quoteLiteral(publication)}, SQLERRM, SQLSTATE;
+    END;
+  END IF;
+  FOR found IN
+    ${tablesSql(publication)}
+  LOOP
+    above := CASE WHEN cardinality(found.parents) > 0 THEN ${ABOVE} ELSE '{}' END;
+    roots := CASE WHEN found.relispartition THEN above ELSE '{}' END;
+    selected := ${isSelectedSql(selection)};
+    reachable := selected AND pg_has_role(found.relowner, 'USAGE');
+    clause := CASE WHEN NOT reachable THEN NULL
+                   WHEN found.virtual THEN CASE WHEN found.relreplident = 'f' AND (found.everything OR ${IS_LISTED}) THEN 'DEFAULT' END
+                   WHEN found.relreplident <> 'f' THEN 'FULL' END;
+    IF clause IS NOT NULL THEN
+      CONTINUE WHEN NOT (found.oid = ANY (created)) AND NOT ${LOCKED_BY_COMMAND} OR ${IS_OF_EXTENSION};
+      -- A table that the command has created has nothing to record.
+      is_new := found.relreplident = 'd' AND found.oid = ANY (created);
+      IF clause = 'FULL' AND NOT is_new THEN
+        BEGIN
+          ${HOLD_RECORD};
+          ${noteSql("found.oid", "found.relreplident")}
+        EXCEPTION WHEN others THEN
+          ${warn("record")};
+        END;
+      END IF;
+      BEGIN
+        IF to_regclass(${quoteLiteral(LOCK_VIEW_SQL)}) IS NOT NULL THEN ${HOLD_RECORD}; END IF;
+        EXECUTE format('ALTER TABLE %I.%I REPLICA IDENTITY %s', found.nspname, found.relname, clause);
+        -- A new table by itself has nothing that FULL could be at odds with.
+        IF found.relkind = 'r' AND (found.generated OR cardinality(above) > 0 OR NOT is_new) THEN
+          ${judgeSql("format('%I.%I', found.nspname, found.relname)", "found.oid")}
+        END IF;
+      EXCEPTION WHEN others THEN
+        ${warn("replica identity")};
+      END;
+      CONTINUE;
+    END IF;
+    -- A partitioned table without a key is published by its partitions, see publication/members.ts.
+    ready := reachable AND found.relreplident = 'f' AND NOT found.virtual AND (found.relkind = 'r' OR ${HAS_KEY});
+    CONTINUE WHEN CASE WHEN ready AND cardinality(roots) = 0 THEN found.lists <@ found.listed
+                       ELSE NOT selected AND NOT found.lists && found.listed END;
+    unfit := selected AND found.relreplident = 'd' AND found.virtual AND NOT ${HAS_KEY};
+    -- While a publication is replaced there are two. The one that consumers read comes first.
+    FOR n IN 1 .. cardinality(found.lists) LOOP
+      listed := found.lists[n] = ANY (found.listed);
+      through := cardinality(roots) > 0 AND EXISTS (
+        SELECT FROM pg_publication_rel r WHERE r.prpubid = found.lists[n] AND r.prrelid = ANY (roots));
+      CONTINUE WHEN CASE WHEN listed THEN selected AND NOT through AND NOT unfit
+                         ELSE NOT ready OR through OR ${IS_OF_EXTENSION} END;
+      BEGIN
+        ${HOLD_RECORD};
+        -- Another migration that has added a table holds the publication until it commits: once a transaction has waited
+        -- for that, it does not wait again for each table.
+        IF ${MAY_HAVE_WAITED} THEN
+          IF ${HAS_WAITED} THEN PERFORM set_config('lock_timeout', '1ms', true); END IF;
+        END IF;
+        IF listed THEN
+          EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', found.list_names[n], found.nspname, found.relname);
+        ELSE
+          GET DIAGNOSTICS context = PG_CONTEXT;
+          IF NOT ${SET_JUST_NOW} THEN
+            ${noteSql("found.oid", "'f'")}
+          END IF;
+          ${joinSql(catalog.server.version, "found.lists[n]")}
+          EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', found.list_names[n], found.nspname, found.relname);
+        END IF;
+      EXCEPTION WHEN others THEN
+        ${warn("publication")};
+        IF SQLSTATE = '55P03' THEN
+          BEGIN
+            LOCK TABLE ${LOCK_VIEW_SQL} IN ROW SHARE MODE;
+            PERFORM set_config('${WAITED}', 'yes', true);
+          EXCEPTION WHEN others THEN
+            NULL; -- A destroy holds it; then there is nothing to wait for much longer.
+          END;
+        END IF;
+      END;
+    END LOOP;
+  END LOOP;
+END`;
+}
+
+/** Held until the transaction ends: by this, a destroy knows which transactions have made or altered tables. */
+const HOLD_RECORD = `LOCK TABLE ${LOCK_VIEW_SQL} IN ACCESS SHARE MODE`;
 
 /**
  * Returns at once where the module itself alters a table. It does so with thousands of tables in one block, records and
  * publishes them itself, and would spend most of the time here. Every role can make the setting that says so, hence the
  * look at who has logged in.
  */
-const SKIP_OWN_CHANGES = `IF ${IN_BLOCK_SQL} AND session_user = pg_get_userbyid(${SCHEMA_OWNER}) THEN RETURN; END IF;`;
+const SKIP_OWN_CHANGES = `IF ${IN_BLOCK_SQL} AND session_user = current_user THEN RETURN; END IF;`;
 
-/** Whether the ALTER TABLE that fired the trigger is one of the other function. */
-const SET_JUST_NOW = `(strpos(context, ${quoteLiteral(`${MODULE_SCHEMA}.${FUNCTION_PREFIXES.setFull}`)}) > 0)`;
+/** The oids of the tables above the table, by partition or inheritance. */
+const ABOVE = `ARRAY(
+        WITH RECURSIVE up AS (
+          SELECT p.relid FROM unnest(found.parents) p (relid)
+          UNION
+          SELECT p.relid FROM up u CROSS JOIN LATERAL (
+            SELECT i.inhparent AS relid FROM pg_inherits i WHERE i.inhrelid = u.relid OFFSET 0) p)
+        SELECT relid FROM up)`;
+
+/** Whether a list has the table, or a partitioned table above it. */
+const IS_LISTED = `(found.lists && found.listed OR cardinality(roots) > 0 AND EXISTS (
+                     SELECT FROM pg_publication_rel r WHERE r.prpubid = ANY (found.lists) AND r.prrelid = ANY (roots)))`;
+
+const HAS_KEY = "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = found.oid AND i.indisprimary)";
+
+/** An extension manages its tables itself. */
+const IS_OF_EXTENSION = `EXISTS (
+        SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = found.oid AND e.deptype = 'e')`;
+
+/**
+ * Whether this transaction has locked the table exclusively already. ATTACH PARTITION, VALIDATE CONSTRAINT and others take
+ * weaker locks: setting the identity would then wait for a stronger one, and keep everybody off the table until the
+ * transaction ends. pg_locks has the locks of all sessions, so it is only read for a table whose identity has to change,
+ * and not for one that the command has created: nobody else sees it.
+ */
+const LOCKED_BY_COMMAND = `EXISTS (
+        SELECT FROM pg_locks l
+         WHERE l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+           AND l.locktype = 'relation' AND l.relation = found.oid
+           AND l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock' AND l.granted)`;
+
+/**
+ * Whether the command that fired the trigger is the ALTER TABLE of a function of this module: below the first line, which
+ * is the function itself. A role can write the name into a statement of its own; what it had set to FULL itself then
+ * becomes DEFAULT on destroy.
+ */
+const SET_JUST_NOW = `(strpos(regexp_replace(context, '^[^\\n]*', ''), ${quoteLiteral(`${MODULE_SCHEMA}.${FUNCTION_PREFIX}`)}) > 0)`;
+
+/** The setting that says that the transaction may have waited for a publication. */
+const WAITED = "pulumi_neon_bemi.waited";
+
+/**
+ * Whether it is worth a look at pg_locks, which takes longer the more locks there are. Every role can make the setting;
+ * with it, the look decides.
+ */
+const MAY_HAVE_WAITED = `coalesce(current_setting('${WAITED}', true), '') <> ''`;
 
 /**
  * Whether this transaction has waited for a publication in vain. It then holds a lock that nobody but the owner of the
@@ -156,82 +227,3 @@ const SET_JUST_NOW = `(strpos(context, ${quoteLiteral(`${MODULE_SCHEMA}.${FUNCTI
 const HAS_WAITED = `EXISTS (SELECT FROM pg_locks l
                         WHERE l.locktype = 'relation' AND l.relation = ${quoteLiteral(LOCK_VIEW_SQL)}::regclass
                           AND l.pid = pg_backend_pid() AND l.mode = 'RowShareLock')`;
-
-/** Whether table `c` has a virtual generated column (PostgreSQL 18), which cannot be published together with FULL. */
-const HAS_VIRTUAL = `EXISTS (SELECT FROM pg_attribute a
-                        WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)`;
-
-/** Whether table `c` has a primary key. */
-const HAS_KEY = "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)";
-
-/**
- * Whether this transaction has locked table `c` exclusively already. ATTACH PARTITION, VALIDATE CONSTRAINT and others
- * take weaker locks: setting the identity would then wait for a stronger one, and keep everybody off the table until
- * the transaction ends.
- */
-const LOCKED_BY_COMMAND = `EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-                        WHERE d.datname = current_database() AND l.locktype = 'relation' AND l.relation = c.oid
-                          AND l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock' AND l.granted)`;
-
-/** Whether `p` is the module's publication, or the one about to take its place; not somebody else's of that name. */
-function isOwn(publication: string): string {
-  return `p.pubname IN (${quoteLiteral(publication)}, ${quoteLiteral(ownNames(publication).nextPublication)})
-                        AND p.pubowner = ${SCHEMA_OWNER}
-                        AND ${isMarkSql("obj_description(p.oid, 'pg_publication')")}`;
-}
-
-/** Whether publication `p` lists the table, or a partitioned table above it. `table` is an expression for its oid. */
-function lists(table: string): string {
-  return `EXISTS (SELECT FROM pg_publication_rel r
-                        WHERE r.prpubid = p.oid AND r.prrelid = ANY (${withAncestors(table)}))`;
-}
-
-/** The oids of the table and the partitioned tables above it. `table` is an expression for its oid. */
-function withAncestors(table: string): string {
-  return `ARRAY(SELECT relid::oid FROM pg_partition_ancestors(${table})) || ${table}`;
-}
-
-/**
- * FROM items: the tracked tables of the current command as `c`, with their schemas as `n`. Besides the tables that the
- * command names these are the partitions below them, because ATTACH PARTITION names only the parent. They are read from
- * pg_inherits, which locks none of them.
- */
-function tablesOfCommand(selection: Selection): string {
-  const named = (names: readonly string[]): string =>
-    names.length === 0
-      ? "false"
-      : `(fn.nspname, fc.relname) IN (VALUES ${names
-          .map(parseTableName)
-          .map(({ schema, name }) => `(${quoteLiteral(schema)}::name, ${quoteLiteral(name)}::name)`)
-          .join(", ")})`;
-  const inSchemas = (schemas: Iterable<string>): string =>
-    `fn.nspname IN (${[...schemas].map(quoteLiteral).join(", ")})`;
-  const asked =
-    selection.tables !== undefined
-      ? named(selection.tables)
-      : selection.schemas !== undefined
-        ? inSchemas(selection.schemas)
-        : "fn.nspname !~ '^pg_' AND fn.nspname <> 'information_schema'";
-  const family = (condition: string): string => `EXISTS (
-        SELECT FROM pg_class fc JOIN pg_namespace fn ON fn.oid = fc.relnamespace
-         WHERE fc.oid = ANY (${withAncestors("c.oid")}) AND ${condition})`;
-  const excluded = selection.excludeTables ?? [];
-  // An array, not a join: the planner does not know how few tables these are, and for a join it would read all of
-  // pg_class in every CREATE TABLE of the app.
-  return `pg_class c
-      JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname <> ${quoteLiteral(MODULE_SCHEMA)}
-        AND c.oid = ANY (ARRAY(
-          WITH RECURSIVE touched AS (
-            SELECT d.objid AS relid FROM pg_event_trigger_ddl_commands() d
-             WHERE d.classid = 'pg_class'::regclass AND d.object_type = 'table' AND NOT d.in_extension
-            UNION
-            SELECT p.relid FROM touched t CROSS JOIN LATERAL (
-              SELECT h.inhrelid AS relid FROM pg_inherits h
-               WHERE h.inhparent = t.relid AND (SELECT relkind FROM pg_class WHERE oid = t.relid) = 'p' OFFSET 0) p)
-          SELECT relid FROM touched))
-        AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
-        AND NOT EXISTS (SELECT FROM pg_depend e
-                         WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-        AND ${family(asked)}
-        ${excluded.length === 0 ? "" : `AND NOT ${family(named(excluded))}`}`;
-}

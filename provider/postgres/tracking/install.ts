@@ -9,24 +9,30 @@ import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { UserError } from "../../contract/errors";
 import { LOCK_VIEW_SQL } from "../record/lines";
 import { hasLockView } from "../record/moduleSchema";
-import { fullFunction, publishFunction } from "./functions";
+import { trackFunction } from "./functions";
 import { ownNames } from "../ownership/ownNames";
 import { ownTriggers, refuseForeignTriggers } from "./state";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
+/** The commands after which a table may have to be tracked, or tracked no longer. */
+const TAGS = [
+  "CREATE TABLE",
+  "CREATE TABLE AS",
+  "SELECT INTO",
+  "CREATE SCHEMA",
+  "ALTER TABLE",
+  "ALTER SCHEMA",
+];
+
 /**
- * Installs the two event triggers that track new tables from their first row, or brings them in line with the
- * selection. Throws a {@link UserError} where somebody else has made an event trigger of the same name.
+ * Installs the event trigger that tracks new tables from their first row, or brings it in line with the selection. Throws
+ * a {@link UserError} where somebody else has made an event trigger of the same name.
  *
- * - Two functions, because they need different rights: only a table's owner may change its identity, so the first
- *   function runs as whoever runs the DDL; only the publication's owner may add a table to it, so the second runs as
- *   that owner.
- * - The DDL of the app neither fails nor waits because of them. They look at the tables of the command alone, never
- *   raise an error, lock no table more strongly than the command has, and wait for the publication once per statement,
- *   for at most 100 ms. What they could not do, the next up does.
- * - A function that runs as the caller must give a superuser's rights to nobody. Plain PostgreSQL lets only superusers
- *   create event triggers, so the function belongs to a superuser. Neon lets its owner roles create them, and does not
- *   run their functions for a superuser.
+ * - The DDL of the app neither fails nor waits because of it. It looks at the tables of the command alone, never raises an
+ *   error, locks no table more strongly than the command has, and waits for the publication once per transaction, for at
+ *   most 100 ms. What it could not do, the next up does.
+ * - Its function runs with our rights, so it leaves tables alone whose owner's rights we do not have. Nothing that runs
+ *   with the rights of its caller is installed, so no code of ours gets the rights of a superuser who makes a table.
  *
  * @returns `false` when our role may not create event triggers: new tables then wait for the next up
  */
@@ -38,20 +44,9 @@ export async function installTracking(
   mark: Mark,
 ): Promise<boolean> {
   refuseForeignTriggers(catalog, publication);
-  const names = ownNames(publication);
   const statements = [
-    ...fullFunction(selection, publication),
-    ...publishFunction(catalog, selection, publication),
-    ...eventTrigger(catalog, names.fullTrigger, call(names.fullFunction), mark, [
-      "CREATE TABLE",
-      "CREATE TABLE AS",
-      "SELECT INTO",
-      "CREATE SCHEMA",
-      "ALTER TABLE",
-    ]),
-    // Only ALTER TABLE: the other trigger alters each new table, which fires this one. With the tags of the other, it
-    // would run twice for each table.
-    ...eventTrigger(catalog, names.publishTrigger, call(names.publishFunction), mark, ["ALTER TABLE"]),
+    ...trackFunction(catalog, selection, publication),
+    ...eventTrigger(catalog, publication, mark),
   ];
   try {
     await runTogether(session, statements);
@@ -63,10 +58,10 @@ export async function installTracking(
 }
 
 /**
- * Drops the event triggers of this trail that the module made, and their functions. The functions are dropped last,
- * after a wait: DDL that began before the triggers were dropped still calls them, and would fail without them.
+ * Drops the event trigger of this trail, if the module made it, and its function. The function is dropped last, after a
+ * wait: DDL that began before the trigger was dropped still calls it, and would fail without it.
  *
- * @param waits whether to wait for the transactions in which the triggers have fired. They may have made tables that
+ * @param waits whether to wait for the transactions in which the trigger has done something. They may have made tables that
  *   nobody else sees yet
  * @throws UserError if `waits`, and such a transaction stays open
  */
@@ -76,11 +71,7 @@ export async function removeTracking(
   publication: string,
   { waits = false }: { readonly waits?: boolean } = {},
 ): Promise<void> {
-  const names = ownNames(publication);
   const triggers = ownTriggers(catalog, publication);
-  const functions = [names.fullFunction, names.publishFunction].map(
-    (name) => `DROP FUNCTION IF EXISTS ${call(name)}`,
-  );
   if (triggers.length > 0) {
     await runTogether(
       session,
@@ -90,7 +81,7 @@ export async function removeTracking(
   }
   const lock = waits && hasLockView(catalog) ? [`LOCK TABLE ${LOCK_VIEW_SQL} IN ACCESS EXCLUSIVE MODE`] : [];
   try {
-    await runTogether(session, [...lock, ...functions]);
+    await runTogether(session, [...lock, `DROP FUNCTION IF EXISTS ${call(publication)}`]);
   } catch (error) {
     if (!hasCode(error, "55P03")) throw error;
     // The error names who holds the lock.
@@ -100,22 +91,23 @@ export async function removeTracking(
   }
 }
 
-function call(name: string): string {
-  return `${quoteIdentifier(MODULE_SCHEMA)}.${quoteIdentifier(name)}()`;
+function call(publication: string): string {
+  return `${quoteIdentifier(MODULE_SCHEMA)}.${quoteIdentifier(ownNames(publication).trackFunction)}()`;
 }
 
-function eventTrigger(
-  catalog: Catalog,
-  name: string,
-  functionCall: string,
-  mark: Mark,
-  tags: readonly string[],
-): string[] {
-  const existing = catalog.eventTriggers.find((trigger) => trigger.name === name);
-  if (existing !== undefined) return [`ALTER EVENT TRIGGER ${quoteIdentifier(name)} ENABLE`];
+function eventTrigger(catalog: Catalog, publication: string, mark: Mark): string[] {
+  const { trackTrigger } = ownNames(publication);
+  const name = quoteIdentifier(trackTrigger);
+  const exists = catalog.eventTriggers.some((trigger) => trigger.name === trackTrigger);
   return [
-    `CREATE EVENT TRIGGER ${quoteIdentifier(name)} ON ddl_command_end
-       WHEN TAG IN (${tags.map(quoteLiteral).join(", ")}) EXECUTE FUNCTION ${functionCall}`,
-    `COMMENT ON EVENT TRIGGER ${quoteIdentifier(name)} IS ${quoteLiteral(encodeMark(mark))}`,
+    ...(exists
+      ? []
+      : [
+          `CREATE EVENT TRIGGER ${name} ON ddl_command_end
+             WHEN TAG IN (${TAGS.map(quoteLiteral).join(", ")}) EXECUTE FUNCTION ${call(publication)}`,
+          `COMMENT ON EVENT TRIGGER ${name} IS ${quoteLiteral(encodeMark(mark))}`,
+        ]),
+    // Also where session_replication_role is replica, as in sessions that load data without triggers.
+    `ALTER EVENT TRIGGER ${name} ENABLE ALWAYS`,
   ];
 }

@@ -25,19 +25,17 @@ export function newTablesMode(
   return takesNewTables(selection) ? "next up" : "not tracked";
 }
 
-/** Whether both event triggers exist and are enabled. */
+/** Whether the event trigger exists, is enabled, and no setting of the database or of our role keeps it from firing. */
 export function tracksNewTables(catalog: Catalog, publication: string): boolean {
-  return idleTriggers(catalog, publication).length === 0;
+  return idleTriggers(catalog, publication).length === 0 && catalog.server.eventTriggersOff.length === 0;
 }
 
-/**
- * Whether an event trigger with one of the two names exists: enabled or not, made by this module or by somebody else.
- */
+/** Whether an event trigger of the name exists: enabled or not, made by this module or by somebody else. */
 export function hasTracking(catalog: Catalog, publication: string): boolean {
   return namedTriggers(catalog, publication).length > 0;
 }
 
-/** The event triggers of this publication that this module made: they are the current role's, and carry a mark. */
+/** The event trigger of this publication, if this module made it: it is the current role's, and carries a mark. */
 export function ownTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
   return namedTriggers(catalog, publication).filter((trigger) => markOn(trigger, catalog) !== undefined);
 }
@@ -52,24 +50,16 @@ export function mayCreateTriggers({ server, roles }: Catalog): boolean | undefin
   return role?.memberOf.includes("neon_superuser") === true ? undefined : false;
 }
 
-/** The catalog with both event triggers, enabled. */
+/** The catalog with the event trigger, enabled. */
 export function withTracking(catalog: Catalog, publication: string, mark: Mark): Catalog {
-  const { fullTrigger, publishTrigger } = ownNames(publication);
-  const owner = catalog.server.currentRole;
-  const made = [fullTrigger, publishTrigger].map(
-    (name): EventTriggerFacts =>
-      catalog.eventTriggers.find((trigger) => trigger.name === name) ?? {
-        name,
-        owner,
-        enabled: true,
-        comment: encodeMark(mark),
-      },
-  );
-  const others = catalog.eventTriggers.filter(({ name }) => made.every((trigger) => trigger.name !== name));
-  return {
-    ...catalog,
-    eventTriggers: [...others, ...made.map((trigger) => ({ ...trigger, enabled: true }))],
+  const name = ownNames(publication).trackTrigger;
+  const made = catalog.eventTriggers.find((trigger) => trigger.name === name) ?? {
+    name,
+    owner: catalog.server.currentRole,
+    comment: encodeMark(mark),
   };
+  const others = catalog.eventTriggers.filter((trigger) => trigger.name !== name);
+  return { ...catalog, eventTriggers: [...others, { ...made, enabled: true }] };
 }
 
 /** The catalog without the event triggers of this publication that carry a mark of this module. */
@@ -78,16 +68,13 @@ export function withoutTracking(catalog: Catalog, publication: string): Catalog 
   return { ...catalog, eventTriggers: catalog.eventTriggers.filter((trigger) => !dropped.has(trigger)) };
 }
 
-/** The event triggers of this publication that are missing or disabled, by name. */
+/** The event trigger of this publication, by name, if it is missing or disabled. */
 export function idleTriggers(catalog: Catalog, publication: string): string[] {
-  const { fullTrigger, publishTrigger } = ownNames(publication);
-  const own = ownTriggers(catalog, publication);
-  return [fullTrigger, publishTrigger].filter(
-    (wanted) => !own.some(({ name, enabled }) => name === wanted && enabled),
-  );
+  const active = ownTriggers(catalog, publication).some(({ enabled }) => enabled);
+  return active ? [] : [ownNames(publication).trackTrigger];
 }
 
-/** @throws UserError where somebody else's event trigger has the name of one of the module's own */
+/** @throws UserError where somebody else's event trigger has the name of the module's own */
 export function refuseForeignTriggers(catalog: Catalog, publication: string): void {
   const own = ownTriggers(catalog, publication);
   const foreign = namedTriggers(catalog, publication).find((trigger) => !own.includes(trigger));
@@ -98,8 +85,8 @@ export function refuseForeignTriggers(catalog: Catalog, publication: string): vo
 }
 
 function namedTriggers(catalog: Catalog, publication: string): EventTriggerFacts[] {
-  const { fullTrigger, publishTrigger } = ownNames(publication);
-  return catalog.eventTriggers.filter(({ name }) => name === fullTrigger || name === publishTrigger);
+  const { trackTrigger } = ownNames(publication);
+  return catalog.eventTriggers.filter(({ name }) => name === trackTrigger);
 }
 
 /**

@@ -137,6 +137,7 @@ test("reads server, roles, publications, slots and event triggers", () => {
     currentRoleIsSuperuser: false,
     currentRoleMayReplicate: true,
     currentRoleMayCreateRoles: true,
+    eventTriggersOff: [],
     mayCreateInDatabase: true,
   });
   expect(catalog.roles.find(({ name }) => name === "stranger")).toMatchObject({

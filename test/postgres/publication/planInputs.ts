@@ -123,7 +123,7 @@ export const situations: fc.Arbitrary<Situation> = fc
       });
     });
     const claim = { ...CLAIM_MARK, publication: "bemi", selections: [{ allTables: true as const }] };
-    const triggers = ["_bemi_set_full", "_bemi_publish"].map((name) => ({
+    const triggers = ["_bemi_track"].map((name) => ({
       name,
       enabled: drawn.triggers === "enabled",
       owner: "neondb_owner",

@@ -63,7 +63,7 @@ export function refusingTables({ server, tables, publications }: Catalog, by?: s
 export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, mark: Mark): Model {
   const { catalog } = model;
   const { name } = inputs;
-  const { fullTrigger, publishTrigger, nextPublication } = ownNames(name);
+  const { trackTrigger, nextPublication } = ownNames(name);
   const comment = encodeMark(mark);
   const changed = (change: Partial<Catalog>): Model => ({ ...model, catalog: { ...catalog, ...change } });
   const publications = (change: (publication: PublicationFacts) => PublicationFacts): Model =>
@@ -76,13 +76,8 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
     case "replace functions of event triggers":
     case "create event triggers": {
       const others = catalog.eventTriggers.filter((found) => !isTrigger(found.name, name));
-      const made = [fullTrigger, publishTrigger].map((trigger) => ({
-        name: trigger,
-        enabled: true,
-        owner: "neondb_owner",
-        comment,
-      }));
-      return changed({ eventTriggers: [...others, ...made] });
+      const made = { name: trackTrigger, enabled: true, owner: "neondb_owner", comment };
+      return changed({ eventTriggers: [...others, made] });
     }
     case "drop event triggers":
       return changed({
@@ -172,8 +167,7 @@ function oidOf(entry: number | TableFacts): number {
 const FULL: Identity = { identity: "full", identityIndex: null };
 
 function isTrigger(name: string, publication: string): boolean {
-  const { fullTrigger, publishTrigger } = ownNames(publication);
-  return name === fullTrigger || name === publishTrigger;
+  return name === ownNames(publication).trackTrigger;
 }
 
 function options(catalog: Catalog) {

@@ -23,7 +23,7 @@ const INPUTS: PublicationInputs = {
 };
 const FULL = { identity: "full" } as const;
 const COMMENT = encodeMark(MARK);
-const TRIGGERS = ["_bemi_set_full", "_bemi_publish"].map((name) => ({
+const TRIGGERS = ["_bemi_track"].map((name) => ({
   name,
   enabled: true,
   owner: "neondb_owner",

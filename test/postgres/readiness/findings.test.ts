@@ -1,5 +1,10 @@
 import { UserError } from "../../../provider/contract/errors";
-import { describeFindings, preflight, serverFindings } from "../../../provider/postgres/selection/findings";
+import {
+  describeFindings,
+  ownerFinding,
+  preflight,
+  serverFindings,
+} from "../../../provider/postgres/selection/findings";
 import type { Catalog } from "../../../provider/contract/catalog";
 import type { PreflightInputs } from "../../../provider/contract/kinds/logicalReplication";
 import { databaseObjectMark, encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
@@ -67,6 +72,25 @@ describe("the best identity of a table", () => {
     const on17 = catalogOf({ tables, publications: all(null) });
     expect(bestIdentity(stored, on17)).toEqual({ identity: "full" });
   });
+});
+
+test("advises what fits the owner of a table that is out of reach", () => {
+  const advice = (owner: string): string[] => {
+    const orders = table("public.orders", { owner, mayAlter: false });
+    const roles = [
+      role("app"),
+      role("console", { memberOf: ["neon_superuser"] }),
+      role("cloud_admin", { superuser: true }),
+    ];
+    return describeFindings([ownerFinding(orders, catalogOf({ tables: [orders], roles }))], "blocking");
+  };
+  expect(advice("app")).toEqual([
+    'public.orders is owned by app, whose rights neondb_owner does not have: only its owner can publish a table. Run GRANT "app" TO "neondb_owner", change the table\'s owner, or put it in excludeTables.',
+  ]);
+  for (const owner of ["console", "cloud_admin"])
+    expect(advice(owner)).toEqual([
+      expect.stringMatching(new RegExp(`Put it in excludeTables, or delete role ${owner} in Neon`)),
+    ]);
 });
 
 test("knows that writes fail on a published table without a usable identity", () => {
@@ -254,6 +278,50 @@ describe("readiness", () => {
     trackNewTables: false,
   };
 
+  test("names a setting that keeps event triggers from firing, and how to reset it", () => {
+    const comment = encodeMark(made("shop/production/orders"));
+    const catalog = catalogOf({
+      publications: [publication("bemi")],
+      eventTriggers: [{ name: ownNames("bemi").trackTrigger, enabled: true, owner: "neondb_owner", comment }],
+    });
+    const advice = (role: string | null, database: string | null): string | undefined => {
+      const eventTriggersOff = [{ name: "event_triggers", role, database }];
+      const server = { ...catalog.server, eventTriggersOff };
+      return describeFindings(
+        readinessFindings({ ...catalog, server }, { ...trail, trackNewTables: true }, select(catalog, trail)),
+        "degraded",
+      ).find((line) => line.startsWith("New tables"));
+    };
+    expect(advice(null, "neondb")).toMatch(
+      /event_triggers is off for all roles in database neondb.*Run ALTER DATABASE "neondb" RESET event_triggers/,
+    );
+    expect(advice("app", "neondb")).toMatch(/Run ALTER ROLE "app" IN DATABASE "neondb" RESET/);
+    expect(advice("app", null)).toMatch(/off for role app, so.*Run ALTER ROLE "app" RESET/);
+  });
+
+  test("names a child of a tracked table that is not tracked itself", () => {
+    const full = { identity: "full", listedIn: listed("bemi") } as const;
+    const parent = table("public.metrics", full);
+    const child = table("shop.metrics_1", { inheritsFrom: [parent.oid] });
+    const catalog = catalogOf({ tables: [parent, child], publications: [publication("bemi")] });
+    expect(
+      describeFindings(readinessFindings(catalog, trail, select(catalog, trail)), "degraded"),
+    ).toContainEqual(
+      expect.stringMatching(/^shop\.metrics_1 inherits from public\.metrics and is not tracked/),
+    );
+  });
+
+  test("an excluded table that is published blocks: its rows are nobody's business", () => {
+    const sessions = table("public.sessions", { identity: "full", listedIn: listed("bemi") });
+    const catalog = catalogOf({ tables: [sessions], publications: [publication("bemi")] });
+    const excluding = { ...trail, excludeTables: ["public.sessions"] };
+    expect(
+      describeFindings(readinessFindings(catalog, excluding, select(catalog, excluding)), "blocking"),
+    ).toContainEqual(
+      expect.stringMatching(/^public\.sessions is excluded, but publication bemi publishes it/),
+    );
+  });
+
   function findings(parts: Parameters<typeof catalogOf>[0]): string[] {
     const catalog = catalogOf({
       roles: [role("bemi")],
@@ -338,8 +406,7 @@ describe("readiness", () => {
         database: { name: "neondb", owner: "neondb_owner" },
       },
     };
-    const { fullTrigger, publishTrigger } = ownNames("bemi");
-    const eventTriggers = [fullTrigger, publishTrigger].map((name) => ({
+    const eventTriggers = [ownNames("bemi").trackTrigger].map((name) => ({
       name,
       enabled: true,
       owner: "neondb_owner",

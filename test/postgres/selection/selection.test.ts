@@ -74,6 +74,15 @@ test("takes partitions with their partitioned table, in whatever schema they are
   ]);
 });
 
+test("takes the tables that inherit from a named one, as ADD TABLE does, and from an excluded one", () => {
+  const parent = table("public.metrics");
+  const child = table("chunks.metrics_1", { inheritsFrom: [parent.oid] });
+  const heirs = catalogOf({ tables: [parent, child] });
+  expect(selected(heirs, { tables: ["public.metrics"] })).toEqual(["chunks.metrics_1", "public.metrics"]);
+  expect(selected(heirs, { schemas: ["public"] })).toEqual(["public.metrics"]);
+  expect(selected(heirs, { allTables: true, excludeTables: ["public.metrics"] })).toEqual([]);
+});
+
 test.each([
   [{ tables: ["public.users"] }, /^public.users is not a table.*Did you mean public.Users\?/],
   [{ tables: ["public.items"] }, /Did you mean shop.items\?/],

@@ -190,7 +190,8 @@ test("fixes the search path and sets time limits", async () => {
   const [row] = await run.session((session) =>
     session.read<Record<string, string>>(
       `SELECT current_setting('search_path') AS path, current_setting('lock_timeout') AS lock,
-              current_setting('statement_timeout') AS statement, current_setting('application_name') AS name`,
+              current_setting('statement_timeout') AS statement, current_setting('application_name') AS name,
+              current_setting('pgroll.no_inferred_migrations') AS pgroll`,
     ),
   );
   expect(row).toEqual({
@@ -198,6 +199,7 @@ test("fixes the search path and sets time limits", async () => {
     lock: "2s",
     statement: "1min",
     name: "pulumi-neon-bemi",
+    pgroll: "TRUE",
   });
 });
 

@@ -97,6 +97,25 @@ test("tracks tables of other roles, whatever statement makes them", async () => 
   expect(await db.sql("SELECT nspname FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
 });
 
+test("new tables that are tracked change neither drift nor fingerprints", async () => {
+  const { identity } = await up();
+  await runSql(
+    app,
+    `CREATE TABLE created (id int);
+     -- As pg_partman makes partitions.
+     CREATE TABLE joining (LIKE parted);
+     ALTER TABLE parted ATTACH PARTITION joining FOR VALUES IN (1)`,
+  );
+  await run.end();
+  const full = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
+  expect([full?.drift, full?.outputs.fingerprint]).toEqual([{}, identity.fingerprint]);
+  const list = await publication.read(await publicationState(), run);
+  expect([list?.drift, list?.outputs.fingerprint]).toEqual([{}, published.fingerprint]);
+  expect(list?.outputs).toMatchObject({ wanted: 4, done: 4 });
+  expect(await db.sql("SELECT FROM pg_publication_rel WHERE prrelid = 'joining'::regclass")).toEqual([]);
+  expect(await tables()).toMatchObject({ "public.joining": { identity: "f", published: true } });
+});
+
 test("tracks the very first rows of a new table", async () => {
   await up();
   await runSql(
@@ -241,21 +260,54 @@ test("follows the selection, and goes with trackNewTables: false", async () => {
 
 test("reports a disabled event trigger as drift, and enables it again", async () => {
   const { identity } = await up();
-  await db.sql("ALTER EVENT TRIGGER _bemi_publish DISABLE");
+  await db.sql("ALTER EVENT TRIGGER _bemi_track DISABLE");
   await run.end();
   const observed = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
-  expect(observed?.drift).toEqual({ eventTriggersMissing: "_bemi_publish" });
+  expect(observed?.drift).toEqual({ eventTriggersMissing: "_bemi_track" });
   const outputs = await replicaIdentity.update({ ...IDENTITY, ...identity }, IDENTITY, run);
   expect(outputs.newTables).toBe("event trigger");
 });
 
+test("says by what new tables are tracked where settings switch triggers off", async () => {
+  const { identity } = await up();
+  const state = { ...IDENTITY, ...identity };
+  const seen = async (statement: string) => {
+    await runSql(db.superuserUri, statement);
+    await run.end();
+    const { outputs, drift } = (await replicaIdentity.read(state, run)) ?? {};
+    return [outputs?.newTables, drift];
+  };
+  try {
+    expect(await seen("ALTER DATABASE neondb SET session_replication_role = replica")).toEqual([
+      "event trigger",
+      {},
+    ]);
+    await runSql(app, "CREATE TABLE created (id int)");
+    expect(await tables()).toMatchObject({ "public.created": { identity: "f", published: true } });
+    expect(await seen("ALTER EVENT TRIGGER _bemi_track ENABLE")).toEqual([
+      "next up",
+      { eventTriggersMissing: "_bemi_track" },
+    ]);
+    await replicaIdentity.update(state, IDENTITY, run);
+    expect(await seen("ALTER ROLE neondb_owner IN DATABASE neondb SET event_triggers = off")).toEqual([
+      "next up",
+      {},
+    ]);
+  } finally {
+    await runSql(
+      db.superuserUri,
+      "ALTER DATABASE neondb RESET session_replication_role; ALTER ROLE neondb_owner IN DATABASE neondb RESET event_triggers",
+    );
+  }
+});
+
 test("refuses an event trigger of that name that somebody else made", async () => {
   await db.sql(`CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
-    CREATE EVENT TRIGGER _bemi_set_full ON ddl_command_end EXECUTE FUNCTION theirs()`);
-  await expect(replicaIdentity.plan(IDENTITY, run)).rejects.toThrow(/"_bemi_set_full" exists already/);
-  await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_set_full" exists already/);
+    CREATE EVENT TRIGGER _bemi_track ON ddl_command_end EXECUTE FUNCTION theirs()`);
+  await expect(replicaIdentity.plan(IDENTITY, run)).rejects.toThrow(/"_bemi_track" exists already/);
+  await expect(replicaIdentity.create(IDENTITY, run)).rejects.toThrow(/"_bemi_track" exists already/);
   expect(await db.sql("SELECT FROM pg_namespace WHERE nspname = '_bemi'")).toEqual([]);
-  await db.sql("DROP EVENT TRIGGER _bemi_set_full");
+  await db.sql("DROP EVENT TRIGGER _bemi_track");
 });
 
 test("tracks a selected table again that was dropped and made again", async () => {
@@ -275,13 +327,8 @@ test("tracks a selected table again that was dropped and made again", async () =
 test("gives publications with long names different names of at most 63 bytes", () => {
   const long = "p".repeat(62);
   const [a, b] = [ownNames(`${long}a`), ownNames(`${long}b`)];
-  const names = [a, b].flatMap((own) => [
-    own.fullTrigger,
-    own.publishTrigger,
-    own.fullFunction,
-    own.publishFunction,
-  ]);
-  expect(new Set(names).size).toBe(8);
+  const names = [a, b].flatMap((own) => [own.trackTrigger, own.trackFunction]);
+  expect(new Set(names).size).toBe(4);
   expect(names.every((name) => name.length <= 63)).toBe(true);
 });
 

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import type { RoleOutputs } from "../../../provider/contract/fields/role";
 import { startConsumer, type Consumer } from "../../../tools/start/consumer";
-import { MATRIX, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { MATRIX, ownerWhoMakesRoles, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { ORM_PACKAGE } from "../../support/ormPackage";
 import { refusal } from "../../support/refusal";
 import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
@@ -29,12 +30,11 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
   const clients: Client[] = [];
 
   beforeAll(async () => {
-    // Nobody else can publish the tables of a role without its rights.
-    db = await testDatabase({ version, profile: "neon", owner: "superuser" });
+    db = await testDatabase({ version, profile: "neon", owner: ownerWhoMakesRoles(version) });
     await runSql(
       db.superuserUri,
       `CREATE ROLE unrelated LOGIN PASSWORD 'app'; CREATE ROLE member LOGIN PASSWORD 'app';
-       GRANT neondb_owner TO member; GRANT CREATE ON DATABASE neondb TO unrelated, member;`,
+       GRANT member TO neondb_owner; GRANT CREATE ON DATABASE neondb TO unrelated, member;`,
     );
   });
   afterAll(() => db.close());
@@ -53,7 +53,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
   });
 
   describe.each(SELECTIONS)("%j", (selection) => {
-    test.each(["unrelated", "member"])(
+    test.each(["neondb_owner", "member"])(
       "a table that role %s makes is captured with the row before",
       async (role) => {
         await owner(`ALTER TABLE parted OWNER TO ${role}`);
@@ -91,6 +91,75 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
     );
   });
 
+  test("tables of a role whose rights the owner lacks are left alone, without a warning", async () => {
+    await trail.up({ ...TARGET, schemas: ["public"] });
+    const app = await connect("unrelated");
+    const notices: string[] = [];
+    app.on("notice", ({ message = "" }) => notices.push(message));
+    const state = () =>
+      runSql(
+        db.superuserUri,
+        `SELECT c.relname AS name, c.relreplident AS identity, r.prrelid IS NOT NULL AS published
+           FROM pg_class c LEFT JOIN pg_publication_rel r ON r.prrelid = c.oid
+          WHERE c.relname IN ('theirs', 'later') ORDER BY 1`,
+      );
+    for (const statement of [
+      "CREATE TABLE theirs (id int)",
+      "ALTER TABLE theirs ADD COLUMN note text",
+      "INSERT INTO theirs VALUES (1)",
+      "UPDATE theirs SET note = 'a'",
+      "DELETE FROM theirs",
+    ])
+      expect(await outcome(app, statement)).toBe("ok");
+    expect(notices).toEqual([]);
+    expect(await state()).toEqual([{ name: "theirs", identity: "d", published: false }]);
+
+    // With its rights, new tables are tracked at once, and the others when they are altered.
+    await runSql(db.superuserUri, "GRANT unrelated TO neondb_owner");
+    await app.query("CREATE TABLE later (id int); ALTER TABLE theirs ADD COLUMN at timestamptz");
+    await runSql(db.superuserUri, "REVOKE unrelated FROM neondb_owner");
+    await app.query("ALTER TABLE later ADD COLUMN at timestamptz");
+    expect(notices).toEqual([]);
+    expect(await state()).toEqual([
+      { name: "later", identity: "f", published: true },
+      { name: "theirs", identity: "f", published: true },
+    ]);
+    await runSql(db.superuserUri, "DROP TABLE theirs, later");
+  });
+
+  test.each(["before", "after"])(
+    "contexts of Bemi's packages, installed %s up, come with their changes",
+    async (installed) => {
+      if (installed === "before") await owner(ORM_PACKAGE);
+      await trail.up({ ...TARGET, schemas: ["public"] });
+      if (installed === "after") await owner(ORM_PACKAGE);
+      await owner("SELECT pg_create_logical_replication_slot('contexts', 'pgoutput')");
+      await owner("CREATE TABLE fresh (id int)");
+      await trail.up({ ...TARGET, schemas: ["public"] });
+      for (const table of ["orders", "fresh"]) {
+        await owner(`INSERT INTO ${table} (id) VALUES (1) /*Bemi {"user":"${table}"} Bemi*/`);
+        await owner(`DELETE FROM ${table} /*Bemi {"user":"nobody"} Bemi*/`);
+      }
+      const messages = await runSql<{ kinds: string; context: string }>(
+        db.ownerUri,
+        `SELECT string_agg(chr(get_byte(data, 0)), '' ORDER BY n) AS kinds,
+                max(substring(encode(data, 'escape') FROM '_bemi.*({.*})')) AS context
+           FROM pg_logical_slot_get_binary_changes('contexts', NULL, NULL,
+                  'proto_version', '1', 'publication_names', 'bemi', 'messages', 'true')
+                WITH ORDINALITY c (lsn, xid, data, n)
+          GROUP BY xid::text HAVING count(*) > 2 ORDER BY min(n)`,
+      );
+      // Begin, the description of the table, Insert or Delete, Message, Commit.
+      expect(messages).toEqual([
+        { kinds: "BRIMC", context: '{"user":"orders"}' },
+        { kinds: "BDMC", context: '{"user":"nobody"}' },
+        { kinds: "BRIMC", context: '{"user":"fresh"}' },
+        { kinds: "BDMC", context: '{"user":"nobody"}' },
+      ]);
+      await owner("SELECT pg_drop_replication_slot('contexts'); DROP EVENT TRIGGER _bemi_on_create_table");
+    },
+  );
+
   test("no DDL fails or waits long while a migration with a new table stays open", async () => {
     await trail.up({ ...TARGET, schemas: ["public", "elsewhere"] });
     const migration = await connect("member");
@@ -121,13 +190,13 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
       ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0) NOT VALID`);
     await trail.up({ ...TARGET, schemas: ["public"] });
     // The same state as if these tables had been locked all the time.
-    await owner(`ALTER EVENT TRIGGER _bemi_set_full DISABLE;
+    await owner(`ALTER EVENT TRIGGER _bemi_track DISABLE;
       ALTER TABLE orders REPLICA IDENTITY DEFAULT; ALTER TABLE elsewhere.part REPLICA IDENTITY DEFAULT;
-      ALTER TABLE parted REPLICA IDENTITY DEFAULT; ALTER EVENT TRIGGER _bemi_set_full ENABLE`);
-    const migration = await connect("member");
+      ALTER TABLE parted REPLICA IDENTITY DEFAULT; ALTER EVENT TRIGGER _bemi_track ENABLE ALWAYS`);
+    const migration = await connect("neondb_owner");
     await migration.query(`BEGIN; ALTER TABLE orders VALIDATE CONSTRAINT positive;
       ALTER TABLE parted ATTACH PARTITION joining FOR VALUES IN (1)`);
-    const app = await connect("member");
+    const app = await connect("neondb_owner");
     await app.query("SET lock_timeout = '300ms'");
     for (const table of ["orders", "elsewhere.part", "parted"])
       expect(await outcome(app, `SELECT FROM ${table}`)).toBe("ok");
@@ -181,8 +250,10 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
 
   async function connect(role: string): Promise<Client> {
     const uri = new URL(db.ownerUri);
-    uri.username = role;
-    uri.password = "app";
+    if (role !== "neondb_owner") {
+      uri.username = role;
+      uri.password = "app";
+    }
     const client = new Client({ connectionString: uri.href });
     await client.connect();
     clients.push(client);

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-// "#built" is dist (package.json): Pulumi's host would compile each imported source in every command.
-import { BemiAuditTrail, type BemiAuditTrailArgs } from "#built/components/index";
+import { BemiAuditTrail, type BemiAuditTrailArgs } from "./components";
 import { parseStackConfig } from "./stackConfig";
 
 /** One stack is one environment: one Neon database, driven by the stack's configuration alone. */

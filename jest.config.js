@@ -9,8 +9,6 @@ module.exports = {
       { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
     ],
   },
-  // The program runs what is built (package.json); the tests run the sources.
-  moduleNameMapper: { "^#built/(.*)$": "<rootDir>/$1" },
   testTimeout: 120_000,
   // The servers and engines that the tests start leave half of each core idle: measured on two cores, 21 minutes instead
   // of 29 with one worker.

@@ -1,18 +1,12 @@
-import { z } from "zod";
-import type { BemiAuditTrailArgs } from "#built/components/index";
-import { secretsOf } from "#built/provider/contract/definition";
-import { givenSelections } from "#built/provider/contract/fields/selection";
-import {
-  describeMistakes,
-  fieldAt,
-  mistakesIn,
-  pathText,
-  type Mistake,
-} from "#built/provider/contract/mistakes";
-import { providerInputs } from "#built/provider/contract/provider";
-import { coreOf, fieldsOf, isOptional } from "#built/provider/contract/schema";
-import { trailInputs } from "#built/provider/contract/trail";
-import { closest } from "#built/provider/contract/wording";
+import * as z from "zod";
+import type { BemiAuditTrailArgs } from "./components";
+import { secretsOf } from "./provider/contract/definition";
+import { givenSelections } from "./provider/contract/fields/selection";
+import { describeMistakes, fieldAt, mistakesIn, pathText, type Mistake } from "./provider/contract/mistakes";
+import { providerInputs } from "./provider/contract/provider";
+import { coreOf, fieldsOf, isOptional } from "./provider/contract/schema";
+import { trailInputs } from "./provider/contract/trail";
+import { closest } from "./provider/contract/wording";
 
 /** Namespace of the provider's own configuration. */
 const PROVIDER = "neon-bemi";
@@ -169,7 +163,9 @@ class Fixes {
     if (field instanceof z.ZodArray) return this.set([...path, 0]);
     if (field instanceof z.ZodObject) return this.set([...path, Object.keys(fieldsOf(field))[0] ?? ""]);
     const secret = SECRETS.has(pathText(path)) ? "--secret " : "";
-    return `${this.#config} set ${secret}${keyOption(path)} ${exampleOf(field, given)}`;
+    // In a list, Pulumi stores a schema called 2024 or true as a number or a truth value unless it is told otherwise.
+    const type = isMeantAsText(field, given) ? "--type string " : "";
+    return `${this.#config} set ${secret}${type}${keyOption(path)} ${exampleOf(field, given)}`;
   }
 
   remove(path: readonly PropertyKey[]): string {
@@ -186,10 +182,15 @@ function keyOption(path: readonly PropertyKey[]): string {
 
 /** The value to write in place of a wrong one, where it can be told; otherwise a word that says so. */
 function exampleOf(field: z.ZodType | undefined, given: unknown): string {
+  if (isMeantAsText(field, given)) return String(given);
   if (field instanceof z.ZodBoolean || field instanceof z.ZodLiteral) return "true";
   if (field instanceof z.ZodNumber) return "1";
   if (field instanceof z.ZodEnum) return closest(String(given), field.options.map(String)) ?? "VALUE";
   return "VALUE";
+}
+
+function isMeantAsText(field: z.ZodType | undefined, given: unknown): boolean {
+  return field instanceof z.ZodString && ["number", "boolean"].includes(typeof given);
 }
 
 /** Whether a key's value is taken as it is; the others are JSON, as `pulumi config set --path` writes them. */

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../provider/contract/errors";
 import { redact } from "../provider/contract/secrets";
 import { declaredResource, plainValues, type DeclaredResource, type PulumiResource } from "./declared";

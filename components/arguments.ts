@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
+import * as z from "zod";
 import { describeMistakes, mistakesIn, pathText, type Mistake } from "../provider/contract/mistakes";
 import { coreOf, docOf, fieldsOf } from "../provider/contract/schema";
 

@@ -7,6 +7,15 @@ const PLUGIN = "neon-bemi";
 const EXECUTABLE = `pulumi-resource-${PLUGIN}`;
 const FOLDER = path.join("node_modules", "pulumi-neon-bemi");
 
+/**
+ * How a project file names the plugin: in an entry of `plugins`, or as a key of `packages`. The project's own name, at the
+ * beginning of a line, and keys of the configuration may have the same word in them.
+ */
+const NAMED = [
+  new RegExp(`[ \\t{,"'-]name["']?:\\s*["']?${PLUGIN}["']?\\s*([,}#]|$)`, "m"),
+  new RegExp(`^[ \\t]+["']?${PLUGIN}["']?:[ \\t]+\\S`, "m"),
+];
+
 let told = false;
 
 /**
@@ -50,7 +59,7 @@ export function missingLines(
 
 function isKnown(project: string, env: Readonly<Record<string, string | undefined>>): boolean {
   return (
-    readFileSync(project, "utf8").includes(PLUGIN) ||
+    NAMED.some((named) => named.test(readFileSync(project, "utf8"))) ||
     (env["PULUMI_DEBUG_PROVIDERS"] ?? "").includes(PLUGIN) ||
     (env["PATH"] ?? "").split(path.delimiter).some((folder) => existsSync(path.join(folder, EXECUTABLE))) ||
     isInstalled(path.join(env["PULUMI_HOME"] || path.join(homedir(), ".pulumi"), "plugins"))

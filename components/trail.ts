@@ -44,7 +44,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
     return resource;
   };
 
-  then(
+  const replication = then(
     new LogicalReplication(
       `${name}-replication`,
       {
@@ -60,6 +60,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
           slot: args.slot,
           adopt,
         },
+        allowedIps: args.allowedIps,
       },
       next(),
     ),
@@ -118,7 +119,12 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   if (args.allowedIps !== undefined) {
     const { restrictOpenProject, openRestrictedProject } = args;
     const ips = args.allowedIps;
-    new IpAllow(`${name}-ip-allow`, { projectId, ips, restrictOpenProject, openRestrictedProject }, next());
+    const { ipAllowLacked: lackedBefore, ipAllowWasOpen: wasOpenBefore } = replication;
+    new IpAllow(
+      `${name}-ip-allow`,
+      { projectId, ips, restrictOpenProject, openRestrictedProject, lackedBefore, wasOpenBefore },
+      next(),
+    );
   }
 
   return {

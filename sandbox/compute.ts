@@ -2,7 +2,7 @@
 export const POSTGRES_VERSIONS = [14, 15, 16, 17, 18] as const;
 export type PostgresVersion = (typeof POSTGRES_VERSIONS)[number];
 
-export const PROFILES = ["strict", "neon"] as const;
+export const PROFILES = ["neon", "strict"] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /**

@@ -15,7 +15,7 @@ export type { Sandbox, SandboxInfo, SandboxOptions } from "./sandbox";
  * @throws FaultScriptError if the fault script is not valid
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { postgres = 17, profile = "strict", settings, faults, progress = () => undefined } = options;
+  const { postgres = 17, profile = "neon", settings, faults, progress = () => undefined } = options;
   const files = await Promise.all((options.sql ?? [repositoryFile("sandbox", "sample.sql")]).map(readSql));
   let emulator: Emulator | undefined;
   const compute = await createCompute({

@@ -34,7 +34,7 @@ export interface SandboxOptions {
   readonly sql?: readonly string[];
   /**
    * What the owner role may do. `neon`: what Neon's patches of PostgreSQL allow. `strict`: the same without event triggers
-   * and without publications of all tables or of a schema, as in vanilla PostgreSQL. Default: `strict`.
+   * and without publications of all tables or of a schema, as in vanilla PostgreSQL. Default: `neon`.
    */
   readonly profile?: Profile;
   /** Path of a fault script. Default: no faults. */

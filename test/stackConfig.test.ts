@@ -100,6 +100,15 @@ test("lists the keys where none is near the one that was set", () => {
   ]);
 });
 
+test("says how names that look like numbers or truth values stay texts", () => {
+  expect(
+    mistakesOf({ ...minimal, "audit-trail:schemas": "[2024,true]", "audit-trail:publication": "7" }),
+  ).toEqual([
+    expect.stringMatching(/; fix: pulumi config set --type string --path 'schemas\[0\]' 2024$/),
+    expect.stringMatching(/; fix: pulumi config set --type string --path 'schemas\[1\]' true$/),
+  ]);
+});
+
 test("shows what an object looks like where a key needs one", () => {
   expect(mistakesOf({ ...minimal, "audit-trail:role": "bemi" })).toEqual([
     'role must be an object such as {"name":"bemi","createdBy":"sql"}; fix: pulumi config set --path role.name VALUE',

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../provider/contract/errors";
 import { CODES, type Code } from "../../report/finding";
 import type { Exception } from "../../report/plan/facts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { givenSelections, selection } from "../../provider/contract/fields/selection";
 import { BEMI } from "../../provider/contract/fields/names";
 import { trailDefaults } from "../../provider/contract/trail";

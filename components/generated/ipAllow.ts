@@ -21,6 +21,17 @@ export interface IpAllowArgs {
    * `false`.
    */
   openRestrictedProject?: Input<boolean>;
+  /**
+   * Entries that the list lacked before the trail: `ipAllowLacked` of its `LogicalReplication`. Those that
+   * are on the list by now were added by an `up` that was killed, and count as added here. `BemiAuditTrail`
+   * fills it in. Default: none.
+   */
+  lackedBefore?: Input<Input<string>[]>;
+  /**
+   * Whether the list was empty before the trail: `ipAllowWasOpen` of its `LogicalReplication`.
+   * `BemiAuditTrail` fills it in. Default: false.
+   */
+  wasOpenBefore?: Input<boolean>;
 }
 
 /**

@@ -30,6 +30,11 @@ export interface LogicalReplicationArgs {
    * changed. `BemiAuditTrail` fills it in. Default: none.
    */
   preflight?: Input<PreflightArgs>;
+  /**
+   * The entries that `IpAllow` of the trail adds later. Which of them the list lacks is recorded here, before
+   * they are added. `BemiAuditTrail` fills it in. Default: none.
+   */
+  allowedIps?: Input<Input<string>[]>;
 }
 
 /** What a whole trail is going to make, from the arguments of `BemiAuditTrail`. */
@@ -95,6 +100,13 @@ export class LogicalReplication extends NeonBemiResource {
   declare readonly walLevel: Output<"logical">;
   /** Whether this resource turned logical replication on. */
   declare readonly enabledHere: Output<boolean>;
+  /**
+   * The entries of `allowedIps` that the IP Allow list lacked when they were first asked for. An `up` that is
+   * killed right after it has added them leaves no other trace of who did.
+   */
+  declare readonly ipAllowLacked: Output<string[]>;
+  /** Whether the IP Allow list was empty then, so open to everyone. */
+  declare readonly ipAllowWasOpen: Output<boolean>;
   /** Id of the branch, `br-...`. */
   declare readonly branchId: Output<string | undefined>;
   /** Name of the branch. */

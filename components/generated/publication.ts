@@ -99,8 +99,6 @@ export class Publication extends NeonBemiResource {
    * refresh need not look everything up again.
    */
   declare readonly owner: Output<string | undefined>;
-  /** How the catalog holds the publication. */
-  declare readonly form: Output<"all tables" | "table list">;
   /** Whether this resource made the publication; an adopted one survives a destroy. */
   declare readonly created: Output<boolean>;
   /**

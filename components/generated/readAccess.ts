@@ -51,6 +51,11 @@ export class ReadAccess extends NeonBemiResource {
   declare readonly readable: Output<number>;
   /** Number of selected tables. */
   declare readonly wanted: Output<number>;
+  /**
+   * Oid of the role, if this module made it, so that whatever it holds was granted here. After a change of
+   * the database's owner only this tells.
+   */
+  declare readonly roleOid: Output<number | undefined>;
   /** Id of the branch, `br-...`. */
   declare readonly branchId: Output<string>;
   /** Name of the branch. */

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { docOf, fieldsOf } from "./schema";
 
 /** Everything that is said about one kind of resource, without what it does: the handler adds that. */

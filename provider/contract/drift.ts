@@ -19,7 +19,8 @@ export const DRIFT = {
   identityNotFull: "Tables whose replica identity is not FULL.",
   identityNotRestored: "Tables that left the selection and could not be restored yet.",
   writesRefused: "Tables on which UPDATE and DELETE fail at the moment.",
-  recordMissing: "The record of the tables' previous replica identities is gone.",
+  recordMissing:
+    "The record of the tables' previous replica identities, or the view that guards it, is gone.",
   eventTriggersMissing: "The event triggers for new tables are gone or disabled.",
   eventTriggersLeft: "The event triggers for new tables are still in the database.",
   notPublished: "Tables that are selected and not in the publication.",
@@ -27,7 +28,7 @@ export const DRIFT = {
   publishedInPart: "Tables of which the publication has only some columns or rows.",
   publicationOptions: "Options of the publication that differ.",
   publishedSchemas: "Schemas that the publication publishes as a whole.",
-  publicationForm: "The publication was made one for all tables.",
+  publicationForm: "The publication is one for all tables, and is to list them.",
   publicationOwner: "The publication was made again by somebody else.",
   unfinishedChange: "Publications that an interrupted change left behind.",
   unfinished: "What the last run did not finish.",

@@ -30,11 +30,15 @@ export interface Run {
    * Lends `work` the process's one SQL session to the database, logged in as the database's owner. Callers wait in a
    * queue, so `work` has the session to itself. Inside `work`, do not ask for the same database again. The target is
    * resolved as by {@link resolve}, with the same errors; a connection that cannot be opened is a `UserError`.
+   *
+   * @param as - another role than the database's owner, for what only that role may do. The session is another one then,
+   *   which may be used inside `work` of the owner's, and the catalog that the owner's has cached does not change with it.
    */
   sql<Result>(
     target: Target & { readonly database: string },
     work: (session: Session) => Promise<Result>,
     recorded?: Partial<RecordedTarget>,
+    as?: string,
   ): Promise<Result>;
   /**
    * Looks up branch, endpoint, database and the database's owner through Neon's API. The answer is kept until the
@@ -112,6 +116,7 @@ export interface Kind<Inputs extends object, Outputs extends object> {
    * AccessShare.
    *
    * @param replaces - as for `create`
+   * @param others - as for `create`
    * @throws UserError what create or update would throw before their first write
    */
   plan(
@@ -119,25 +124,49 @@ export interface Kind<Inputs extends object, Outputs extends object> {
     run: Run,
     state?: Inputs & Partial<Outputs>,
     replaces?: Inputs & Partial<Outputs>,
+    others?: readonly (Inputs & Partial<Outputs>)[],
   ): Promise<Planned<Outputs>>;
   /**
    * Makes the object, or finishes what an interrupted create of the same resource has begun.
    *
    * @param replaces - the state of another object, e.g. in another database, whose place this one takes: it is deleted
    *   next
+   * @param others - the states of the stack's other resources that are about the same object, e.g. of the one that is
+   *   deleted next because the program has renamed it. What they have made is shared: this resource records it too, and
+   *   whichever of them is deleted last removes it. Default: none. For kinds whose objects have no mark of ownership.
    */
-  create(inputs: Inputs, run: Run, replaces?: Inputs & Partial<Outputs>): Promise<Outputs>;
+  create(
+    inputs: Inputs,
+    run: Run,
+    replaces?: Inputs & Partial<Outputs>,
+    others?: readonly (Inputs & Partial<Outputs>)[],
+  ): Promise<Outputs>;
   /** Looks at the object and changes nothing. `undefined`: the object is gone. */
   read(state: Inputs & Partial<Outputs>, run: Run): Promise<Observed<Outputs> | undefined>;
-  /** Brings the object to the inputs, and repairs drift. */
-  update(state: Inputs & Partial<Outputs>, inputs: Inputs, run: Run): Promise<Outputs>;
+  /**
+   * Brings the object to the inputs, and repairs drift.
+   *
+   * @param others - as for `create`: what they need stays, also where these inputs no longer ask for it
+   */
+  update(
+    state: Inputs & Partial<Outputs>,
+    inputs: Inputs,
+    run: Run,
+    others?: readonly (Inputs & Partial<Outputs>)[],
+  ): Promise<Outputs>;
   /**
    * Removes the object, and restores what was changed for it. An object that is gone already is no error.
    *
    * @param replaced - whether another object takes its place: what both use, such as the consumer's role, must stay as it
    *   is. Default: false, as on destroy.
+   * @param others - as for `create`: what they need stays
    */
-  delete(state: Inputs & Partial<Outputs>, run: Run, replaced?: boolean): Promise<void>;
+  delete(
+    state: Inputs & Partial<Outputs>,
+    run: Run,
+    replaced?: boolean,
+    others?: readonly (Inputs & Partial<Outputs>)[],
+  ): Promise<void>;
   /**
    * The object that an import names; `undefined` when there is none. Left out by kinds that cannot be imported.
    *

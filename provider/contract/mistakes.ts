@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { coreOf, fieldsOf, withDefaults } from "./schema";
 import { closest } from "./wording";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import "./fields/meta";
 
 /** How the contract's schemas are read by those who derive something from them. */

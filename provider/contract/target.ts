@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { recordedTarget } from "./fields/target";
 
 /** A Neon database in the words its user knows. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { roleCreatedBy } from "./fields/role";
 import { atMostOneSelection, ONE_SELECTION, selection, trackNewTables } from "./fields/selection";
 import { databaseTarget } from "./fields/target";

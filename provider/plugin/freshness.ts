@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../contract/errors";
 
-/** The rooms that npm publishes. Their compiled code runs in a stack's program and in the plugin process. */
-const PACKAGE_ROOMS = ["components", "provider"] as const;
+/** What is compiled and run in each command of Pulumi: the program of this repository, and the plugin. */
+const COMMAND_SOURCES = ["components", "index.ts", "provider", "stackConfig.ts"] as const;
 
-/** The rooms that are compiled into dist. */
-export const ALL_ROOMS = [
-  ...PACKAGE_ROOMS,
+/** The rooms and files that are compiled into dist. */
+export const ALL_SOURCES = [
+  ...COMMAND_SOURCES,
   "commands",
   "report",
   "sandbox",
@@ -20,16 +20,16 @@ export const ALL_ROOMS = [
 /** The file in which the build notes which sources it compiled, relative to the project. Each line: a hash and what it covers. */
 const STAMP = path.join("dist", "sources.sha256");
 
-/** Whether a file of a room goes into dist, compiled or copied. */
+/** Whether a file goes into dist, compiled or copied. */
 function isSource(file: string): boolean {
   return (file.endsWith(".ts") && !file.endsWith(".d.ts")) || file.endsWith(".sql");
 }
 
-/** SHA-256 over the names and contents of the rooms' sources and of the compiler's settings. */
-function hashSources(project: string, rooms: readonly string[]): string {
+/** SHA-256 over the names and contents of the sources and of the compiler's settings. */
+function hashSources(project: string, entries: readonly string[]): string {
   const hash = createHash("sha256");
   const settings = ["tsconfig.json", "tsconfig.build.json"];
-  const sources = rooms.flatMap((room) => sourcesIn(project, room)).sort();
+  const sources = entries.flatMap((entry) => sourcesIn(project, entry)).sort();
   for (const file of [...settings, ...sources]) {
     const content = readFileSync(path.join(project, file));
     // With the length, moving text from the end of one file to the start of the next changes the hash.
@@ -38,28 +38,27 @@ function hashSources(project: string, rooms: readonly string[]): string {
   return hash.digest("hex");
 }
 
-function sourcesIn(project: string, folder: string): string[] {
-  if (!existsSync(path.join(project, folder))) return [];
-  return readdirSync(path.join(project, folder), { withFileTypes: true }).flatMap((entry) => {
-    const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) return sourcesIn(project, file);
-    return isSource(file) ? [file] : [];
-  });
+/** The sources at or below a path. */
+function sourcesIn(project: string, entry: string): string[] {
+  const found = statSync(path.join(project, entry), { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  if (found.isFile()) return isSource(entry) ? [entry] : [];
+  return readdirSync(path.join(project, entry)).flatMap((name) => sourcesIn(project, path.join(entry, name)));
 }
 
 /** The text of {@link STAMP} for the sources as they are now. */
 export function stampText(project: string): string {
-  return `${hashSources(project, PACKAGE_ROOMS)}  package\n${hashSources(project, ALL_ROOMS)}  all\n`;
+  return `${hashSources(project, COMMAND_SOURCES)}  command\n${hashSources(project, ALL_SOURCES)}  all\n`;
 }
 
 /** Whether dist was compiled from the sources as they are now. */
-export function isFresh(project: string, what: "package" | "all"): boolean {
-  const rooms = what === "package" ? PACKAGE_ROOMS : ALL_ROOMS;
+export function isFresh(project: string, what: "command" | "all"): boolean {
+  const entries = what === "command" ? COMMAND_SOURCES : ALL_SOURCES;
   const stamp = path.join(project, STAMP);
   if (!existsSync(stamp)) return false;
   return readFileSync(stamp, "utf8")
     .split("\n")
-    .includes(`${hashSources(project, rooms)}  ${what}`);
+    .includes(`${hashSources(project, entries)}  ${what}`);
 }
 
 /**
@@ -75,7 +74,7 @@ export function assertFresh(folder: string = path.dirname(__dirname)): void {
   const project = path.dirname(dist);
   if (path.basename(dist) !== "dist" || !existsSync(path.join(project, "provider", "plugin", "freshness.ts")))
     return;
-  if (isFresh(project, "package")) return;
+  if (isFresh(project, "command")) return;
   throw new UserError(
     "The provider's sources changed since they were built. Run `npm run build`, then repeat the command.",
   );

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { coreOf, docOf, fieldsOf, withDefaults } from "../contract/schema";
 import { hasUnknown, type Values } from "./values";
 

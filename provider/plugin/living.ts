@@ -51,6 +51,18 @@ export class Living {
     return this.#newest.get(urn);
   }
 
+  /**
+   * The newest states of the other resources that are about the same object as these inputs or this state: two resources
+   * of a program may share it, and one that the program has renamed exists under both names until the old one is deleted.
+   *
+   * @param replaceOn inputs that tell objects of the kind apart
+   */
+  others(urn: string, replaceOn: readonly string[], values: Values): readonly Values[] {
+    return [...this.#newest].flatMap(([other, state]) =>
+      other !== urn && anotherBy(replaceOn, state, values).length === 0 ? [state] : [],
+    );
+  }
+
   forget(urn: string): void {
     this.#newest.delete(urn);
   }

@@ -90,13 +90,20 @@ export class Resource {
   /** Outputs of a create that is only planned: unknown where only doing it will tell. Throws what it would throw. */
   async previewCreate(urn: string, news: Values): Promise<Values> {
     const before = this.#replacedBySame(urn, news);
-    if (before !== undefined) this.#logReplacement();
-    return this.#planned(news, before, before === undefined ? this.#living.newest(urn) : undefined);
+    if (before !== undefined) {
+      this.#logReplacement();
+      // The engine asks for the same preview with that option, and does not say so.
+      this.#run.log(
+        "With the option deleteBeforeReplace, the old one is removed first, and a new one is made in its place.",
+      );
+    }
+    const replaces = before === undefined ? this.#living.newest(urn) : undefined;
+    return this.#planned(urn, news, before, replaces);
   }
 
   /** Outputs of an update that is only planned; otherwise like {@link previewCreate}. */
   async previewUpdate(sent: Sent, news: Values): Promise<Values> {
-    return this.#planned(news, forPlace(this.#checked(sent), news));
+    return this.#planned(sent.urn, news, forPlace(this.#checked(sent), news));
   }
 
   /**
@@ -109,11 +116,12 @@ export class Resource {
     const generation = newest === undefined ? {} : { [GENERATION]: generationOf(newest) + 1 };
     const before = this.#replacedBySame(urn, news);
     if (before !== undefined) this.#logReplacement();
+    const others = this.#others(urn, news);
     const { run, wrote } = watched(this.#run);
     const made =
       before === undefined
-        ? await this.#kept(id, news, this.#kind.create(news, run, newest), wrote)
-        : await this.#kept(id, news, this.#kind.update(before, news, this.#run));
+        ? await this.#kept(id, news, this.#kind.create(news, run, newest, others), wrote)
+        : await this.#kept(id, news, this.#kind.update(before, news, this.#run, others));
     return this.#noted(urn, { ...made, outputs: { ...made.outputs, ...generation } });
   }
 
@@ -121,7 +129,8 @@ export class Resource {
   async update(sent: Sent & { readonly id: string }, news: Values): Promise<State> {
     const before = this.#checked(sent);
     const { [GENERATION]: generation } = before;
-    const work = this.#kind.update(forPlace(before, news), news, this.#run);
+    const others = this.#others(sent.urn, news);
+    const work = this.#kind.update(forPlace(before, news), news, this.#run, others);
     const changed = await this.#kept(sent.id, news, work);
     return this.#noted(sent.urn, { ...changed, outputs: { ...changed.outputs, ...known({ generation }) } });
   }
@@ -165,7 +174,7 @@ export class Resource {
     return observed && { id: this.#kind.id(inputs), inputs, outputs: { ...state, ...observed.outputs } };
   }
 
-  /** Removes the object, unless a replacement of the resource is the same object. */
+  /** Removes the object, unless a replacement of the resource is the same object. Leaves what other resources share. */
   async delete(sent: Sent): Promise<void> {
     const state = this.#checked(sent);
     const newest = this.#living.newest(sent.urn);
@@ -175,8 +184,21 @@ export class Resource {
       this.#run.log("Nothing is removed: the replacement is the same object, and uses it.");
       return;
     }
-    await this.#kind.delete(state, this.#run, replaced);
+    const others = this.#others(sent.urn, state);
+    // Before the work: of resources that share an object and are deleted side by side, one has to remove it.
     if (!replaced) this.#living.forget(sent.urn);
+    try {
+      await this.#kind.delete(state, this.#run, replaced, others);
+    } catch (error) {
+      this.#living.note(sent.urn, state);
+      throw error;
+    }
+  }
+
+  /** The states of the other resources that share the object. An object with a mark belongs to one resource only. */
+  #others(urn: string, values: Values): readonly Values[] {
+    const { replaceOn, outputs } = this.#kind.definition;
+    return "ownershipId" in outputs.shape ? [] : this.#living.others(urn, replaceOn, values);
   }
 
   /** The state of the resource, of those that this process has seen, that a create replaces by the same object. */
@@ -204,10 +226,14 @@ export class Resource {
     return made;
   }
 
-  async #planned(news: Values, state: Values | undefined, replaces?: Values): Promise<Values> {
+  async #planned(urn: string, news: Values, state: Values | undefined, replaces?: Values): Promise<Values> {
     const unknown = Object.fromEntries(this.#outputNames.map((name) => [name, UNKNOWN]));
     if (this.#offline) {
-      this.#run.log("Nothing was looked at for this preview, because PULUMI_NEON_BEMI_OFFLINE is set.");
+      // Under the first resource only: it holds for all of them.
+      await this.#run.oncePerCommand("offline", () => {
+        this.#run.log("Nothing was looked at for this preview, because PULUMI_NEON_BEMI_OFFLINE is set.");
+        return Promise.resolve("said");
+      });
       return { ...unknown, ...news };
     }
     const inputs = this.#fields.withoutDispensable(news);
@@ -220,7 +246,8 @@ export class Resource {
       if (state === undefined && unplanned !== undefined) this.#run.log(unplanned);
       return { ...unknown, ...news };
     }
-    const { outputs, changes } = await this.#kind.plan(inputs, this.#run, state, replaces);
+    const others = this.#others(urn, inputs);
+    const { outputs, changes } = await this.#kind.plan(inputs, this.#run, state, replaces, others);
     for (const line of changes) this.#run.log(line);
     return { ...unknown, ...news, ...known(outputs) };
   }

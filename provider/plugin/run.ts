@@ -7,7 +7,7 @@ import type { NeonApi } from "../contract/neonApi";
 import type { Session } from "../contract/session";
 import type { RecordedTarget, ResolvedTarget, Target } from "../contract/target";
 import { connectTo } from "../neon";
-import { Sessions, type DatabaseTarget } from "../postgres";
+import { isHandedOver, Sessions, type DatabaseTarget } from "../postgres";
 import type { CommandMemory } from "./commandMemory";
 import { assertRecorded, Places } from "./places";
 
@@ -42,6 +42,7 @@ export function makeRun(parts: RunParts): ProcessRun {
     login: parts.login ?? ((target: DatabaseTarget) => connectTo(neon(), target)),
     ownerOf: async ({ projectId, branchId, database: { name } }) =>
       (await neon().databases(projectId, branchId)).find((database) => database.name === name)?.owner,
+    isHandedOver,
     connection,
     log,
   });
@@ -68,13 +69,17 @@ export function makeRun(parts: RunParts): ProcessRun {
       return neon();
     },
     resolve,
-    sql: async (target, work, recorded = {}) =>
-      sessions.use(await resolve(target, recorded), async (session) => {
-        await assertRecorded(session, recorded);
-        // The session knows more than Neon's API said: the database's oid, and an owner that has changed since.
-        resolved.set(keyOf(target, recorded), Promise.resolve(session.target));
-        return work(session);
-      }),
+    sql: async (target, work, recorded = {}, as) =>
+      sessions.use(
+        await resolve(target, recorded),
+        async (session) => {
+          await assertRecorded(session, recorded);
+          // The session knows more than Neon's API said: the database's oid, and an owner that has changed since.
+          if (as === undefined) resolved.set(keyOf(target, recorded), Promise.resolve(session.target));
+          return work(session);
+        },
+        as,
+      ),
     closeSql: (target) => sessions.close(target),
     oncePerCommand: (key, ask) => memory.once(key, ask),
     connection,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { secretsOf, type Definition } from "../contract/definition";
 import { providerInputs } from "../contract/provider";
 import { coreOf, defaultOf, docOf, fieldsOf, isOptional } from "../contract/schema";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../contract/errors";
 import type { AnyKind } from "../contract/kind";
 import { describeMistakes, mistakesIn, pathText, type Mistake } from "../contract/mistakes";

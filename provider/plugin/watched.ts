@@ -21,8 +21,7 @@ export function watched(run: Run): WatchedRun {
     written = true;
   };
   const watching: Partial<Run> = {
-    sql: (target, work, recorded) =>
-      run.sql(target, (session) => work(watchedSession(session, wrote)), recorded),
+    sql: (target, work, ...how) => run.sql(target, (session) => work(watchedSession(session, wrote)), ...how),
   };
   const own = Object.assign(Object.create(run) as Run, watching);
   Object.defineProperty(own, "neon", { get: () => watchedApi(run.neon, wrote) });

@@ -1,4 +1,5 @@
 export { withVerifiedLogin } from "./session/login";
+export { isHandedOver } from "./ownership/handover";
 export { inspect } from "./readiness/preflight";
 export { publication } from "./publication/publication";
 export { readAccess } from "./access/readAccess";

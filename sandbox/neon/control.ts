@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { z } from "zod";
+import * as z from "zod";
 import { addListedBranches } from "./create";
 import { ApiError } from "./errors";
 import { FaultScriptError, type Faults } from "./faults";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { sqlRules, type ControlPlaneFault, type LoginFault } from "./sqlFaults";
 import type { OperationAction } from "./wire";
 

@@ -33,16 +33,30 @@ test("in a workspace, the path leads to where the package is, also from a progra
   );
 });
 
+const ADVICE = /^Nothing says where the plugin neon-bemi is/;
+
+test.each([
+  "name: neon-bemi\nruntime: nodejs\n",
+  "name: shop\nruntime: nodejs\ndescription: an audit trail with neon-bemi\n",
+  "name: shop\nruntime: nodejs\nconfig:\n  neon-bemi:apiUrl: https://console.neon.tech/api/v2\n",
+  "name: shop\nruntime: nodejs\nplugins:\n  providers:\n    - name: neon-bemi-other\n      path: x\n",
+])("a project file that has the plugin's name elsewhere is told the lines too: %j", (content) => {
+  write(path.join(project, "Pulumi.yaml"), content);
+  expect(missingLines(project, env)).toMatch(ADVICE);
+});
+
+test.each([
+  "plugins:\n  providers:\n    - { name: neon-bemi, path: x }\n",
+  "plugins:\n  providers:\n    - name: neon-bemi\n      path: x\n",
+  "plugins:\r\n  providers:\r\n  - path: x\r\n    name: 'neon-bemi'\r\n",
+  'plugins: {"providers": [{"name": "neon-bemi", "path": "x"}]}\n',
+  "packages:\n  neon-bemi: ./node_modules/pulumi-neon-bemi\n",
+])("a project file that names the plugin is told nothing: %j", (lines) => {
+  write(path.join(project, "Pulumi.yaml"), `name: shop\nruntime: nodejs\n${lines}`);
+  expect(missingLines(project, env)).toBeUndefined();
+});
+
 test.each<[what: string, prepare: () => void]>([
-  [
-    "is named in Pulumi.yaml",
-    () => {
-      write(
-        path.join(project, "Pulumi.yaml"),
-        "plugins:\n  providers:\n    - { name: neon-bemi, path: x }\n",
-      );
-    },
-  ],
   [
     "is on PATH",
     () => {

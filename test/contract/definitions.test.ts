@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { secretsOf, type Definition } from "../../provider/contract/definition";
 import { DRIFT } from "../../provider/contract/drift";
 import { definitions } from "../../provider/contract/kinds";
@@ -46,6 +46,20 @@ test("the names of drift are those of no input or output", () => {
     ...Object.keys(outputs.shape),
   ]);
   expect(Object.keys(DRIFT).filter((name) => properties.includes(name))).toEqual([]);
+});
+
+// Otherwise an update would leave the resource with the id of another object, and its state would be refused for good.
+test("an id consists of inputs whose change replaces the resource", () => {
+  for (const handler of handlers) {
+    const inputs = (prefix: string): never => {
+      const names = Object.keys(handler.definition.inputs.shape);
+      const replacing: readonly string[] = handler.definition.replaceOn;
+      return Object.fromEntries(
+        names.map((name) => [name, replacing.includes(name) ? name : `${prefix} ${name}`]),
+      ) as never;
+    };
+    expect(handler.id(inputs("before"))).toBe(handler.id(inputs("after")));
+  }
 });
 
 test("every field says what it means", () => {

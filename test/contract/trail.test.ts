@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { definitions } from "../../provider/contract/kinds";
 import { logicalReplicationInputs } from "../../provider/contract/kinds/logicalReplication";
 import { coreOf, defaultOf, fieldsOf } from "../../provider/contract/schema";

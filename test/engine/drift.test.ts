@@ -5,6 +5,7 @@ import { compareFacts } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
 import { USERS_EVENT_TRIGGERS } from "../support/postgres";
 import { TrailStack } from "../support/trailStack";
+import { until } from "../support/until";
 
 /** What somebody does behind the stack's back, and the difference that the next preview must name, with its value. */
 const DRIFT: readonly [statement: string, name: string, value: RegExp][] = [
@@ -17,6 +18,13 @@ const DRIFT: readonly [statement: string, name: string, value: RegExp][] = [
   ["ALTER ROLE bemi PASSWORD 'somebody-else-s-2026'", "passwordChanged", /does not accept the password/],
   ["GRANT pg_monitor TO bemi", "roleMemberships", /pg_monitor/],
 ];
+
+/** What somebody does to objects of each kind, for the next up to mend. */
+const DAMAGE = `
+  ALTER ROLE bemi NOREPLICATION;
+  REVOKE SELECT ON public.products FROM bemi;
+  ALTER TABLE public.orders REPLICA IDENTITY DEFAULT;
+  ALTER PUBLICATION bemi DROP TABLE public.customers`;
 
 /** How many previews run at once. Each has four processes: more would take a minute on two cores. */
 const PREVIEWS = 4;
@@ -132,4 +140,56 @@ test("a preview names all drift without a refresh, one up mends it, the next pre
   await stack.sql("DROP TABLE public.payouts");
   await cli.must(["destroy", "--yes", "--skip-preview"]);
   await stack.expectRestored();
+});
+
+describe("after the database got another owner", () => {
+  beforeAll(async () => {
+    const { projectId, branchId } = stack.info;
+    const roles = `/projects/${projectId}/branches/${branchId}/roles`;
+    await stack.api("POST", roles, { role: { name: "next_owner" } });
+    await until(
+      async () => (await stack.sql("SELECT FROM pg_roles WHERE rolname = 'next_owner'")).length > 0,
+    );
+  });
+
+  /** Sets the trail up, gives things to the new owner, damages them, and expects up and destroy to go on. */
+  async function expectToGoOn(handover: string, back: string, says: RegExp): Promise<void> {
+    const { cli } = stack;
+    await cli.must(["up", "--yes", "--skip-preview"]);
+    await stack.sql("SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')");
+    await stack.sql(handover);
+    const healthy = await stack.facts();
+    await stack.sql(DAMAGE);
+    const output = await cli.must(["up", "--yes"]);
+    expect(output).toMatch(says);
+    expect(output).toMatch(/~ 5 to update[^]*~ 5 updated/);
+    // What the new owner creates later is readable too.
+    const changed = compareFacts(healthy, await stack.facts());
+    expect(changed.filter(({ object }) => !object.includes("made by next_owner"))).toEqual([]);
+    expect(await cli.output("status")).toMatchObject({ ready: true });
+    await cli.must(["destroy", "--yes", "--skip-preview"]);
+    await stack.sql(back);
+    const left = compareFacts(stack.before, await stack.facts()).map(
+      ({ kind, object }) => `${kind} ${object}`,
+    );
+    expect(left.filter((fact) => !fact.includes("next_owner"))).toEqual([]);
+  }
+
+  test("alone, the trail goes on as the former one, which owns what was made", async () => {
+    await expectToGoOn(
+      "ALTER DATABASE neondb OWNER TO next_owner",
+      "ALTER DATABASE neondb OWNER TO neondb_owner",
+      /Database "neondb" belongs to role next_owner now\. .* belongs to neondb_owner, so neondb_owner goes on/,
+    );
+  });
+
+  test("with all that the former one owned, the trail goes on as the new one", async () => {
+    // PostgreSQL gives event triggers to nobody but superusers.
+    await stack.declare(undefined, undefined, { trackNewTables: false });
+    await expectToGoOn(
+      "REASSIGN OWNED BY neondb_owner TO next_owner",
+      "REASSIGN OWNED BY next_owner TO neondb_owner",
+      /Database "neondb" belongs to role next_owner now; until the last run it was neondb_owner/,
+    );
+  });
 });

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { compareFacts } from "../../tools/start/catalogs";
 import { TrailStack } from "../support/trailStack";
-import { HOSTILE_ROLE, sprungIn, TRAPS } from "../support/traps";
+import { HOSTILE_ROLE, sprungIn, TRAPS, WITH_EVENT_TRIGGERS } from "../support/traps";
 
 /*
  * What test/postgres/trail/hostile shows of the handlers, through the real engine: a role without rights runs nothing with
@@ -85,7 +85,7 @@ async function asHostile(stack: TrailStack, work: (hostile: Client) => Promise<v
   });
   await hostile.connect();
   try {
-    await hostile.query("SET SESSION AUTHORIZATION hostile");
+    await hostile.query(`${WITH_EVENT_TRIGGERS} SET SESSION AUTHORIZATION hostile`);
     await work(hostile);
   } finally {
     await hostile.end();

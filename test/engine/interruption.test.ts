@@ -29,7 +29,8 @@ const UP: readonly Point[] = [
   ["the publication", "CREATE PUBLICATION", "SIGINT"],
   ["its tables", '"action":"ADD"', "SIGKILL"],
   ["the slot and readiness, which only read", "WITH sch AS", "closed output"],
-  ["IP Allow, the request", "PATCH /projects/", "SIGINT"],
+  // Nothing on the list says who added an entry, and this leaves nothing in the state.
+  ["IP Allow, the answer to the request", "answer to PATCH /projects/", "SIGKILL"],
 ];
 
 const DESTROY: readonly Point[] = [
@@ -116,5 +117,91 @@ test("a destroy that is interrupted at any point leaves no plugin, and the last 
   await stack.sql("SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')");
   for (const point of DESTROY) await interrupt("destroy", point);
   await stack.cli.must(["destroy", "--yes", "--skip-preview"]);
+  await stack.expectRestored();
+});
+
+/**
+ * Where the create of each kind fails after its first write: messages that the gate breaks. Logical replication is on
+ * already here; slots and readiness write nothing.
+ */
+const BREAKS = {
+  sql: [
+    // ReplicationRole: its first login.
+    { text: "user\0late\0" },
+    // ReadAccess, after its record of what the role had.
+    { text: "GRANT SELECT ON" },
+    // ReplicaIdentity, after its claim.
+    { text: "' REPLICA IDENTITY '" },
+    // Publication, after it was created empty.
+    { text: '"action":"ADD"' },
+  ],
+  api: [
+    // ApiRole: the operations that make the role.
+    { text: "/operations", after: "/roles" },
+    // IpAllow: the list as it is after the change.
+    { text: "GET /projects/PROJECT$", after: "PATCH /projects/" },
+  ],
+} as const;
+
+/** Resources that do not depend on each other, so that each can fail by itself. */
+function program(kinds: "sql" | "all"): string {
+  const { projectId, database } = stack.info;
+  return `
+    const { ApiRole, IpAllow, Publication, ReadAccess, ReplicaIdentity, ReplicationRole } = require("pulumi-neon-bemi");
+    const [projectId, place] = [${JSON.stringify(projectId)}, ${JSON.stringify({ projectId, database })}];
+    const made = [
+      new ReplicationRole("role", { ...place, name: "late" }),
+      new ReadAccess("access", { ...place, role: "reader", tables: ["public.orders"] }),
+      new ReplicaIdentity("identity", { ...place, publication: "other", tables: ["public.orders"], trackNewTables: false }),
+      new Publication("publication", { ...place, name: "late", tables: ["public.customers"], trackNewTables: false }),
+    ];
+    if (${kinds === "all"}) {
+      new ApiRole("api", { ...place, name: "late_api" }, { dependsOn: made });
+      new IpAllow("list", { projectId, ips: ["127.0.0.0/8"], restrictOpenProject: true }, { dependsOn: made });
+    }`;
+}
+
+/** The resources of the provider in the state, each with whether it is unfinished. */
+async function unfinished(): Promise<Record<string, boolean>> {
+  const { deployment } = JSON.parse(await stack.cli.state()) as {
+    deployment: { resources?: { type: string; outputs?: { unfinished?: string } }[] };
+  };
+  return Object.fromEntries(
+    (deployment.resources ?? [])
+      .filter(({ type }) => type.startsWith("neon-bemi:"))
+      .map(({ type, outputs }) => [type.split(":").at(-1) ?? "", (outputs?.unfinished ?? "") !== ""]),
+  );
+}
+
+test("a create that fails after its first write is in the state, converges, and is given back", async () => {
+  const { cli, gate, info } = stack;
+  // Only a table with the replica identity FULL is published.
+  await stack.sql("CREATE ROLE reader; ALTER TABLE public.customers REPLICA IDENTITY FULL");
+  const failing = async (kinds: "sql" | "all"): Promise<void> => {
+    await cli.program(program(kinds));
+    const { code } = await cli.run(["up", "--yes", "--skip-preview", "--continue-on-error"]);
+    expect(code).not.toBe(0);
+  };
+  gate.break(...BREAKS.sql);
+  await failing("sql");
+  const sql = { ReplicationRole: true, ReadAccess: true, ReplicaIdentity: true, Publication: true };
+  expect(await unfinished()).toEqual(sql);
+
+  gate.break(...BREAKS.api.map((each) => ({ ...each, text: each.text.replace("PROJECT", info.projectId) })));
+  await failing("all");
+  const finished = { ReplicationRole: false, ReadAccess: false, ReplicaIdentity: false, Publication: false };
+  expect(await unfinished()).toEqual({ ...finished, ApiRole: true, IpAllow: true });
+
+  gate.break();
+  await cli.must(["up", "--yes", "--skip-preview"]);
+  expect(await unfinished()).toEqual({ ...finished, ApiRole: false, IpAllow: false });
+  expect(await stack.sql("SELECT tablename FROM pg_publication_tables WHERE pubname = 'late'")).toEqual([
+    { tablename: "customers" },
+  ]);
+  expect(await stack.sql("SELECT has_table_privilege('reader', 'public.orders', 'SELECT') AS may")).toEqual([
+    { may: true },
+  ]);
+  await cli.must(["destroy", "--yes", "--skip-preview"]);
+  await stack.sql("DROP ROLE reader; ALTER TABLE public.customers REPLICA IDENTITY DEFAULT");
   await stack.expectRestored();
 });

@@ -21,9 +21,10 @@ import { languages } from "../support/languages";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
 
-const { yaml, python } = languages();
+const { yaml, python, nodejsPrinter } = languages();
 const inYaml = testsIn("YAML", yaml);
 const inPython = testsIn("Python", python);
+const printed = testsIn("TypeScript, of an import", nodejsPrinter);
 
 let sandbox: Sandbox;
 let before: Fact[];
@@ -179,19 +180,41 @@ inYaml("a preview of a YAML program has one error for each mistake, and writes n
   await expectUntouched();
 });
 
-inYaml("an import prints a program, whose preview shows only the adoption", async () => {
+/** Imports a publication that was made by hand, into an empty stack, and previews the program that the import prints. */
+async function expectImport(
+  cli: Cli,
+  env: Readonly<Record<string, string>>,
+  take: (output: string) => Promise<void>,
+): Promise<void> {
   const { superuserUri, projectId, branchName, database } = sandbox.info;
   await runSql(superuserUri, "SET ROLE neondb_owner; CREATE PUBLICATION bemi FOR TABLE public.orders");
-  const project = "name: shop\nruntime: yaml\n";
-  const cli = await stackOf(yaml, { "Pulumi.yaml": project });
   const id = `${projectId}/${branchName}/${database}/bemi`;
   const type = "neon-bemi:index:Publication";
-  const printed = await cli.must(["import", type, "trail", id, "--yes", "--protect=false"]);
-  const program = printed.slice(printed.indexOf("resources:"));
-  expect(program).toContain("adopt: true");
-  await cli.write({ "Pulumi.yaml": `${project}${program}\n` });
+  await take(await cli.must(["import", type, "trail", id, "--yes", "--protect=false"], env));
   expect(await cli.must(["preview", "--diff"])).toMatch(
     /\(update\)\n.*\n.*\n +- publicationOwner: ".*"\nThe publication bemi is adopted; .*\nResources:\n +~ 1 to update\n +1 unchanged\n/,
   );
   await runSql(superuserUri, "DROP PUBLICATION bemi");
+}
+
+inYaml("an import prints a YAML program, whose preview shows only the adoption", async () => {
+  const project = "name: shop\nruntime: yaml\n";
+  const cli = await stackOf(yaml, { "Pulumi.yaml": project });
+  await expectImport(cli, {}, async (output) => {
+    const program = output.slice(output.indexOf("resources:"));
+    expect(program).toContain("adopt: true");
+    await cli.write({ "Pulumi.yaml": `${project}${program}\n` });
+  });
+});
+
+printed("an import prints a TypeScript program, whose preview shows only the adoption", async () => {
+  const cli = await Cli.ofProgram(environmentOf(sandbox.info), "", "typescript");
+  stacks.push(cli);
+  const { bin } = nodejsPrinter as Language;
+  const PATH = [bin, process.env["PATH"] ?? ""].join(path.delimiter);
+  await expectImport(cli, { PATH }, async (output) => {
+    const [program = ""] = /import \* as pulumi [^]*\n}\);/.exec(output) ?? [];
+    expect(program).toMatch(/from "pulumi-neon-bemi";[^]* adopt: true,/);
+    await cli.program(program);
+  });
 });

@@ -194,6 +194,30 @@ test("the TypeScript compiler refuses what it can know", async () => {
   }
 });
 
+test("a program whose Pulumi.yaml does not name the plugin is told the lines beside the engine's error", async () => {
+  const own = await Cli.ofProgram(
+    environmentOf(sandbox.info),
+    source("javascript", `BemiAuditTrail("trail", target)`),
+  );
+  try {
+    await own.write({ "Pulumi.yaml": "name: shop\nruntime: nodejs\n" });
+    const { code, output } = await own.run(["preview"]);
+    expect(code).not.toBe(0);
+    expect(errorsIn(output)).toEqual([
+      expect.stringMatching(/^error: no resource plugin 'pulumi-resource-neon-bemi' found/),
+    ]);
+    expect(output.replace(/\n {4}/g, "\n")).toContain(
+      `add these lines to ${own.folder}/Pulumi.yaml:
+plugins:
+  providers:
+    - { name: neon-bemi, path: node_modules/pulumi-neon-bemi }
+`,
+    );
+  } finally {
+    await own.remove();
+  }
+});
+
 test("a preview reports a role and a publication made by hand, with both ways out (row 13)", async () => {
   await runSql(sandbox.info.superuserUri, "CREATE ROLE bemi LOGIN REPLICATION");
   await runSql(

@@ -5,7 +5,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { ComponentServer } from "../../provider/plugin/construct";
-import { bundle } from "../../tools/release/bundle";
+import { bundlePlugin } from "../../tools/release/bundle";
 import { until } from "../support/until";
 import { decode } from "../../provider/plugin/values";
 import { fakeEngine, plain, secretly, secretsOf, struct } from "./harness";
@@ -37,7 +37,7 @@ let program: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), "neon-bemi-construct-"));
-  await bundle(PROJECT, folder);
+  await bundlePlugin(PROJECT, folder);
   program = path.join(folder, "constructServer.js");
 });
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../../provider/contract/definition";
 import { managedBy } from "../../provider/contract/fields/names";
 import { branchTarget, recordedTarget } from "../../provider/contract/fields/target";

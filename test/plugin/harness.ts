@@ -153,14 +153,14 @@ export class Asking {
     return this.call(METHODS.diff, request);
   }
 
-  create(properties: object, preview = false): Promise<pb.CreateResponse> {
-    const request = new pb.CreateRequest().setUrn(URN).setPreview(preview).setProperties(struct(properties));
+  create(properties: object, preview = false, urn = URN): Promise<pb.CreateResponse> {
+    const request = new pb.CreateRequest().setUrn(urn).setPreview(preview).setProperties(struct(properties));
     return this.call(METHODS.create, request);
   }
 
-  read(id: string, state: object, inputs: object): Promise<pb.ReadResponse> {
+  read(id: string, state: object, inputs: object, urn = URN): Promise<pb.ReadResponse> {
     const request = new pb.ReadRequest()
-      .setUrn(URN)
+      .setUrn(urn)
       .setId(id)
       .setProperties(struct(state))
       .setInputs(struct(inputs));
@@ -177,10 +177,10 @@ export class Asking {
     return this.call(METHODS.update, request);
   }
 
-  delete(id: string, state: object): Promise<Empty> {
+  delete(id: string, state: object, urn = URN): Promise<Empty> {
     return this.call(
       METHODS.delete,
-      new pb.DeleteRequest().setUrn(URN).setId(id).setProperties(struct(state)),
+      new pb.DeleteRequest().setUrn(urn).setId(id).setProperties(struct(state)),
     );
   }
 }

@@ -1,5 +1,6 @@
-import { MADE, SHELF } from "./fakeKind";
-import { plain, provider, type Provider } from "./harness";
+import * as z from "zod";
+import { fakeKind, MADE, SHELF } from "./fakeKind";
+import { plain, provider, URN, type Provider } from "./harness";
 
 /*
  * How Pulumi replaces a resource: it reads every resource first, creates the new one, and has the old one deleted at the
@@ -48,6 +49,10 @@ test("the preview of such a replacement plans an update", async () => {
   await p.ask.read(ID, OLD, SHELF);
   await p.ask.create(SHELF, true);
   expect(p.kind.plan.mock.calls.map(([, , state]) => state)).toEqual([OLD]);
+  // Only the engine knows whether the old one is deleted first.
+  expect(p.engine.lines.map(({ message }) => message)).toContainEqual(
+    expect.stringMatching(/^With the option deleteBeforeReplace, the old one is removed first/),
+  );
 });
 
 test("an old resource that an interrupted run left to be deleted is no reason to remove the object", async () => {
@@ -97,4 +102,45 @@ test("the number of replacements survives a refresh and an update", async () => 
   expect(plain(read.getProperties())).toMatchObject({ generation: 1 });
   const changed = await p.ask.update(ID, NEW, { ...SHELF, books: ["a"] });
   expect(plain(changed.getProperties())).toMatchObject({ generation: 1 });
+});
+
+/** A resource with another name in the program, for the same object. */
+const OTHER = URN.replace("::books", "::library");
+
+test("a resource under a new name learns of the old one, and the delete of the old one of the new one", async () => {
+  await p.ask.read(ID, OLD, SHELF);
+  await p.ask.create(SHELF, true, OTHER);
+  await p.ask.create(SHELF, false, OTHER);
+  await p.ask.update(ID, OLD, { ...SHELF, books: ["a"] });
+  await p.ask.delete(ID, OLD);
+  await p.ask.delete(ID, OLD, OTHER);
+  expect(p.kind.plan.mock.calls.map(([, , , , others]) => others)).toEqual([[OLD]]);
+  expect(p.kind.create.mock.calls.map(([, , , others]) => others)).toEqual([[OLD]]);
+  expect(p.kind.update.mock.calls.map(([, , , others]) => others)).toEqual([[OLD]]);
+  expect(p.kind.delete.mock.calls.map(([, , , others]) => others)).toEqual([[OLD], []]);
+});
+
+test("of two resources for one object that are deleted at once, one finds no other", async () => {
+  await p.ask.read(ID, OLD, SHELF);
+  await p.ask.read(ID, OLD, SHELF, OTHER);
+  p.kind.delete.mockRejectedValueOnce(new Error("not now"));
+  await expect(p.ask.delete(ID, OLD)).rejects.toThrow(/not now/);
+  await Promise.all([p.ask.delete(ID, OLD), p.ask.delete(ID, OLD, OTHER)]);
+  expect(p.kind.delete.mock.calls.map(([, , , others]) => others)).toEqual([[OLD], [OLD], []]);
+});
+
+test("another object, and the object of a kind whose mark says whose it is, are shared with nobody", async () => {
+  await p.ask.read(ID, OLD, SHELF);
+  await p.ask.create({ ...SHELF, name: "poems" }, false, OTHER);
+  const kind = fakeKind();
+  const { definition } = kind;
+  const marked = {
+    ...definition,
+    outputs: definition.outputs.extend({ ownershipId: z.string().optional() }),
+  };
+  const withMark = await provider({ kinds: [{ ...kind, definition: marked }] });
+  await withMark.ask.read(ID, OLD, SHELF);
+  await withMark.ask.create(SHELF, false, OTHER);
+  for (const { create } of [p.kind, kind])
+    expect(create.mock.calls.map(([, , , others]) => others)).toEqual([[]]);
 });

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { definitions } from "../../provider/contract/kinds";
 import { trailDefinition } from "../../provider/contract/trail";
 import { packageSchema } from "../../provider/plugin/schema";

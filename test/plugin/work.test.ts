@@ -88,6 +88,7 @@ describe("a preview", () => {
   test("looks at nothing when the user says that nothing can be reached", async () => {
     const { ask, kind, engine } = await provider({ offline: true });
     await ask.create(SHELF, true);
+    await ask.create(SHELF, true);
     const read = await ask.read(ID, STATE, SHELF);
     expect([kind.plan.mock.calls, kind.read.mock.calls]).toEqual([[], []]);
     expect(plain(read.getProperties())).toEqual({ ...SHELF, ...MADE });

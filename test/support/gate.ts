@@ -22,6 +22,14 @@ interface Held extends Hold {
   readonly released: Promise<void>;
 }
 
+/** Messages that fail. */
+interface Broken {
+  /** Part of a message, as of one that is held. */
+  readonly text: string;
+  /** Only after a message with this text has passed. Default: at once. */
+  readonly after?: string;
+}
+
 /** Headers of a request or an answer that a copy of it must not have. */
 const OF_THE_CONNECTION = new Set([
   "connection",
@@ -38,6 +46,7 @@ const OF_THE_CONNECTION = new Set([
  */
 export class Gate {
   readonly #holds: Held[] = [];
+  #broken: { readonly message: Broken; begun: boolean }[] = [];
   readonly #sockets = new Set<Socket>();
   #sqlPort = 0;
   #info: SandboxInfo;
@@ -83,7 +92,8 @@ export class Gate {
   /**
    * Holds the next message that contains the text.
    *
-   * @param text part of a statement, of what is bound to its parameters, or of a request such as `PATCH /projects/...`
+   * @param text part of a statement, of what is bound to its parameters, of a request such as `PATCH /projects/...`, or of
+   *   `answer to PATCH /projects/...`: then the request has taken effect
    */
   hold(text: string): Hold {
     let [arrive, release] = [(): void => undefined, (): void => undefined];
@@ -94,11 +104,30 @@ export class Gate {
     return held;
   }
 
+  /**
+   * From now on, messages with one of these texts fail and have no effect: Neon's API refuses them, and the server ends the
+   * connection. Replaces what failed before. With `$` at the end of a text, the message ends with it.
+   */
+  break(...messages: readonly Broken[]): void {
+    this.#broken = messages.map((message) => ({ message, begun: message.after === undefined }));
+  }
+
   /** Cuts every connection. What is held is lost. */
   async close(): Promise<void> {
     for (const server of [this.api, this.sql]) server.close();
     for (const socket of this.#sockets) socket.destroy();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Whether the message fails. */
+  #fails(message: string): boolean {
+    const fails = this.#broken.some(({ message: { text }, begun }) => {
+      const whole = text.endsWith("$") ? message.endsWith(text.slice(0, -1)) : message.includes(text);
+      return begun && whole;
+    });
+    for (const each of this.#broken)
+      if (each.message.after !== undefined && message.includes(each.message.after)) each.begun = true;
+    return fails;
   }
 
   async #pass(message: string): Promise<void> {
@@ -112,7 +141,14 @@ export class Gate {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { method = "GET", url = "/" } = request;
-    await this.#pass(`${method} ${url.replace(/^\/api\/v2/, "")}`);
+    const message = `${method} ${url.replace(/^\/api\/v2/, "")}`;
+    await this.#pass(message);
+    if (this.#fails(message)) {
+      response
+        .writeHead(403, { "content-type": "application/json" })
+        .end(`{"code":"","message":"gate closed"}`);
+      return;
+    }
     const answer = await fetch(new URL(url, this.sandbox.apiUrl), {
       method,
       headers: copied(Object.entries(request.headers)),
@@ -120,6 +156,7 @@ export class Gate {
     });
     const host = new URL(this.sandbox.ownerUri).host;
     const text = (await answer.text()).replaceAll(host, `localhost:${this.#sqlPort}`);
+    await this.#pass(`answer to ${message}`);
     response.writeHead(answer.status, copied([...answer.headers])).end(text);
   }
 
@@ -147,7 +184,12 @@ export class Gate {
       server.destroySoon();
     });
     for await (const message of messages(client)) {
-      await this.#pass(message.toString("latin1"));
+      const text = message.toString("latin1");
+      await this.#pass(text);
+      if (this.#fails(text)) {
+        client.destroy();
+        return;
+      }
       server.write(message);
     }
   }

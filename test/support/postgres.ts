@@ -30,7 +30,7 @@ export function ownerWhoMakesRoles(version: PostgresVersion): Owner {
 export interface TestDatabaseOptions {
   /** Default 17, the version that needs no download. */
   readonly version?: PostgresVersion;
-  /** What the owner may do: "strict" (the default) or "neon", as in the sandbox. */
+  /** What the owner may do: "neon" (the default) or "strict", as in the sandbox. */
   readonly profile?: Profile;
   /** How the owner of the database was made. Default: "api". */
   readonly owner?: Owner;
@@ -108,7 +108,7 @@ const CLEAR = `
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const {
     version = 17,
-    profile = "strict",
+    profile = "neon",
     settings,
     walLevel = "logical",
     sql,

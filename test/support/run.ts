@@ -98,7 +98,7 @@ export function withSessions<SomeRun extends Run>(
 ): SomeRun {
   return {
     ...run,
-    sql: (target, work, recorded) => run.sql(target, (session) => work(wrap(session)), recorded),
+    sql: (target, work, ...how) => run.sql(target, (session) => work(wrap(session)), ...how),
   };
 }
 

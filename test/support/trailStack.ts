@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { startSandbox, type Sandbox, type SandboxInfo, type SandboxOptions } from "../../sandbox";
 import { allowListFacts, catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
@@ -50,16 +50,28 @@ export class TrailStack {
     return this.sandbox.info;
   }
 
-  /** Writes the program again, with another name of the trail, or with options of the resource. */
-  async declare(name = this.options.name ?? "trail", resourceOptions = "{}"): Promise<void> {
+  /** Writes the program again, with another name of the trail, with options of the resource, or with more arguments. */
+  async declare(
+    name = this.options.name ?? "trail",
+    resourceOptions = "{}",
+    more: TrailStackOptions["args"] = {},
+  ): Promise<void> {
     const { projectId, database } = this.info;
-    const args = { projectId, database, dropSlotOnDestroy: true, ...this.options.args };
+    const args = { projectId, database, dropSlotOnDestroy: true, ...this.options.args, ...more };
     const outputs = this.options.exports ?? ["status"];
     await this.cli.program(
       `const { BemiAuditTrail } = require("pulumi-neon-bemi");
        const trail = new BemiAuditTrail("${name}", ${JSON.stringify(args)}, ${resourceOptions});
        ${outputs.map((output) => `exports.${output} = trail.${output};`).join("\n")}`,
     );
+  }
+
+  /** Sends a request to the sandbox's API, past the gate. */
+  async api(method: string, route: string, body: object): Promise<void> {
+    const { apiUrl, apiKey } = this.info;
+    const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
+    const answer = await fetch(apiUrl + route, { method, headers, body: JSON.stringify(body) });
+    expect(answer.ok).toBe(true);
   }
 
   /** The facts of the catalog and of the IP Allow list now. */

@@ -10,6 +10,17 @@ export const HOSTILE_ROLE = `
   ALTER DATABASE neondb SET search_path = app, pg_catalog`;
 
 /**
+ * Lets event triggers fire in a superuser's connection. On Neon they never do, so a test that needs them there, or that
+ * goes on as another role in such a connection, asks for them.
+ */
+export const WITH_EVENT_TRIGGERS = `
+  DO $$ BEGIN
+    IF pg_catalog.current_setting('event_triggers', true) IS NOT NULL THEN
+      PERFORM pg_catalog.set_config('event_triggers', 'on', false);
+    END IF;
+  END $$;`;
+
+/**
  * Tables of a role that lays traps wherever a table can name a function. The function claims to be IMMUTABLE, so that
  * planning a statement is enough to run it. It writes into the server's log, which a rollback does not undo. The views
  * and operators are what a statement without a pinned search_path would find.

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Definition } from "../../provider/contract/definition";
 import { definitions } from "../../provider/contract/kinds";
 import { coreOf, docOf, fieldsOf, isOptional } from "../../provider/contract/schema";

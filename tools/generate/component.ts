@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { givenSelections, selection } from "../../provider/contract/fields/selection";
 import { branchTarget, databaseTarget } from "../../provider/contract/fields/target";
 import { coreOf, docOf, fieldsOf } from "../../provider/contract/schema";

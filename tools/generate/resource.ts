@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Definition } from "../../provider/contract/definition";
 import { fieldsOf } from "../../provider/contract/schema";
 import { argumentsOf, groupArguments, objectOf } from "./arguments";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { defaultOf, docOf, isOptional } from "../../provider/contract/schema";
 
 /** Where Prettier breaks lines of code; it leaves comments as they are. */

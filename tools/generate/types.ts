@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { coreOf, defaultOf, docOf, fieldsOf, isOptional } from "../../provider/contract/schema";
 import { givenSelections } from "../../provider/contract/fields/selection";
 import type { Argument } from "./arguments";

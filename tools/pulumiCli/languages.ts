@@ -16,11 +16,26 @@ export interface Language {
   readonly packages?: string;
 }
 
+const NODEJS_HOST = "pulumi-language-nodejs";
 const PYTHON_HOST = "pulumi-language-python";
 /** The script by which the host runs a program. */
 const PYTHON_RUNNER = "pulumi-language-python-exec";
 /** Generates the SDK of a package, as `pulumi package add` does. */
 export const PYTHON_SDK = "pythonsdk";
+
+/**
+ * Returns a host for Node programs that can only print the program of an import, see `modules/cli/nodejsprinter`. The
+ * first call builds it with Go, from modules that the CLI needs too.
+ * @throws Unavailable with the reason why it cannot be built
+ */
+export function ensureNodejsPrinter({ progress }: { readonly progress: Progress }): Promise<Language> {
+  const { cli } = readPins(MODULES);
+  return prepared(`nodejs-printer-${cli}`, [NODEJS_HOST], progress, async (folder, preparation) => {
+    await buildPrograms(folder, preparation, [
+      { what: "printer of Node programs", module: "cli", program: "./nodejsprinter", output: NODEJS_HOST },
+    ]);
+  });
+}
 
 /**
  * Returns the host for YAML programs. The first call builds it with Go, which takes a minute or two.

@@ -1,4 +1,4 @@
-import { ensurePython, ensureYaml, type Language } from "./languages";
+import { ensureNodejsPrinter, ensurePython, ensureYaml, type Language } from "./languages";
 import { Unavailable, type Progress } from "./pulumiCli";
 
 /** A language, or the reason why it cannot be had on this machine. */
@@ -8,6 +8,8 @@ export type LanguageOrReason = Language | { readonly reason: string };
 export interface Languages {
   readonly yaml: LanguageOrReason;
   readonly python: LanguageOrReason;
+  /** Prints programs only. */
+  readonly nodejsPrinter: LanguageOrReason;
 }
 
 /** Prepares the languages, and prints where they are as JSON; progress goes to stderr. A program of its own for tests. */
@@ -17,7 +19,8 @@ async function main(): Promise<void> {
   };
   const yaml = await orReason(ensureYaml({ progress }));
   const python = await orReason(ensurePython({ progress }));
-  process.stdout.write(JSON.stringify({ yaml, python } satisfies Languages));
+  const nodejsPrinter = await orReason(ensureNodejsPrinter({ progress }));
+  process.stdout.write(JSON.stringify({ yaml, python, nodejsPrinter } satisfies Languages));
 }
 
 async function orReason(language: Promise<Language>): Promise<LanguageOrReason> {

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { bundle } from "./bundle";
+import { bundlePlugin } from "./bundle";
 
 /** Name of the executable, by which the engine finds the plugin. */
 const EXECUTABLE = "pulumi-resource-neon-bemi";
@@ -37,7 +37,7 @@ export async function release(project: string, target: string): Promise<Release>
   const folder = path.join(target, EXECUTABLE);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  await bundle(project, folder);
+  await bundlePlugin(project, folder);
   write(folder, STARTERS);
   chmodSync(path.join(folder, EXECUTABLE), 0o755);
   const content = readdirSync(folder);

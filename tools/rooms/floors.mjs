@@ -12,8 +12,8 @@ import path from "node:path";
 const CONTRACT = "provider/contract";
 
 /** The rooms of provider/neon from the ground up: each may use the rows above its own row, and nothing beside it. */
-const NEON_FLOORS = [["api"], ["target"], ["logicalReplication", "apiRole", "ipAllow"]].map((floor) =>
-  floor.map((room) => `provider/neon/${room}`),
+const NEON_FLOORS = [["api"], ["target", "allowList"], ["logicalReplication", "apiRole", "ipAllow"]].map(
+  (floor) => floor.map((room) => `provider/neon/${room}`),
 );
 
 /** The rooms of provider/postgres from the ground up, with the same rule. */
@@ -80,11 +80,9 @@ export function roomOf(file) {
 }
 
 /**
- * What a file imports, by its path from the repository's root and without its ending; `undefined` for a package. "#built"
- * stands for the compiled form of the file, see package.json.
+ * What a file imports, by its path from the repository's root and without its ending; `undefined` for a package.
  */
 export function pathOf(file, imported) {
-  if (imported.startsWith("#built/")) return imported.slice("#built/".length);
   if (!imported.startsWith(".")) return undefined;
   return path.posix.join(path.posix.dirname(file), imported);
 }

@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { trailOutputs } from "../../provider/contract/trail";
 import type { Change, Row } from "./changes";
 import type { Difference } from "./catalogs";

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import type { z } from "zod";
+import type * as z from "zod";
 import { text } from "./values";
 
 /**

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { fitsName, NAME_RULE, filledText, text } from "./values";
 
 /** The name that Bemi Cloud expects of role, publication and slot. */

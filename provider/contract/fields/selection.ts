@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { filledList, fitsName, flag, list, objectName, text } from "./values";
 
 /** One part of `schema.table`: in double quotes (`""` for a quote), or anything without a dot and a quote. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { filledText, objectName, text } from "./values";
 
 const projectId = text("the Neon project's id, e.g. cool-darkness-123456")

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { roleName } from "../fields/names";
 import { roleFields, roleOutputs } from "../fields/role";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { ipEntry } from "../fields/ipEntries";
 import { projectTarget } from "../fields/target";
@@ -16,6 +16,17 @@ export const ipAllowInputs = z.strictObject({
   openRestrictedProject: flag().default(false).meta({
     description:
       "Permits removing the last entry of the IP Allow list, which opens the project to every address.",
+  }),
+  lackedBefore: z.array(z.string()).readonly().optional().meta({
+    description:
+      "Entries that the list lacked before the trail: `ipAllowLacked` of its `LogicalReplication`. Those that are on the list by now were added by an `up` that was killed, and count as added here.",
+    whenOmitted: "none",
+    filledInBy: "component",
+  }),
+  wasOpenBefore: z.boolean().optional().meta({
+    description: "Whether the list was empty before the trail: `ipAllowWasOpen` of its `LogicalReplication`.",
+    whenOmitted: "false",
+    filledInBy: "component",
   }),
 });
 

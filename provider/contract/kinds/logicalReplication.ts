@@ -1,10 +1,11 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { managedBy, publicationName, roleName, slotName } from "../fields/names";
 import { roleCreatedBy } from "../fields/role";
 import { ONE_SELECTION, oneSelection, selection } from "../fields/selection";
+import { ipEntry } from "../fields/ipEntries";
 import { branchTarget, databaseTarget, recordedTarget } from "../fields/target";
-import { choice, flag } from "../fields/values";
+import { choice, filledList, flag } from "../fields/values";
 
 /** What a whole trail is going to make, so that every obstacle is found before the first write of any resource. */
 const preflightInputs = z
@@ -50,6 +51,12 @@ export const logicalReplicationInputs = z.strictObject({
     whenOmitted: "none",
     filledInBy: "component",
   }),
+  allowedIps: filledList(ipEntry()).optional().meta({
+    description:
+      "The entries that `IpAllow` of the trail adds later. Which of them the list lacks is recorded here, before they are added.",
+    whenOmitted: "none",
+    filledInBy: "component",
+  }),
 });
 
 export const logicalReplicationOutputs = z.object({
@@ -58,6 +65,13 @@ export const logicalReplicationOutputs = z.object({
       "What `SHOW wal_level` said once the computes were back; without a database, what the project's setting stands for.",
   }),
   enabledHere: z.boolean().meta({ description: "Whether this resource turned logical replication on." }),
+  ipAllowLacked: z.array(z.string()).readonly().meta({
+    description:
+      "The entries of `allowedIps` that the IP Allow list lacked when they were first asked for. An `up` that is killed right after it has added them leaves no other trace of who did.",
+  }),
+  ipAllowWasOpen: z.boolean().meta({
+    description: "Whether the IP Allow list was empty then, so open to everyone.",
+  }),
   ...z.object(recordedTarget).partial().shape,
 });
 

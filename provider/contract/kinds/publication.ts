@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
 import { managedBy, publicationName } from "../fields/names";
@@ -23,7 +23,6 @@ export const publicationInputs = z
 
 export const publicationOutputs = z.object({
   ...coverageOutputs,
-  form: z.enum(["all tables", "table list"]).meta({ description: "How the catalog holds the publication." }),
   created: z.boolean().meta({
     description: "Whether this resource made the publication; an adopted one survives a destroy.",
   }),

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { existingRole } from "../fields/names";
 import { ONE_SELECTION, oneSelection, selection } from "../fields/selection";
@@ -15,6 +15,10 @@ export const readAccessInputs = z
 export const readAccessOutputs = z.object({
   readable: z.int().meta({ description: "How many of the selected tables the role can read." }),
   wanted: z.int().meta({ description: "Number of selected tables." }),
+  roleOid: z.int().optional().meta({
+    description:
+      "Oid of the role, if this module made it, so that whatever it holds was granted here. After a change of the database's owner only this tells.",
+  }),
   ...recordedTarget,
 });
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { existingRole, publicationName, slotName } from "../fields/names";
 import { newTables, slotState } from "../fields/states";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { define } from "../definition";
 import { existingRole, slotName } from "../fields/names";
 import { slotState } from "../fields/states";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { NeonProject, NewRole } from "../../contract/neonApi";
 import { secret } from "../../contract/secrets";
 import { firstFew } from "../../contract/wording";

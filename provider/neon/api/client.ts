@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { UserError } from "../../contract/errors";
 import { secret } from "../../contract/secrets";
 import type { NeonApi, NeonProject } from "../../contract/neonApi";

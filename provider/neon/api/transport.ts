@@ -3,7 +3,7 @@ import { Agent } from "node:https";
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import axios, { type AxiosInstance, type AxiosResponse } from "axios";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../../contract/errors";
 import { secret } from "../../contract/secrets";
 import type { Clock } from "../../contract/clock";

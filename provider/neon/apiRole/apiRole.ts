@@ -21,7 +21,9 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
 
   plan,
 
-  create: async (inputs, run) => {
+  create: async (inputs, run, _replaces, others = []) => {
+    const shared = sharedRole(inputs, others);
+    if (shared !== undefined) return apiRole.update(shared, inputs, run);
     const target = await run.resolve(targetOf(inputs));
     const existing = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
     const login: Login = { created: existing === undefined };
@@ -73,7 +75,11 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
     return outputsOf(inputs, target, login);
   },
 
-  delete: async (state, run) => {
+  delete: async (state, run, _replaced, others = []) => {
+    if (others.length > 0) {
+      run.log(`Role ${state.name} stays: another resource of this stack is about the same role`);
+      return;
+    }
     const steps = planDelete(state);
     if (steps.length === 0) {
       run.log(`Role ${state.name} was not made by this stack, so it stays`);
@@ -101,7 +107,14 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
 };
 
 /** The steps over Neon's API and the roles of the server, without taking any. */
-async function plan(inputs: ApiRoleInputs, run: Run, state?: State): Promise<Planned<ApiRoleOutputs>> {
+async function plan(
+  inputs: ApiRoleInputs,
+  run: Run,
+  known?: State,
+  _replaces?: State,
+  others: readonly State[] = [],
+): Promise<Planned<ApiRoleOutputs>> {
+  const state = known ?? sharedRole(inputs, others);
   const target = await run.resolve(targetOf(inputs), state);
   const existing = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
   return run.sql(
@@ -129,6 +142,14 @@ async function plan(inputs: ApiRoleInputs, run: Run, state?: State): Promise<Pla
     },
     state,
   );
+}
+
+/**
+ * The role as another resource of the stack knows it, if these inputs may adopt it: with its password, and as made by this
+ * stack where it is. Adopted like a stranger's role, it would outlive the destroy.
+ */
+function sharedRole({ adopt }: ApiRoleInputs, others: readonly State[]): State | undefined {
+  return adopt ? others[0] : undefined;
 }
 
 /** What the steps find out and change. */

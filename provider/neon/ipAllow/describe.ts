@@ -1,7 +1,7 @@
 import type { IpAllowInputs } from "../../contract/kinds/ipAllow";
 import type { NeonAllowedIps } from "../../contract/neonApi";
 import { counted, firstFew } from "../../contract/wording";
-import { coveredBy, missing, parseEntries } from "./list";
+import { coveredBy, missing, parseEntries } from "../allowList/list";
 import { afterSteps, type IpAllowStep } from "./plan";
 
 /** What the steps do to the list, for a preview. */

@@ -7,8 +7,9 @@ import { systemClock, type Clock } from "../../contract/clock";
 import { NeonError } from "../api/errors";
 import { visibleProject } from "../target/project";
 import { firstFew } from "../../contract/wording";
+import { withKilled } from "../allowList/before";
 import { describeChanges, describeEffects } from "./describe";
-import { isEntry, missing, parseEntries, sameText, textsOnList } from "./list";
+import { isEntry, missing, parseEntries, sameText, textsOnList } from "../allowList/list";
 import {
   afterSteps,
   changeByOthers,
@@ -41,9 +42,10 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
     definition: ipAllowDefinition,
     id: ({ projectId }) => projectId,
 
-    plan: async (inputs, run, state) => {
+    plan: async (inputs, run, state, _replaces, others) => {
       const { allowedIps } = await known(inputs.projectId, run);
-      const { plan, outputs } = planUpdate(inputs, outputsIn(state), allowedIps);
+      const before = recordedOf(inputs, state, allowedIps, others);
+      const { plan, outputs } = planUpdate(inputs, before, allowedIps, others);
       const steps = plan(allowedIps, NO_CHANGE);
       return {
         outputs: outputs(),
@@ -54,20 +56,29 @@ export function ipAllowKind(clock: Clock): Kind<IpAllowInputs, IpAllowOutputs> {
       };
     },
 
-    create: async (inputs, run) => {
-      return apply(inputs, outputsIn(undefined), await fresh(inputs.projectId, run), run, clock);
-    },
+    create: async (inputs, run, _replaces, others) =>
+      apply(inputs, undefined, {
+        project: await fresh(inputs.projectId, run),
+        run,
+        clock,
+        others,
+      }),
 
     read: async (state, run) => {
       const { allowedIps } = await known(state.projectId, run);
       return { outputs: outputsIn(state), drift: driftOf(allowedIps.ips, state.ips) };
     },
 
-    update: async (state, inputs, run) =>
-      apply(inputs, outputsIn(state), await fresh(inputs.projectId, run), run, clock),
+    update: async (state, inputs, run, others) =>
+      apply(inputs, state, { project: await fresh(inputs.projectId, run), run, clock, others }),
 
-    delete: async (state, run) => {
-      await takeBack(state, await fresh(state.projectId, run), run, clock);
+    delete: async (state, run, _replaced, others = []) => {
+      const outputs = outputsIn(state);
+      const needed = neededBy(outputs.added, others);
+      if (needed.length > 0)
+        run.log(`Another resource of this stack needs ${firstFew(needed)}, so the IP Allow list keeps it`);
+      const added = outputs.added.filter((entry) => !needed.includes(entry));
+      await takeBack({ ...state, ...outputs, added }, await fresh(state.projectId, run), run, clock);
     },
 
     // The entries count as others' own: a destroy leaves them on the list.
@@ -99,15 +110,42 @@ function outputsIn(state: (IpAllowInputs & Partial<IpAllowOutputs>) | undefined)
   return { added: added.filter((own) => named.some(({ text }) => sameText(text, own))), wasOpen };
 }
 
+/** The entries that others name. */
+function neededBy(entries: readonly string[], others: readonly IpAllowInputs[]): string[] {
+  const named = parseEntries(others.flatMap(({ ips }) => ips));
+  return entries.filter((own) => named.some(({ text }) => sameText(text, own)));
+}
+
+/**
+ * What this stack has added of the inputs' entries on the list: by the state, by the states of its other resources, and by
+ * an up that was killed.
+ */
+function recordedOf(
+  inputs: IpAllowInputs,
+  state: (IpAllowInputs & Partial<IpAllowOutputs>) | undefined,
+  list: NeonAllowedIps,
+  others: readonly (IpAllowInputs & Partial<IpAllowOutputs>)[] = [],
+): IpAllowOutputs {
+  const { added, wasOpen } = withKilled(outputsIn(state), inputs, state?.ips ?? [], list);
+  const lacking = missing(list.ips, parseEntries(inputs.ips)).map(({ text }) => text);
+  const shared = neededBy(
+    others.flatMap((other) => outputsIn(other).added),
+    [inputs],
+  ).filter((entry) => ![...added, ...lacking].some((own) => sameText(own, entry)));
+  return {
+    added: [...added, ...new Set(shared)],
+    wasOpen: wasOpen || (shared.length > 0 && others.some((other) => other.wasOpen === true)),
+  };
+}
+
 /** Puts the entries of the inputs on the list, and removes entries that the inputs no longer name. */
 async function apply(
   inputs: IpAllowInputs,
-  before: IpAllowOutputs,
-  project: NeonProject,
-  run: Run,
-  clock: Clock,
+  state: (IpAllowInputs & Partial<IpAllowOutputs>) | undefined,
+  { project, run, clock, others }: Means,
 ): Promise<IpAllowOutputs> {
-  const { plan, kept, outputs } = planUpdate(inputs, before, project.allowedIps);
+  const before = recordedOf(inputs, state, project.allowedIps, others);
+  const { plan, kept, outputs } = planUpdate(inputs, before, project.allowedIps, others);
   for (const line of describeEffects(inputs, project.allowedIps)) run.log(line);
   try {
     await converge(plan, project, run, clock);
@@ -120,6 +158,15 @@ async function apply(
   return outputs();
 }
 
+/** What a change of the list needs besides inputs and record. */
+interface Means {
+  readonly project: NeonProject;
+  readonly run: Run;
+  readonly clock: Clock;
+  /** The states of the stack's other resources for the same project. Default: none. */
+  readonly others: readonly (IpAllowInputs & Partial<IpAllowOutputs>)[] | undefined;
+}
+
 /** How the list comes to what the inputs ask for, and what is recorded of it. */
 interface Update {
   readonly plan: Plan;
@@ -129,10 +176,20 @@ interface Update {
   readonly outputs: () => IpAllowOutputs;
 }
 
-/** @param before what the state records */
-function planUpdate(inputs: IpAllowInputs, before: IpAllowOutputs, { ips }: NeonAllowedIps): Update {
-  const stale = staleEntries(inputs, before.added);
-  const kept = before.added.filter((entry) => !stale.includes(entry));
+/**
+ * @param before what the state records
+ * @param others resources whose entries stay on the list
+ */
+function planUpdate(
+  inputs: IpAllowInputs,
+  before: IpAllowOutputs,
+  { ips }: NeonAllowedIps,
+  others: readonly IpAllowInputs[] = [],
+): Update {
+  const unnamed = staleEntries(inputs, before.added);
+  const needed = neededBy(unnamed, others);
+  const stale = unnamed.filter((entry) => !needed.includes(entry));
+  const kept = before.added.filter((entry) => !unnamed.includes(entry));
   // Every entry that was lacking and that this run adds is recorded as added, in whichever round that happens.
   const added = new Set(kept);
   const staleTexts = textsOnList(ips, stale);

@@ -2,7 +2,7 @@ import { UserError } from "../../contract/errors";
 import { isEverything } from "../../contract/fields/ipEntries";
 import type { IpAllowInputs, IpAllowOutputs } from "../../contract/kinds/ipAllow";
 import type { NeonAllowedIps, NeonSettingsPatch } from "../../contract/neonApi";
-import { missing, parseEntries, remove, sameText } from "./list";
+import { missing, parseEntries, remove, sameText } from "../allowList/list";
 
 /**
  * A change of the IP Allow list. Every PATCH replaces the whole list, so all steps of a plan go into one PATCH (see

@@ -13,6 +13,7 @@ import type { Session } from "../../contract/session";
 import { recorded, type RecordedTarget, type Target } from "../../contract/target";
 import { systemClock, type Clock } from "../../contract/clock";
 import { backoff } from "../api/backoff";
+import { listBefore } from "../allowList/before";
 import { visibleProject } from "../target/project";
 import {
   describeSteps,
@@ -58,9 +59,15 @@ export function logicalReplicationKind(
     create: (inputs, run) => ensure(inputs, undefined, { run, clock, inspect }),
 
     read: async (state, run) => {
-      const { projectId, enabledHere = false } = state;
+      const { projectId, enabledHere = false, ipAllowLacked = [], ipAllowWasOpen = false } = state;
       const project = await visibleProject(projectId, (id) => run.neon.knownProject(id));
-      const outputs = { ...(await whereVerified(state, run)), walLevel: "logical", enabledHere } as const;
+      const outputs = {
+        ...(await whereVerified(state, run)),
+        walLevel: "logical",
+        enabledHere,
+        ipAllowLacked,
+        ipAllowWasOpen,
+      } as const;
       return project.logicalReplication
         ? { outputs }
         : { outputs, drift: { logicalReplicationOff: `project ${projectId}` } };
@@ -109,6 +116,8 @@ function targetOf(target: DatabaseTarget): DatabaseTarget {
   return { projectId, branch, database };
 }
 
+type State = LogicalReplicationInputs & Partial<LogicalReplicationOutputs>;
+
 /** What the work needs besides inputs and state. */
 interface Means {
   readonly run: Run;
@@ -119,7 +128,7 @@ interface Means {
 /** Asks Neon and the database what the work would be. */
 async function plan(
   inputs: LogicalReplicationInputs,
-  state: Partial<LogicalReplicationOutputs> | undefined,
+  state: State | undefined,
   { run, inspect }: Means,
 ): Promise<Planned<LogicalReplicationOutputs>> {
   const project = await visibleProject(inputs.projectId, (id) => run.neon.knownProject(id));
@@ -145,6 +154,7 @@ async function plan(
   return {
     outputs: {
       ...server?.where,
+      ...listBefore(inputs, project.allowedIps, state),
       walLevel: "logical",
       enabledHere: turnsOn(steps) || (state?.enabledHere ?? false),
     },
@@ -155,7 +165,7 @@ async function plan(
 /** Makes sure that logical replication is on and that the server confirms it. */
 async function ensure(
   inputs: LogicalReplicationInputs,
-  state: Partial<LogicalReplicationOutputs> | undefined,
+  state: State | undefined,
   { run, clock, inspect }: Means,
 ): Promise<LogicalReplicationOutputs> {
   const project = await visibleProject(inputs.projectId, (id) => run.neon.project(id));
@@ -180,6 +190,7 @@ async function ensure(
 
   const begun = clock.now();
   let where = server?.where;
+  const before = listBefore(inputs, project.allowedIps, state);
   const done = { turnedOn: false };
   const doers: Doers<LogicalReplicationStep> = {
     "enable logical replication": async () => {
@@ -205,7 +216,7 @@ async function ensure(
   } catch (error) {
     // Neon cannot turn the setting off again, and nothing else remembers who turned it on.
     if (!done.turnedOn || !(error instanceof UserError)) throw error;
-    throw new UnfinishedError(error.message, { ...where, walLevel: "logical", enabledHere: true });
+    throw new UnfinishedError(error.message, { ...where, ...before, walLevel: "logical", enabledHere: true });
   }
   if (enables) {
     const seconds = ((clock.now() - begun) / 1_000).toFixed(1);
@@ -213,7 +224,7 @@ async function ensure(
       `Logical replication of project ${project.id} is on${where ? " and verified" : ""}, after ${seconds} s`,
     );
   }
-  return { ...where, walLevel: "logical", enabledHere: enables || (state?.enabledHere ?? false) };
+  return { ...where, ...before, walLevel: "logical", enabledHere: enables || (state?.enabledHere ?? false) };
 }
 
 /** How to reach the database. */

@@ -15,7 +15,7 @@ import {
 } from "./privileges";
 import { grantedHere, hasEntry, type HeldBefore } from "./record";
 
-/** A change of what one role may read. All steps of a plan are one transaction. */
+/** A change of what one role may read. All steps of a plan concern the same role. */
 export type AccessStep =
   | { readonly step: "record privileges"; readonly role: string }
   | { readonly step: "grant usage"; readonly role: string; readonly schemas: readonly string[] }
@@ -72,18 +72,20 @@ export function planGrants(
  * The steps that revoke what was granted for the state's selection.
  *
  * @param facts `held`: what was granted to the role, nothing if the role is gone; `before`: see {@link HeldBefore}
- * @param kept inputs whose privileges stay; without them everything goes, and the record too
+ * @param kept inputs whose privileges stay, also those of other resources; without any, everything goes, and the record too
  */
 export function planRevokes(
   catalog: Catalog,
   state: Pick<ReadAccessInputs, "role"> & Selection,
   { held, before }: { readonly held: Held; readonly before: HeldBefore },
-  kept?: Selection,
+  ...kept: readonly Selection[]
 ): AccessStep[] {
   const { role } = state;
   const granted = within(grantedHere(held, before), scopeIn(catalog, state), catalog);
-  const unwanted =
-    kept === undefined ? granted : without(granted, within(granted, scopeIn(catalog, kept), catalog));
+  const unwanted = kept.reduce(
+    (rest, selection) => without(rest, within(rest, scopeIn(catalog, selection), catalog)),
+    granted,
+  );
   const tables = namesOf(
     unwanted.tables.filter(mayAct).map(({ oid }) => oid),
     catalog,
@@ -101,7 +103,7 @@ export function planRevokes(
       schemas: list.map(({ schema }) => schema),
     })),
   ];
-  if (kept === undefined && hasEntry(catalog, role)) revokes.push({ step: "drop record", role });
+  if (kept.length === 0 && hasEntry(catalog, role)) revokes.push({ step: "drop record", role });
   return revokes;
 }
 

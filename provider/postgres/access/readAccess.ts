@@ -16,7 +16,15 @@ import { grantable, planGrants, planRevokes, refusedTo, scopeIn, type AccessStep
 import { selectionHeld, type Held, type Missing, type Scope } from "./privileges";
 import { readHeld, readMissing } from "./query";
 import { refuseForeignSchema } from "../record/moduleSchema";
-import { afterChange, entryOf, heldBefore, withEntry, withoutEntry, type HeldBefore } from "./record";
+import {
+  afterChange,
+  entryOf,
+  heldBefore,
+  oidMadeHere,
+  withEntry,
+  withoutEntry,
+  type HeldBefore,
+} from "./record";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
@@ -34,19 +42,20 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
   definition: readAccessDefinition,
   id: ({ database, role }) => `${database}/${role}/read-access`,
 
-  plan: (inputs, run, state) => run.sql(inputs, (session) => preview(session, inputs, run, state), state),
+  plan: (inputs, run, state, _replaces, others) =>
+    run.sql(inputs, (session) => preview(session, inputs, run, { state, others }), state),
 
-  create: (inputs, run) => run.sql(inputs, (session) => grant(session, inputs, run, false)),
+  create: (inputs, run) => run.sql(inputs, (session) => grant(session, inputs, run, undefined)),
 
-  update: (state, inputs, run) =>
+  update: (state, inputs, run, others = []) =>
     run.sql(
       inputs,
       async (session) => {
-        await again(() => revokeGranted(session, state, run, inputs));
+        await again(() => revokeGranted(session, state, run, [inputs, ...others]));
         // The grants are planned from what the revokes have left: a default privilege of the whole database that goes
         // may have to be replaced by those of single schemas.
         try {
-          return await grant(session, inputs, run, true);
+          return await grant(session, inputs, run, state);
         } catch (error) {
           // Some of the grants may be made: only with the new selection in its state does a destroy revoke them.
           if (!(error instanceof UserError)) throw error;
@@ -67,7 +76,7 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
           const missing = await readMissing(session, state.role, scope);
           const lacking = describeMissing(grantable(missing, catalog), catalog);
           return {
-            outputs: outputsOf(session, missing, scope),
+            outputs: outputsOf(session, catalog, state, { missing, scope, state }),
             ...(lacking.length === 0 ? {} : { drift: { missingPrivileges: lacking.join("; ") } }),
           };
         },
@@ -75,9 +84,11 @@ export const readAccess: Kind<ReadAccessInputs, ReadAccessOutputs> = {
       ),
     ),
 
-  delete: async (state, run) => {
+  delete: async (state, run, _replaced, others = []) => {
+    if (others.length > 0)
+      run.log(`Another resource of this stack gives role ${state.role} access too: that stays.`);
     await unlessGone(() =>
-      run.sql(state, (session) => again(() => revokeGranted(session, state, run)), state),
+      run.sql(state, (session) => again(() => revokeGranted(session, state, run, others)), state),
     );
   },
 
@@ -97,7 +108,10 @@ async function preview(
   session: Session,
   inputs: ReadAccessInputs,
   run: Run,
-  state?: State,
+  {
+    state,
+    others = [],
+  }: { readonly state: State | undefined; readonly others: readonly State[] | undefined },
 ): Promise<Planned<ReadAccessOutputs>> {
   const catalog = await run.forecast(session);
   const { role } = inputs;
@@ -105,11 +119,13 @@ async function preview(
   const facts = catalog.roles.find(({ name }) => name === role);
   if (facts === undefined) throw noRole(role);
   const revokes =
-    state === undefined ? [] : planRevokes(catalog, state, await heldIn(session, catalog, role), inputs);
+    state === undefined
+      ? []
+      : planRevokes(catalog, state, await heldIn(session, catalog, state), inputs, ...others);
   const scope = scopeIn(catalog, inputs);
   const going = revokes.flatMap((step) => (step.step === "revoke default privileges" ? step.privileges : []));
   const missing = await readMissing(session, readerFor(facts), scope, going);
-  const before = heldBefore(session, catalog, role, state !== undefined);
+  const before = heldBefore(session, catalog, role, state);
   const grants = planGrants(catalog, inputs, { missing, before });
   const steps = [...revokes, ...grants];
   if (steps.some(({ step }) => step === "record privileges")) refuseForeignSchema(catalog);
@@ -143,28 +159,28 @@ async function grant(
   session: Session,
   inputs: ReadAccessInputs,
   run: Run,
-  created: boolean,
+  state: State | undefined,
 ): Promise<ReadAccessOutputs> {
   preflight(selectionFindings(select(await session.catalog(), inputs)));
-  await again(() => grantMissing(session, inputs, run, created));
+  await again(() => grantMissing(session, inputs, run, state));
   const catalog = await session.catalog();
   const scope = scopeIn(catalog, inputs);
   const missing = await readMissing(session, inputs.role, scope);
   for (const line of describeMissing(missing, catalog)) run.log(notGranted(inputs.role, line, catalog));
-  return outputsOf(session, missing, scope);
+  return outputsOf(session, catalog, inputs, { missing, scope, state });
 }
 
 async function grantMissing(
   session: Session,
   inputs: ReadAccessInputs,
   run: Run,
-  created: boolean,
+  state: State | undefined,
 ): Promise<void> {
   const catalog = await session.catalog();
   const { role } = inputs;
   if (!hasRole(catalog, role)) throw noRole(role);
   const missing = await readMissing(session, role, scopeIn(catalog, inputs));
-  const before = heldBefore(session, catalog, role, created);
+  const before = heldBefore(session, catalog, role, state);
   await applySteps(session, planGrants(catalog, inputs, { missing, before }), run);
 }
 
@@ -173,21 +189,22 @@ async function revokeGranted(
   session: Session,
   state: State,
   run: Run,
-  kept?: ReadAccessInputs,
+  kept: readonly ReadAccessInputs[],
 ): Promise<void> {
   const catalog = await session.catalog();
-  const granted = await heldIn(session, catalog, state.role);
-  await applySteps(session, planRevokes(catalog, state, granted, kept), run);
+  const granted = await heldIn(session, catalog, state);
+  await applySteps(session, planRevokes(catalog, state, granted, ...kept), run);
 }
 
 /** What was granted to the role, and what of it is not of this module. */
 async function heldIn(
   session: Session,
   catalog: Catalog,
-  role: string,
+  state: State,
 ): Promise<{ readonly held: Held; readonly before: HeldBefore }> {
+  const { role } = state;
   const held = hasRole(catalog, role) ? await readHeld(session, role) : NOTHING;
-  return { held, before: heldBefore(session, catalog, role, true) };
+  return { held, before: heldBefore(session, catalog, role, state) };
 }
 
 /** Repeats work that failed because a table or schema was dropped or changed after the catalog was read. */
@@ -203,8 +220,23 @@ async function again(work: () => Promise<void>): Promise<void> {
   }
 }
 
-function outputsOf(session: Session, missing: Missing, scope: Scope): ReadAccessOutputs {
-  return { ...recorded(session.target), readable: missing.readable, wanted: scope.tables.length };
+function outputsOf(
+  session: Session,
+  catalog: Catalog,
+  { role }: ReadAccessInputs,
+  {
+    missing,
+    scope,
+    state,
+  }: { readonly missing: Missing; readonly scope: Scope; readonly state: State | undefined },
+): ReadAccessOutputs {
+  const roleOid = oidMadeHere(session, catalog, role, state);
+  return {
+    ...recorded(session.target),
+    readable: missing.readable,
+    wanted: scope.tables.length,
+    ...(roleOid === undefined ? {} : { roleOid }),
+  };
 }
 
 function noRole(role: string): UserError {

@@ -21,21 +21,22 @@ import { defaultKey, type Held } from "./privileges";
 export type HeldBefore = "nothing" | "everything" | AccessBefore;
 
 /**
- * @param created whether the state has this resource, so that an entry with an older branch id is its own
+ * @param state the state of the resource: with one, an entry with an older branch id is its own, and its `roleOid` tells a
+ *   role that this module made; `undefined` before a create
  * @throws UserError if the comment of the module's schema cannot be read
  */
 export function heldBefore(
   session: Pick<Session, "target">,
   catalog: Catalog,
   role: string,
-  created: boolean,
+  state: { readonly roleOid?: number } | undefined,
 ): HeldBefore {
   const found = findEntry(readRecord(catalog), role);
   // The id of the branch tells entries apart. A copied branch has the record of its origin. A restored branch has its
   // own record under its former id, and there the state knows the resource.
-  if (found !== undefined && (created || found.branchId === session.target.branchId))
+  if (found !== undefined && (state !== undefined || found.branchId === session.target.branchId))
     return knowsOids(readRecord(catalog), catalog) ? found : "everything";
-  return madeHere(session, catalog, role) ? "nothing" : "everything";
+  return oidMadeHere(session, catalog, role, state) === undefined ? "everything" : "nothing";
 }
 
 /** The held privileges that this module granted. */
@@ -92,6 +93,17 @@ export function hasEntry(catalog: Catalog, role: string): boolean {
 export function afterChange(catalog: Catalog, change: (record: DatabaseRecord) => DatabaseRecord): Catalog {
   const record = change(readRecord(catalog));
   return withRecord(catalog, isEmpty(record) ? undefined : record);
+}
+
+/** The oid of the role, if a resource of this module made it: the state knows it also after the database's owner changed. */
+export function oidMadeHere(
+  session: Pick<Session, "target">,
+  catalog: Catalog,
+  role: string,
+  state: { readonly roleOid?: number } | undefined,
+): number | undefined {
+  const oid = catalog.roles.find(({ name }) => name === role)?.oid;
+  return oid === state?.roleOid || madeHere(session, catalog, role) ? oid : undefined;
 }
 
 function findEntry(record: DatabaseRecord, role: string): AccessBefore | undefined {

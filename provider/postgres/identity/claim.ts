@@ -104,7 +104,7 @@ export function setByTrail(
   for (const oid of beside) mine.add(oid);
   const others = coveredBy(
     catalog,
-    record.claims.filter((claim) => claim !== own),
+    record.claims.filter((claim) => claim !== own && !isLeftOver(claim, catalog)),
   );
   const entries = previousByOid(record, catalog);
   return new Map(
@@ -115,6 +115,12 @@ export function setByTrail(
       return [[oid, before === undefined ? DEFAULT : formerOf(before)]];
     }),
   );
+}
+
+/** Whether the claim came along with a dump, and the publication that it was for has been dropped: nobody will end it. */
+function isLeftOver({ databaseOid, publication }: Claim, catalog: Catalog): boolean {
+  const came = databaseOid !== undefined && databaseOid !== catalog.server.databaseOid;
+  return came && ownPublication(catalog, publication) === undefined;
 }
 
 /** The part of these identities that concerns the given tables. */

@@ -6,12 +6,20 @@ import type { Session } from "../../contract/session";
 import { withIdentities } from "../catalog/identities";
 import { UserError } from "../../contract/errors";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
-import { compareMarks, databaseObjectMark, describeMark, identifiedBy, type Mark } from "../ownership/mark";
+import {
+  compareMarks,
+  databaseObjectMark,
+  describeMark,
+  identifiedBy,
+  type Mark,
+  wayOut,
+} from "../ownership/mark";
 import { changeRecord } from "../record/change";
 import { readRecord, refuseForeignSchema } from "../record/moduleSchema";
-import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
+import { preflight, selectionFindings, exclusionWarnings, serverFindings } from "../selection/findings";
 import { select, takesNewTables, type SelectedTables } from "../selection/selection";
 import { waitForOlderWriters } from "../sql/block";
+import { describeHolders, openWriters } from "../sql/holders";
 import { LOCK_POLICY } from "../sql/lockPolicy";
 import { installTracking, removeTracking } from "../tracking/install";
 import { refuseForeignTriggers } from "../tracking/state";
@@ -26,7 +34,7 @@ import {
 } from "./claim";
 import { describeClaim } from "./describe";
 import { planPreparation, planTables, type PreparationStep, type TableStep } from "./plan";
-import { logChanges, settleRecord } from "./restore";
+import { logChanges, logLocked, logLockedRestore, settleRecord } from "./restore";
 import { changeIdentities } from "./statement";
 import { trackedTables } from "./trackedTables";
 
@@ -56,7 +64,7 @@ export async function converge(
   const mark = claimMark(session, before, inputs, state?.ownershipId);
   const selected = select(before, inputs);
   refuseObstacles(before, inputs, selected, mark);
-  for (const line of selectionWarnings(selected)) run.log(line);
+  for (const line of exclusionWarnings(selected)) run.log(line);
 
   const work: Work = { inputs, run, session, mark, state };
   const preparation = planPreparation(before, inputs, work);
@@ -114,8 +122,9 @@ function refuseForeignClaim(catalog: Catalog, publication: string, mark: Mark): 
   const found = claimOf(readRecord(catalog), publication);
   const owner = compareMarks(found, mark);
   if (found === undefined || owner !== "other resource") return;
+  const named = wayOut(found, mark, "give the publication another name");
   throw new UserError(
-    `The record in schema ${MODULE_SCHEMA} has a claim for publication "${publication}" already, which ${describeMark(owner, found, mark)}. Give the publication another name, or destroy that trail first.`,
+    `The record in schema ${MODULE_SCHEMA} has a claim for publication "${publication}" already, which ${describeMark(owner, found, mark)}. ${named}, or destroy that trail first.`,
   );
 }
 
@@ -175,17 +184,28 @@ function tableDoers(
     "set replica identity full": async ({ tables, changing }) => {
       const full = tables.map(({ oid }) => oid);
       const progress = announce(changing.length);
-      logChanges(await changeIdentities(session, { publication, full }, progress), catalog, run);
+      const changes = await changeIdentities(session, { publication, full }, progress);
+      logChanges(changes, catalog, run);
+      await logLocked(session, changes, catalog, run);
     },
     "restore replica identity": async ({ tables }) => {
       const progress = announce(tables.length);
       const restore = only(previous, tables);
-      logChanges(await changeIdentities(session, { publication, restore }, progress), catalog, run);
+      const changes = await changeIdentities(session, { publication, restore }, progress);
+      logChanges(changes, catalog, run);
+      await logLockedRestore(session, changes, catalog, run, "with the next up");
     },
     "create event triggers": async () => {
       if (!(await track(work, catalog))) return;
       // Transactions older than the triggers may have created tables. Wait for them, then plan from a fresh catalog.
-      await waitForOlderWriters(session, LOCK_POLICY.migrationPatience);
+      if (!(await waitForOlderWriters(session, LOCK_POLICY.migrationPatience))) {
+        const held = describeHolders(await openWriters(session, "this database"));
+        // A transaction in another database creates no table here.
+        if (held !== undefined)
+          run.log(
+            `Tables that a transaction has created which is still open are tracked from the next up on. ${held}`,
+          );
+      }
       const known = new Set(catalog.tables.map(({ oid }) => oid));
       const now = await session.catalog();
       const full = trackedTables(now, inputs).flatMap((entry) =>

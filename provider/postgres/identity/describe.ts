@@ -2,7 +2,8 @@ import type { Catalog, TableFacts } from "../../contract/catalog";
 import { formatTableName, tablesSentence } from "../catalog/tableNames";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { compareMarks, describeMark } from "../ownership/mark";
-import { ownModuleSchema } from "../record/moduleSchema";
+import { LOCK_VIEW } from "../record/lines";
+import { hasLockView, moduleSchema, ownModuleSchema } from "../record/moduleSchema";
 import { mayCreateTriggers, tracksNewTables } from "../tracking/state";
 import { toRestore, type IdentityCircumstances } from "./hypothetical";
 import { changedMeanwhile, claimOf } from "./claim";
@@ -46,13 +47,21 @@ export function describeClaim(
   const lines: string[] = [];
   const own = claimOf(before, publication);
   if (lost) lines.push(recordLost(publication));
-  else if (ownModuleSchema(catalog) === undefined)
-    lines.push(`The schema ${MODULE_SCHEMA} is created, for the record of the tables' previous identities.`);
+  else if (ownModuleSchema(catalog) === undefined) {
+    const made =
+      moduleSchema(catalog) === undefined
+        ? "is created"
+        : "exists, without a mark and with nothing of others in it: it is taken over";
+    lines.push(`The schema ${MODULE_SCHEMA} ${made}, for the record of the tables' previous identities.`);
+  } else if (!hasLockView(catalog))
+    lines.push(`The view ${MODULE_SCHEMA}.${LOCK_VIEW}, which guards the record, is gone. It is made again.`);
   if (own !== undefined) {
     const owner = compareMarks(own, mark);
     const taken = claimOf(after, publication);
     if (owner !== "ours")
-      lines.push(`The record in schema ${MODULE_SCHEMA} ${describeMark(owner, own)}; it is taken over.`);
+      lines.push(
+        `The record in schema ${MODULE_SCHEMA} ${describeMark(owner, own, mark)}; it is taken over.`,
+      );
     else if (own.managedBy !== taken?.managedBy || own.branchId !== taken.branchId)
       lines.push(`The ownership mark in the record of schema ${MODULE_SCHEMA} is renewed.`);
   }
@@ -67,7 +76,7 @@ const WORDS = { default: "DEFAULT", nothing: "NOTHING", index: "USING INDEX", fu
 
 /** The line for a trail whose claim somebody has removed. */
 export function recordLost(publication: string): string {
-  return `The record of previous replica identities, in schema ${MODULE_SCHEMA}, knows nothing of publication ${publication} any more. It is made again, as if every tracked table that is FULL had been DEFAULT before.`;
+  return `The record of previous replica identities, in schema ${MODULE_SCHEMA}, knows nothing of publication ${publication} any more. It is made again, as if every tracked table that is FULL had been DEFAULT before. If somebody has dropped the schema, the event triggers went with it, and tables that were created since are tracked only now.`;
 }
 
 function describeTracking(mayCreate: boolean | undefined): string[] {

@@ -5,7 +5,7 @@ import type { Session } from "../../contract/session";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { compareMarks, databaseObjectMark, takenOver } from "../ownership/mark";
 import { readRecord } from "../record/moduleSchema";
-import { selectionWarnings } from "../selection/findings";
+import { exclusionWarnings } from "../selection/findings";
 import { select } from "../selection/selection";
 import { mayCreateTriggers } from "../tracking/state";
 import { claimOf, isRecordLost, setByTrail } from "./claim";
@@ -63,6 +63,6 @@ export async function preview(
     ownershipId: state?.ownershipId ?? (own ? mark.id : undefined),
     trackingUnknown:
       steps.some(({ step }) => step === "create event triggers") && mayCreateTriggers(before) === undefined,
-    changes: [...leftover, ...describeChanges(before, steps, circumstances), ...selectionWarnings(selected)],
+    changes: [...leftover, ...describeChanges(before, steps, circumstances), ...exclusionWarnings(selected)],
   };
 }

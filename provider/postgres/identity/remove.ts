@@ -3,9 +3,11 @@ import type { ReplicaIdentityInputs, ReplicaIdentityOutputs } from "../../contra
 import type { Run } from "../../contract/kind";
 import { execute } from "../../contract/plan";
 import type { Session } from "../../contract/session";
+import { counted } from "../../contract/wording";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { publishes } from "../catalog/membership";
-import { nameTables, tablesByOid } from "../catalog/tableIndex";
+import { reportLocked } from "../catalog/lockedTables";
+import { tablesByOid } from "../catalog/tableIndex";
 import { databaseObjectMark, describeMark, identifiedBy, isMarkOfResource } from "../ownership/mark";
 import { ownPublication } from "../ownership/ownObjects";
 import { changeRecord } from "../record/change";
@@ -44,10 +46,9 @@ export async function remove(state: State, run: Run, session: Session): Promise<
     const changes = await changeIdentities(session, { publication, restore: only(previous, free) });
     logChanges(changes, now, run);
     if (changes.locked === 0) return;
-    const after = await session.catalog();
-    const left = free.filter((oid) => tablesByOid(after).get(oid)?.identity === "full");
+    const { names, held } = await reportLocked(session, now, changes, { of: "replica identity" });
     throw new UserError(
-      `The replica identity of ${changes.locked} tables could not be put back, as other transactions kept them locked: ${nameTables(after, left)}. Run destroy again; what was done stays done.`,
+      `The replica identity of ${counted(changes.locked, "table")} could not be put back, because other transactions kept them locked: ${names}.${held} Run destroy again; what was done stays done.`,
     );
   };
 

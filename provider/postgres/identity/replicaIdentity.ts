@@ -14,7 +14,8 @@ import { nameTables, tablesByOid } from "../catalog/tableIndex";
 import { formatTableName } from "../catalog/tableNames";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { databaseObjectMark, identifiedBy, isMarkOfResource } from "../ownership/mark";
-import { readRecord } from "../record/moduleSchema";
+import { LOCK_VIEW } from "../record/lines";
+import { hasLockView, readRecord } from "../record/moduleSchema";
 import { fullSelection, publishedSelection } from "../selection/imported";
 import { unlessGone } from "../session/gone";
 import { idleTriggers, newTablesMode, ownTriggers } from "../tracking/state";
@@ -138,6 +139,7 @@ function driftOf(session: Session, catalog: Catalog, state: State): Drift {
   const record = readRecord(catalog);
   const claim = claimOf(record, publication);
   if (claim === undefined) drift.recordMissing = `schema ${MODULE_SCHEMA}`;
+  else if (!hasLockView(catalog)) drift.recordMissing = `view ${MODULE_SCHEMA}.${LOCK_VIEW}`;
 
   const recorded = [...setByTrail(record, catalog, publication).keys()];
   const mark = identifiedBy(databaseObjectMark(session, state), claim);

@@ -1,18 +1,18 @@
 import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
-import { PARAMETERS_SQL, returnSql, runBlock } from "../sql/block";
+import { OVERTAKEN_SQL, PARAMETERS_SQL, returnSql, runBlock } from "../sql/block";
 import type { Session } from "../../contract/session";
 import { hasCode, SqlError } from "../sql/sqlError";
 import { oidArray } from "../sql/quote";
 import { judgeSql } from "../sql/judge";
 import { UserError } from "../../contract/errors";
+import type { LockedTables } from "../catalog/lockedTables";
+import { describeHolders, sessionHolder } from "../sql/holders";
 import type { FormerIdentity } from "./claim";
 import { END_TURN, NO_TURN, TAKE_TURN } from "./turn";
 import { pinIndexSql } from "../sql/pinIndex";
 
 /** What {@link changeIdentities} did not do as asked. */
-export interface IdentityChanges {
-  /** How many tables are not changed yet, because others held a lock on them until the time was up. */
-  readonly locked: number;
+export interface IdentityChanges extends LockedTables {
   /** Tables whose change PostgreSQL refused, with its reason; at most ten. They keep the identity they had. */
   readonly refused: readonly { readonly oid: number; readonly reason: string }[];
   /** Restored tables whose recorded index no longer exists: they got the identity DEFAULT. At most ten. */
@@ -116,13 +116,14 @@ async function runOnce(
   try {
     const block = identityBlock(restore.size > 0);
     const outcome = await runBlock<Outcome>(session, block, parameters, SETTINGS);
-    return outcome ?? { locked: 0, refused: [], indexGone: [], cut: false };
+    return outcome ?? { locked: 0, lockedTables: [], refused: [], indexGone: [], cut: false };
   } catch (error) {
-    if (hasCode(error, NO_TURN))
-      throw new UserError(
-        `The replica identities of publication ${publication} were not changed: another statement of this module changes them, ${error.reason}. Wait for it to end, and run again.`,
-      );
-    throw error;
+    if (!hasCode(error, NO_TURN)) throw error;
+    const pid = Number(/\d+/.exec(error.reason)?.[0]);
+    const held = describeHolders(await sessionHolder(session, pid).catch(() => []));
+    throw new UserError(
+      `The replica identities of publication ${publication} were not changed: another statement of this module changes them, ${error.reason}. ${held ?? "Run again."}`,
+    );
   }
 }
 
@@ -146,7 +147,7 @@ DECLARE
   index_gone jsonb := '[]';
   given_up oid[] := '{}';
   pass int := 0;
-  locked int := 0;
+  locked oid[] := '{}';
   cut bool := false;
   again bool;
   vacuumed oid[];
@@ -208,9 +209,13 @@ BEGIN
           WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR invalid_schema_name THEN
             again := true;
           WHEN others THEN
-            given_up := given_up || table_oid;
-            IF jsonb_array_length(refused) < 10 THEN
-              refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
+            IF ${OVERTAKEN_SQL} THEN
+              again := true;
+            ELSE
+              given_up := given_up || table_oid;
+              IF jsonb_array_length(refused) < 10 THEN
+                refused := refused || jsonb_build_object('oid', table_oid::int8, 'reason', SQLERRM);
+              END IF;
             END IF;
         END;
         IF clock_timestamp() > deadline THEN
@@ -226,8 +231,9 @@ BEGIN
     EXIT WHEN NOT again;
     IF clock_timestamp() > deadline THEN
       cut := pass = 1;
-      locked := (SELECT count(*) FROM pg_class c WHERE c.oid = ANY (wanted) AND c.relreplident <> 'f' AND c.oid <> ALL (given_up))
-        + (SELECT count(*) FROM pg_class c WHERE c.oid = ANY (leaving) AND c.relreplident = 'f' AND c.oid <> ALL (given_up));
+      locked := ARRAY(SELECT c.oid FROM pg_class c
+         WHERE (c.oid = ANY (wanted) AND c.relreplident <> 'f' OR c.oid = ANY (leaving) AND c.relreplident = 'f')
+           AND c.oid <> ALL (given_up) ORDER BY c.oid);
       EXIT;
     END IF;
     -- Every table has had its turn: those that were locked get the full time from here.
@@ -236,7 +242,8 @@ BEGIN
     COMMIT;
   END LOOP;
 
-  ${returnSql("jsonb_build_object('locked', locked, 'refused', refused, 'indexGone', index_gone, 'cut', cut AND locked > 0)")};
+  ${returnSql(`jsonb_build_object('locked', cardinality(locked), 'lockedTables', to_jsonb(locked[1:5]::int8[]),
+    'refused', refused, 'indexGone', index_gone, 'cut', cut AND cardinality(locked) > 0)`)};
   -- The synchronous commit of this write flushes all the asynchronous commits before it.
   PERFORM set_config('synchronous_commit', 'on', true), pg_current_xact_id();
   ${END_TURN}

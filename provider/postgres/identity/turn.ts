@@ -1,4 +1,11 @@
-import { LINES_SQL, LOCK_RECORD_SQL, writeLinesSql } from "../record/lines";
+import { quoteLiteral } from "../sql/quote";
+import {
+  CREATE_LOCK_VIEW_SQL,
+  LINES_SQL,
+  LOCK_RECORD_SQL,
+  LOCK_VIEW_SQL,
+  writeLinesSql,
+} from "../record/lines";
 import { LOCK_POLICY } from "../sql/lockPolicy";
 
 /*
@@ -22,6 +29,8 @@ export const TAKE_TURN = `
     holder jsonb;
     given_up_at timestamptz := clock_timestamp() + interval '${LOCK_POLICY.turn}';
   BEGIN
+    -- A schema tool may have dropped it. Without it, no identity could be given back.
+    IF to_regclass(${quoteLiteral(LOCK_VIEW_SQL)}) IS NULL THEN ${CREATE_LOCK_VIEW_SQL}; END IF;
     LOOP
       PERFORM set_config('lock_timeout', '${LOCK_POLICY.turn}', true);
       ${LOCK_RECORD_SQL};

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Session } from "../../contract/session";
 import { quoteLiteral } from "../sql/quote";
 
@@ -18,6 +18,11 @@ export interface Mark {
   readonly branchId: string;
   /** Name of the database that the declaring resource names. */
   readonly database: string;
+  /**
+   * Oid of the database, for an object inside one. Copies of a branch keep it; a database that a dump is restored into
+   * has another one.
+   */
+  readonly databaseOid?: number;
   /** The declaring resource, `<project>/<stack>/<name>`. For people: stack, project and component may be renamed. */
   readonly managedBy: string;
   /** Made with the object, and kept in the resource's state as `ownershipId`. In an expected mark: the state's id. */
@@ -41,11 +46,14 @@ export interface DecodedMark<Value> {
 /**
  * What a mark says about an object, seen from one resource:
  * - `ours`: this resource made it: the mark has the id of its state, or its names and this branch;
- * - `copy of another branch`: the object came along when the branch was copied or restored;
+ * - `copy of another branch`: the object came along when the branch was copied or restored, or with a dump of another
+ *   project or branch;
+ * - `copy of another database`: it came with a dump or a copy of another database of this branch;
  * - `other resource`: another resource of this module made it, on this branch;
  * - `none`: the object was not made by this module.
  */
-export type Ownership = "ours" | "copy of another branch" | "other resource" | "none";
+export type Ownership =
+  "ours" | "copy of another branch" | "copy of another database" | "other resource" | "none";
 
 /** How the comment on everything that this module makes begins. */
 export const MARK_PREFIX = "Made by pulumi-neon-bemi; it is removed by pulumi destroy. ";
@@ -55,6 +63,7 @@ export const markFields = z.object({
   projectId: z.string(),
   branchId: z.string(),
   database: z.string(),
+  databaseOid: z.number().optional(),
   managedBy: z.string(),
   id: z.string().optional(),
 });
@@ -67,7 +76,14 @@ export function databaseObjectMark(
   { target: { projectId, branchId, database } }: Pick<Session, "target">,
   { managedBy, ownershipId }: { readonly managedBy: string; readonly ownershipId?: string },
 ): Mark {
-  return withId({ projectId, branchId, database: database.name, managedBy }, ownershipId);
+  return {
+    projectId,
+    branchId,
+    database: database.name,
+    ...(database.oid === undefined ? {} : { databaseOid: database.oid }),
+    managedBy,
+    ...(ownershipId === undefined ? {} : { id: ownershipId }),
+  };
 }
 
 /**
@@ -91,19 +107,16 @@ export function hasMark(comment: string | null | undefined): boolean {
   return comment?.startsWith(MARK_PREFIX) === true;
 }
 
-function withId(names: Omit<Mark, "id">, id: string | undefined): Mark {
-  return id === undefined ? names : { ...names, id };
-}
-
 /** The text of the COMMENT: the mark and, if given, one value in the place that its appendix names. */
 export function encodeMark(mark: Mark): string;
 export function encodeMark<Value>(mark: Mark, appendix: Appendix<Value>, value: Value): string;
 export function encodeMark<Value>(
-  { projectId, branchId, database, managedBy, id }: Mark,
+  { projectId, branchId, database, databaseOid, managedBy, id }: Mark,
   appendix?: Appendix<Value>,
   value?: Value,
 ): string {
-  const fields = withId({ projectId, branchId, database, managedBy }, id);
+  // In this order in the text, where fields that are not known are left out.
+  const fields = { projectId, branchId, database, databaseOid, managedBy, id };
   if (appendix === undefined) return MARK_PREFIX + JSON.stringify(fields);
   const { place } = appendix;
   return place === "second line"
@@ -157,7 +170,8 @@ export function compareMarks(found: Mark | undefined, expected: Mark): Ownership
   if (same === true) return "ours";
   if (found.projectId !== expected.projectId || found.branchId !== expected.branchId)
     return "copy of another branch";
-  return same === undefined && sameNames(found, expected) ? "ours" : "other resource";
+  if (same === undefined && sameNames(found, expected)) return "ours";
+  return ofSameDatabase(found, expected) === false ? "copy of another database" : "other resource";
 }
 
 /**
@@ -179,16 +193,30 @@ function sameId(found: Mark, expected: Mark): boolean | undefined {
   return found.id === undefined || expected.id === undefined ? undefined : found.id === expected.id;
 }
 
+/** `undefined` where one of the marks does not say. */
+function ofSameDatabase(found: Mark, expected: Mark): boolean | undefined {
+  if (found.databaseOid === undefined || expected.databaseOid === undefined) return undefined;
+  return found.databaseOid === expected.databaseOid;
+}
+
 function sameNames(found: Mark, expected: Mark): boolean {
   return found.database === expected.database && found.managedBy === expected.managedBy;
 }
 
 /**
- * Whether `adopt: true` may take the object over: nobody made it with this module, or it came along with a copied
- * branch. An object of another trail on this branch is in use.
+ * Whether the object was made by this module and came along with a copy, of the branch or of the database. No trail uses
+ * the copy.
+ */
+export function isCopy(found: Ownership): found is "copy of another branch" | "copy of another database" {
+  return found === "copy of another branch" || found === "copy of another database";
+}
+
+/**
+ * Whether `adopt: true` may take the object over: nobody made it with this module, or it is a copy. An object of another
+ * trail in this database is in use.
  */
 export function isAdoptable(found: Ownership): boolean {
-  return found === "none" || found === "copy of another branch";
+  return found === "none" || isCopy(found);
 }
 
 /**
@@ -203,18 +231,57 @@ export function existsAlready(
   comment: string | null,
   expected?: Mark,
 ): string {
-  if (found === "other resource")
+  if (found === "other resource") {
+    const named = wayOut(decodeMark(comment)?.mark, expected, "choose another name");
     return (
       `${what} exists already and ${describeOwnership(found, comment, expected)}. It is not adopted from another trail. ` +
-      `Choose another name, or destroy that trail first. If its stack no longer exists, run COMMENT ON ${what} IS NULL; and set adopt: true.`
+      `${named}, or destroy that trail first. If its stack no longer exists, run COMMENT ON ${what} IS NULL; and set adopt: true.`
     );
-  const why = found === "ours" ? "" : ` and ${describeOwnership(found, comment)}`;
+  }
+  const why = found === "ours" ? "" : ` and ${describeOwnership(found, comment, expected)}`;
   return `${what} exists already${why}. Set adopt: true to take it over, or choose another name.`;
+}
+
+/**
+ * The way out where another resource made the object. If that is one of the same Pulumi project, for the same
+ * database, the user may only have renamed the component or the resource. To Pulumi, a new name without an alias is a new
+ * resource. It is created before the old one is deleted, so the old one's object is in the way. The stack is not compared,
+ * because a mark keeps the name of a stack that was renamed until the next update.
+ *
+ * The old name comes back first, because after an `up` that failed the component of the new name is in the state, and
+ * then Pulumi does not look at its aliases.
+ *
+ * @param otherwise what to do if nothing was renamed, as the beginning of a sentence in lower case
+ */
+export function wayOut(found: Mark | undefined, expected: Mark | undefined, otherwise: string): string {
+  const [before, now] = [declared(found), declared(expected)];
+  const renamed =
+    before !== undefined &&
+    before.project === now?.project &&
+    before.name !== now.name &&
+    found?.database === expected?.database;
+  if (!renamed) return otherwise.charAt(0).toUpperCase() + otherwise.slice(1);
+  const ofTrails = before.trail !== undefined && now.trail !== undefined;
+  const [what, name] = ofTrails ? ["trail", before.trail] : ["resource", before.name];
+  return (
+    `If this ${what} was only renamed in the program, change the name back and run up, then rename it with the ` +
+    `option { aliases: [{ name: "${name}" }] }. Otherwise ${otherwise}`
+  );
+}
+
+/**
+ * The parts of a mark's `<project>/<stack>/<name>`. A `BemiAuditTrail` names its resources by its own name and what
+ * they are.
+ */
+function declared(mark: Mark | undefined) {
+  const [, project, name] = /^([^/]+)\/[^/]+\/(.+)$/.exec(mark?.managedBy ?? "") ?? [];
+  if (project === undefined || name === undefined) return undefined;
+  return { project, name, trail: /^(.+)-(role|identity|publication)$/.exec(name)?.[1] };
 }
 
 /** The line for an object whose mark has this resource's names, although the resource is in no state. */
 export function takenOver(what: string): string {
-  return `${what} exists and is taken over: an interrupted up left it, or a stack of the same name in another backend made it.`;
+  return `${what} exists with this trail's mark and is taken over: an up that was interrupted or a stack that had adopted it left it, or a stack of the same name in another backend made it.`;
 }
 
 /** Why an existing object does not count as made by this resource, as the end of a sentence. */
@@ -235,8 +302,15 @@ export function describeMark(
   switch (found) {
     case "none":
       return "was not made by this module";
-    case "copy of another branch":
-      return `came with the branch: it was made on branch ${mark?.branchId ?? "?"} by ${mark?.managedBy ?? "?"}`;
+    case "copy of another branch": {
+      const came =
+        mark === undefined || expected === undefined || mark.projectId === expected.projectId
+          ? "came with the branch: it was made"
+          : `came with a dump of project ${mark.projectId}: it was made`;
+      return `${came} on branch ${mark?.branchId ?? "?"} by ${mark?.managedBy ?? "?"}`;
+    }
+    case "copy of another database":
+      return `came with a dump or a copy of database ${mark?.database ?? "?"}: it was made there by ${mark?.managedBy ?? "?"}`;
     case "other resource":
       if (expected !== undefined && mark !== undefined && sameNames(mark, expected))
         return `was made by another stack of the same name, ${mark.managedBy}, perhaps in another backend`;

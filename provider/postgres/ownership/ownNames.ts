@@ -5,7 +5,7 @@ export interface OwnNames {
   /** Function of the event trigger, in the module's schema. */
   readonly trackFunction: string;
   readonly trackTrigger: string;
-  /** While the publication changes its form: the publication that will replace it, and the one that was replaced. */
+  /** While a publication is replaced: the one that will replace it, and the one that was replaced. */
   readonly nextPublication: string;
   readonly formerPublication: string;
 }

@@ -1,18 +1,13 @@
-import { z } from "zod";
-import { UserError } from "../../contract/errors";
-import { runTogether } from "../sql/block";
+import * as z from "zod";
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
-import { decodeMark, encodeMark, type Appendix, type Mark } from "../ownership/mark";
-import { formatTableName } from "../catalog/tableNames";
-import { isOwned } from "../ownership/ownObjects";
-import { formOf, selectsEverything } from "./wantedForm";
-import { partialMembers } from "./members";
-import { changeMembers } from "./statement";
-import type { Selection } from "../selection/selection";
-import type { Session } from "../../contract/session";
-import { membersOf } from "../catalog/membership";
+import { UserError } from "../../contract/errors";
 import { firstFew } from "../../contract/wording";
-import { quoteIdentifier, quoteLiteral } from "../sql/quote";
+import { membersOf } from "../catalog/membership";
+import { formatTableName } from "../catalog/tableNames";
+import { decodeMark, encodeMark, type Appendix, type Mark } from "../ownership/mark";
+import { isOwned } from "../ownership/ownObjects";
+import { quoteIdentifier } from "../sql/quote";
+import { partialMembers } from "./members";
 
 const adopted = z.object({
   comment: z.string().nullable(),
@@ -21,10 +16,14 @@ const adopted = z.object({
   generatedColumns: z.enum(["none", "stored"]).nullable(),
   /** Oids of the tables it listed. */
   members: z.array(z.number()),
+  /** Whether it was for all tables. */
+  allTables: z.boolean().default(false),
+  /** Oids of the schemas that it published as a whole. */
+  schemas: z.array(z.number()).default([]),
 });
 
 /** What an adopted publication was before; kept in its comment, behind the mark, until it is given back. */
-export type Adopted = z.infer<typeof adopted>;
+export type Adopted = z.output<typeof adopted>;
 
 /** Where the comment of an adopted publication keeps what it was before. */
 const BEFORE: Appendix<Adopted> = { place: { property: "before" }, schema: adopted };
@@ -39,8 +38,8 @@ export function adoptionComment(mark: Mark, before: Adopted): string {
   return encodeMark(mark, BEFORE, before);
 }
 
-/** Throws a {@link UserError} where a publication of somebody else cannot be adopted for this selection. */
-export function refuseAdoption(catalog: Catalog, publication: PublicationFacts, selection: Selection): void {
+/** @throws UserError where a publication of somebody else cannot be adopted */
+export function refuseAdoption(catalog: Catalog, publication: PublicationFacts): void {
   const { name } = publication;
   const refuse = (message: string): never => {
     throw new UserError(`The publication "${name}" cannot be adopted: ${message}`);
@@ -49,10 +48,6 @@ export function refuseAdoption(catalog: Catalog, publication: PublicationFacts, 
     refuse(
       `it belongs to ${publication.owner}, and who owns it can change it at any time. Have its owner changed: ALTER PUBLICATION ${quoteIdentifier(name)} OWNER TO ${quoteIdentifier(catalog.server.currentRole)}.`,
     );
-  if (publication.schemas.length > 0)
-    refuse("it publishes schemas, which cannot leave a table out. Drop it, and this module makes one.");
-  if (publication.allTables && !selectsEverything(selection))
-    refuse("it publishes all tables, and only some are wanted. Drop it, and this module makes one.");
   const partial = partialMembers(catalog, name);
   if (partial.length > 0)
     refuse(
@@ -62,31 +57,20 @@ export function refuseAdoption(catalog: Catalog, publication: PublicationFacts, 
 
 /** What it takes to give the publication back as it is now. */
 export function snapshotOf(catalog: Catalog, publication: PublicationFacts): Adopted {
-  const { name, comment, viaRoot, generatedColumns } = publication;
-  const operations = (["insert", "update", "delete", "truncate"] as const).filter((key) => publication[key]);
+  const { name, comment, viaRoot, generatedColumns, allTables } = publication;
+  const operations = OPERATIONS.filter((key) => publication[key]);
   const members = membersOf(catalog, name).map(({ oid }) => oid);
-  return { comment, publish: operations.join(", "), viaRoot, generatedColumns, members };
+  const schemas = catalog.schemas.filter((schema) => publication.schemas.includes(schema.name));
+  return {
+    comment,
+    publish: operations.join(", "),
+    viaRoot,
+    generatedColumns,
+    members,
+    allTables,
+    schemas: schemas.map(({ oid }) => oid),
+  };
 }
 
-/** Makes an adopted publication what it was: members, options, comment. The publication itself stays. */
-export async function giveBack(
-  session: Session,
-  catalog: Catalog,
-  publication: PublicationFacts,
-  before: Adopted,
-): Promise<void> {
-  const { name } = publication;
-  if (formOf(publication) === "table list") {
-    const kept = new Set(before.members);
-    const drop = membersOf(catalog, name).flatMap(({ oid }) => (kept.has(oid) ? [] : [oid]));
-    await changeMembers(session, { publication: name, action: "DROP", tables: drop });
-    await changeMembers(session, { publication: name, action: "ADD", tables: before.members });
-  }
-  const generated =
-    before.generatedColumns === null ? "" : `, publish_generated_columns = ${before.generatedColumns}`;
-  const quoted = quoteIdentifier(name);
-  await runTogether(session, [
-    `ALTER PUBLICATION ${quoted} SET (publish = ${quoteLiteral(before.publish)}, publish_via_partition_root = ${String(before.viaRoot)}${generated})`,
-    `COMMENT ON PUBLICATION ${quoted} IS ${before.comment === null ? "NULL" : quoteLiteral(before.comment)}`,
-  ]);
-}
+/** What a publication can publish, by the names of the facts. */
+export const OPERATIONS = ["insert", "update", "delete", "truncate"] as const;

@@ -1,9 +1,12 @@
 import type { Catalog } from "../../contract/catalog";
-import { tablesSentence } from "../catalog/tableNames";
+import { covers, membersOf, publishes } from "../catalog/membership";
+import { tablesByOid } from "../catalog/tableIndex";
+import { compareNames, tablesSentence } from "../catalog/tableNames";
 import { describeRestored } from "../identity/describe";
 import { toRestore } from "../identity/hypothetical";
 import type { FormerIdentity } from "../identity/claim";
-import type { PublicationStep } from "./plan";
+import { adoptedFrom } from "./adoption";
+import { findPublication, type PublicationStep } from "./plan";
 
 /**
  * What the steps change, a sentence each.
@@ -19,18 +22,20 @@ export function describeChanges(
   return steps.flatMap((step): string[] => {
     switch (step.step) {
       case "create publication":
-        return [`The publication ${name} is created${step.form === "all tables" ? " for all tables" : ""}.`];
+        return [`The publication ${name} is created.`];
       case "comment on publication":
         return [`The ownership mark on the publication ${name} is renewed.`];
       case "adopt publication":
-        return [`The publication ${name} is adopted; destroy gives it back as it is now.`];
+        return [
+          adoptedFrom(step.comment) === undefined
+            ? `The publication ${name}, a copy of one that this module made, is taken over; destroy drops it.`
+            : `The publication ${name} is adopted; destroy gives it back as it is now.`,
+        ];
       case "drop publication":
         return [`The publication ${step.publication.name}, which an interrupted change left, is dropped.`];
-      case "change form of publication":
+      case "replace by list":
         return [
-          step.form === "all tables"
-            ? `The publication ${name} is replaced by one for all tables, without a gap for its consumer.`
-            : `The publication ${name} is replaced by one that lists its tables, without a gap for its consumer.`,
+          `The publication ${name}, which is for all tables, is replaced by one that lists its tables, without a gap for its consumer.`,
         ];
       case "set publication options":
         return [`Options of the publication ${name} are set again: ${step.options.join(", ")}.`];
@@ -53,7 +58,7 @@ export function describeChanges(
           ...(step.schemas.length === 0
             ? []
             : [
-                `The publication ${name} no longer publishes these schemas as a whole: ${step.schemas.join(", ")}.`,
+                `The publication ${name} lists its tables instead of these schemas: ${step.schemas.join(", ")}.`,
               ]),
         ];
       }
@@ -63,4 +68,29 @@ export function describeChanges(
         return ["The event triggers for new tables are dropped."];
     }
   });
+}
+
+/**
+ * The tables that leave a publication which has published them without listing them: because it is for all tables, or
+ * for their schema.
+ *
+ * @param after the catalog as the steps will leave it
+ */
+export function describeLeaving(before: Catalog, after: Catalog, name: string): string[] {
+  const former = findPublication(before, name);
+  const next = findPublication(after, name);
+  if (former === undefined || next === undefined || (!former.allTables && former.schemas.length === 0))
+    return [];
+  const [byOid, byOidAfter] = [tablesByOid(before), tablesByOid(after)];
+  const listed = new Set(membersOf(before, name).map(({ oid }) => oid));
+  const leaving = before.tables.filter(
+    (table) =>
+      table.persistence === "permanent" &&
+      !listed.has(table.oid) &&
+      publishes(former, table, byOid) &&
+      !covers(next, byOidAfter.get(table.oid) ?? table, byOidAfter),
+  );
+  if (leaving.length === 0) return [];
+  const out = `no longer published by ${name}`;
+  return [tablesSentence([...leaving].sort(compareNames), `is ${out}`, `are ${out}`)];
 }

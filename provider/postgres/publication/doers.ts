@@ -3,20 +3,20 @@ import type { PublicationInputs } from "../../contract/kinds/publication";
 import type { Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
-import { nameTables, tablesByOid } from "../catalog/tableIndex";
+import { reportLocked } from "../catalog/lockedTables";
+import { nameTable } from "../catalog/tableIndex";
 import { quoteTableName } from "../catalog/tableNames";
 import { only, setByTrail } from "../identity/claim";
-import { logChanges, settleRecord } from "../identity/restore";
+import { logChanges, logLockedRestore, settleRecord } from "../identity/restore";
 import { changeIdentities } from "../identity/statement";
 import { readRecord } from "../record/moduleSchema";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
-import type { Mark } from "../ownership/mark";
 import { describeOlderWriters, runTogether, waitForOlderWriters } from "../sql/block";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { removeTracking } from "../tracking/install";
 import { reliesOnTracking } from "../tracking/state";
-import { giveBack } from "./adoption";
-import { changeForm, createPublication, emptyAndDrop } from "./form";
+import { createPublication, dropSchemasSql, emptyAndDrop, replaceByList } from "./replacement";
+import { giveBack } from "./giveBack";
 import { planMembers } from "./members";
 import { optionsSql } from "./options";
 import {
@@ -33,12 +33,11 @@ interface Work {
   readonly inputs: PublicationInputs;
   readonly session: Session;
   readonly run: Run;
-  readonly mark: Mark;
 }
 
 /** How the steps of an up are done. */
 export function publicationDoers(work: Work): Doers<PublicationStep> {
-  const { inputs, session, run, mark } = work;
+  const { inputs, session, run } = work;
   const { name } = inputs;
   const comment = async (step: { readonly comment: string }): Promise<void> => {
     await runTogether(session, [
@@ -47,19 +46,13 @@ export function publicationDoers(work: Work): Doers<PublicationStep> {
   };
   return {
     ...memberDoers(work),
-    "create publication": async ({ form }) => {
-      if (await createPublication(session, name, form, mark)) return;
-      // Our role may not create one for all tables. A list has members, which the plan does not name: plan them now.
-      await createPublication(session, name, "table list", mark);
-      await changeMembersAnew(work);
-    },
+    "create publication": (step) => createPublication(session, name, step.comment),
     "comment on publication": comment,
     "adopt publication": comment,
-    "drop publication": dropDoer(session),
-    "change form of publication": async ({ form }) => {
-      await changeForm(session, inputs, form, mark, run);
-      // What is left to do depends on whether the form could be changed, and on the tables created meanwhile: plan it
-      // now.
+    "drop publication": dropDoer(session, run),
+    "replace by list": async (step) => {
+      await replaceByList(session, inputs, step.comment, run);
+      // What is left to do depends on whether it could be replaced, and on the tables created meanwhile: plan it now.
       await changeMembersAnew(work);
     },
     "restore replica identity": ({ tables }) => restoreLeavers(work, tables),
@@ -74,19 +67,22 @@ export function publicationDoers(work: Work): Doers<PublicationStep> {
 /** How the steps of a destroy are done. */
 export function removalDoers(session: Session, run: Run, name: string): Doers<RemovalStep> {
   return {
-    "drop publication": dropDoer(session),
+    "drop publication": dropDoer(session, run),
     "restore replica identity": ({ tables }) => restore(tables, { session, run, name }, "by hand"),
     "give back publication": async ({ publication, before }) => {
-      await giveBack(session, await session.catalog(), publication, before);
-      run.log(`The publication ${publication.name} stays, as it was before it was adopted.`);
+      await giveBack({ session, run, publication, before });
     },
   };
 }
 
-function dropDoer(session: Session): Doers<PublicationStep>["drop publication"] {
+function dropDoer(session: Session, run: Run): Doers<PublicationStep>["drop publication"] {
   return async ({ publication, afterOlderWriters }) => {
-    // If an older writer holds that up, the next up finds the publication again.
-    if (afterOlderWriters && !(await waitForOlderWriters(session))) return;
+    if (afterOlderWriters && !(await waitForOlderWriters(session))) {
+      run.log(
+        `The publication ${publication.name} stays until the next up: ${await describeOlderWriters(session)}.`,
+      );
+      return;
+    }
     await emptyAndDrop(session, await session.catalog(), publication);
   };
 }
@@ -94,10 +90,25 @@ function dropDoer(session: Session): Doers<PublicationStep>["drop publication"] 
 function memberDoers({ inputs, session, run }: Work): Doers<MemberStep> {
   const { name } = inputs;
   const alter = `ALTER PUBLICATION ${quoteIdentifier(name)}`;
+  /** Whether a table that should be listed by now is not. */
+  let incomplete = false;
   const change = async (action: MemberOrder["action"], tables: readonly TableFacts[]): Promise<void> => {
     const order = { publication: name, action, tables: tables.map(({ oid }) => oid) };
-    for (const { oid, reason } of (await changeMembers(session, order)).refused)
-      run.log(`Publication ${name}, table ${oid}: ${reason}.`);
+    const changes = await changeMembers(session, order);
+    if (changes.refused.length + changes.locked === 0) return;
+    if (action === "ADD") incomplete = true;
+    const catalog = await session.catalog();
+    for (const { oid, reason } of changes.refused)
+      run.log(`Publication ${name}, table ${nameTable(catalog, oid)}: ${reason}.`);
+    if (changes.locked === 0) return;
+    const { names, held } = await reportLocked(session, catalog, changes, {
+      of: "members",
+      publication: name,
+    });
+    const still = action === "ADD" ? "not added to" : "still in";
+    run.log(
+      `${names}: locked by other transactions, so ${still} the publication ${name}.${held} The next up does what is left.`,
+    );
   };
   return {
     "set publication options": async ({ options }) => {
@@ -121,11 +132,10 @@ function memberDoers({ inputs, session, run }: Work): Doers<MemberStep> {
         );
         return;
       }
-      await change("DROP", tables);
-      if (schemas.length > 0)
-        await runTogether(session, [
-          `${alter} DROP TABLES IN SCHEMA ${schemas.map(quoteIdentifier).join(", ")}`,
-        ]);
+      // What published a table that could not be listed must go on publishing it, or changes of the table would be lost.
+      const leaving = incomplete ? await membersToDrop(session, inputs) : { tables, schemas };
+      await change("DROP", leaving.tables);
+      if (leaving.schemas.length > 0) await runTogether(session, [dropSchemasSql(name, leaving.schemas)]);
     },
   };
 }
@@ -137,6 +147,23 @@ async function hasMembersToDrop(session: Session, inputs: PublicationInputs): Pr
   if (publication === undefined) return false;
   const { remove, schemas } = planMembers(catalog, inputs, publication);
   return remove.length > 0 || schemas.length > 0;
+}
+
+/** What may leave the publication now, where not every table that should be listed is. */
+async function membersToDrop(
+  session: Session,
+  inputs: PublicationInputs,
+): Promise<{ readonly tables: readonly TableFacts[]; readonly schemas: readonly string[] }> {
+  const catalog = await session.catalog();
+  const publication = findPublication(catalog, inputs.name);
+  if (publication === undefined) return { tables: [], schemas: [] };
+  const { add, remove, schemas } = planMembers(catalog, inputs, publication);
+  const listing = new Set(add.map(({ oid }) => oid));
+  // A partition, or the table above partitions that are to be listed instead.
+  const stays = (table: TableFacts): boolean =>
+    table.ancestors.some((oid) => listing.has(oid)) ||
+    add.some(({ ancestors }) => ancestors.includes(table.oid));
+  return { tables: remove.filter((table) => !stays(table)), schemas: add.length > 0 ? [] : schemas };
 }
 
 /** Plans options and members from a fresh catalog, and brings them about. */
@@ -175,10 +202,5 @@ async function restore(
   const changes = await changeIdentities(session, { publication: name, restore: previous });
   logChanges(changes, catalog, run);
   await settleRecord(session, name);
-  if (changes.locked === 0) return;
-  const after = await session.catalog();
-  const left = tables.filter((oid) => tablesByOid(after).get(oid)?.identity === "full");
-  run.log(
-    `${nameTables(after, left)}: locked by other transactions. What replica identity they had before, they get back ${when}.`,
-  );
+  await logLockedRestore(session, changes, catalog, run, when);
 }

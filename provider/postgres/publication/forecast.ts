@@ -2,11 +2,10 @@ import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import type { PublicationInputs } from "../../contract/kinds/publication";
 import { withRestored } from "../identity/hypothetical";
 import type { FormerIdentity } from "../identity/claim";
-import type { Mark } from "../ownership/mark";
 import { withoutTracking } from "../tracking/state";
 import { createdPublication, withMembers, withoutPublication, withPublication } from "./hypothetical";
 import { optionFacts } from "./options";
-import { afterMembers, findPublication, type PublicationStep } from "./plan";
+import { afterReplacement, findPublication, type PublicationStep } from "./plan";
 
 /**
  * The catalog as the steps of {@link planPublication} will leave it, if every table can be changed.
@@ -17,25 +16,20 @@ export function afterSteps(
   catalog: Catalog,
   steps: readonly PublicationStep[],
   inputs: PublicationInputs,
-  { mark, previous }: { readonly mark: Mark; readonly previous: ReadonlyMap<number, FormerIdentity> },
+  previous: ReadonlyMap<number, FormerIdentity>,
 ): Catalog {
   const { name } = inputs;
   return steps.reduce((before, step): Catalog => {
     switch (step.step) {
       case "create publication":
-        return withPublication(
-          before,
-          createdPublication(before, step.name, step.form === "all tables", mark),
-        );
+        return withPublication(before, createdPublication(before, step.name, step.comment));
       case "comment on publication":
       case "adopt publication":
         return changed(before, name, { comment: step.comment });
       case "drop publication":
         return withoutPublication(before, step.publication.name);
-      case "change form of publication": {
-        const next = createdPublication(before, name, step.form === "all tables", mark);
-        return afterMembers(withPublication(withoutPublication(before, name), next), inputs, next);
-      }
+      case "replace by list":
+        return afterReplacement(before, inputs, step.comment);
       case "set publication options":
         return changed(before, name, optionFacts(before.server.version));
       case "drop and add tables":

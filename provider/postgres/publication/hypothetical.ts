@@ -1,5 +1,4 @@
 import type { Catalog, ListedIn, PublicationFacts, TableFacts } from "../../contract/catalog";
-import { encodeMark, type Mark } from "../ownership/mark";
 import { optionFacts } from "./options";
 
 /*
@@ -7,13 +6,8 @@ import { optionFacts } from "./options";
  * catalog is enough for a whole plan.
  */
 
-/** A publication that is about to be created, without tables unless it is for all tables. */
-export function createdPublication(
-  catalog: Catalog,
-  name: string,
-  allTables: boolean,
-  mark: Mark,
-): PublicationFacts {
+/** A publication that is about to be created, without tables. */
+export function createdPublication(catalog: Catalog, name: string, comment: string): PublicationFacts {
   const { version, currentRole } = catalog.server;
   return {
     ...optionFacts(version),
@@ -22,9 +16,9 @@ export function createdPublication(
     name,
     owner: currentRole,
     mayAlter: true,
-    allTables,
+    allTables: false,
     schemas: [],
-    comment: encodeMark(mark),
+    comment,
   };
 }
 
@@ -38,6 +32,20 @@ export function withPublication(catalog: Catalog, publication: PublicationFacts)
 export function withoutPublication(catalog: Catalog, name: string): Catalog {
   const publications = catalog.publications.filter((publication) => publication.name !== name);
   return { ...mapTables(catalog, () => true, unlisted(name)), publications };
+}
+
+/** The catalog with a publication under the name of another one, which is gone. */
+export function withName(catalog: Catalog, publication: string, name: string): Catalog {
+  const rest = withoutPublication(catalog, name);
+  const renamed = (found: string): string => (found === publication ? name : found);
+  return {
+    ...mapTables(
+      rest,
+      () => true,
+      (listedIn) => listedIn.map((entry) => ({ ...entry, publication: renamed(entry.publication) })),
+    ),
+    publications: rest.publications.map((found) => ({ ...found, name: renamed(found.name) })),
+  };
 }
 
 /** The catalog with a change of what a publication lists. */

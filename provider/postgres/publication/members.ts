@@ -1,11 +1,10 @@
 import type { Catalog, PublicationFacts, TableFacts } from "../../contract/catalog";
 import type { PublicationInputs } from "../../contract/kinds/publication";
-import { covers, membersOf } from "../catalog/membership";
+import { covers, lineageOf, membersOf } from "../catalog/membership";
 import { publishability } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
 import { trackedTables, type TrackedTable } from "../identity/trackedTables";
 import type { Selection } from "../selection/selection";
-import { tracksNewTables } from "../tracking/state";
 import { withMembers, withPublication } from "./hypothetical";
 import { optionFacts } from "./options";
 
@@ -17,13 +16,16 @@ export type PublicationSelection = Selection & Pick<PublicationInputs, "name" | 
  * order of their names.
  */
 export interface MemberChanges {
-  /** Tables to list: ready, and published neither by themselves nor through a partitioned table. */
+  /**
+   * Tables to list: published neither by themselves nor through a partitioned table, and ready. Where the publication
+   * publishes all tables or their schema, it is enough that their writes pass: they must not leave the stream.
+   */
   readonly add: readonly TableFacts[];
   /** Listed tables to take out: no longer tracked, or published in a way that makes their writes fail. */
   readonly remove: readonly TableFacts[];
   /** Listed tables with a column list or row filter, to be listed without. */
   readonly relist: readonly TableFacts[];
-  /** Schemas it publishes as a whole, which this module never asks for. */
+  /** Schemas it publishes as a whole. They are to be replaced by their tables. */
   readonly schemas: readonly string[];
   /** Tables that are to be listed as soon as their replica identity is FULL. */
   readonly waiting: readonly TableFacts[];
@@ -38,8 +40,11 @@ export interface PublishedTable {
 }
 
 /**
- * What is to change in the list of a publication, in the form it has. Planned as if its options were right and none of
- * its tables had a column list already, because what the publication leaves out decides which tables it can publish.
+ * What is to change in the list of a publication; nothing where it is for all tables. Planned as if its options were
+ * right and none of its tables had a column list already, because what the publication leaves out decides which tables
+ * it can publish.
+ *
+ * @param publication the one of the selection's name, or the list that is about to replace it
  */
 export function planMembers(
   catalog: Catalog,
@@ -53,16 +58,27 @@ export function planMembers(
   const partial = partialMembers(catalog, name);
   const whole = publishingWholly(catalog, publication);
   const tracked = trackedTables(whole, selection);
-  const roots = rootsOf(catalog, selection, tracked);
+  const roots = rootsOf(tracked);
   const listedOids = new Set(members.map(({ oid }) => oid));
   const listed = ({ oid }: TableFacts): boolean => listedOids.has(oid);
-  const ready = (tree: readonly TrackedTable[]): boolean => tree.every((entry) => entry.ready);
+  const current = whole.publications.find((found) => found.name === selection.name);
+  const byOid = tablesByOid(whole);
+  const unlisted = ({ safe, table }: TrackedTable): boolean =>
+    safe && isPublishedUnlisted(current, table, byOid);
+  const ready = (tree: readonly TrackedTable[]): boolean =>
+    tree.every((entry) => entry.ready || unlisted(entry));
 
   const candidates = roots.filter(({ root }) => !listed(root) && root.mayAlter);
   const add = candidates.filter(({ tree }) => ready(tree));
   const waiting = candidates.filter(
     ({ tree }) => !ready(tree) && tree.every((entry) => entry.ready || entry.full),
   );
+  // Where one partition is not ready, those that are published already are listed by themselves.
+  const parts = roots
+    .filter(({ root, tree }) => !listed(root) && !(root.mayAlter && ready(tree)))
+    .flatMap(({ tree }) => tree.filter((entry) => !entry.table.partitioned && unlisted(entry)))
+    .map(({ table }) => table)
+    .filter((table) => table.mayAlter && ![table.oid, ...table.ancestors].some((oid) => listedOids.has(oid)));
   const covered = new Set([
     ...add.map(({ root }) => root.oid),
     ...roots
@@ -87,7 +103,7 @@ export function planMembers(
     return place !== table.oid && !covered.has(place) && safe(table);
   };
   return {
-    add: add.map(({ root }) => root),
+    add: [...add.map(({ root }) => root), ...parts],
     remove: members.filter((table) => !keep(table)),
     relist: partial.filter(keep),
     schemas: publication.schemas,
@@ -103,6 +119,17 @@ export function publishingWholly(catalog: Catalog, publication: PublicationFacts
   const mended = { ...publication, ...optionFacts(catalog.server.version) };
   const add = partialMembers(catalog, publication.name);
   return withMembers(withPublication(catalog, mended), publication.name, { add });
+}
+
+/** Whether the publication publishes the table because it publishes all tables, or the schema of the table. */
+function isPublishedUnlisted(
+  publication: PublicationFacts | undefined,
+  table: TableFacts,
+  byOid: ReadonlyMap<number, TableFacts>,
+): boolean {
+  if (publication === undefined) return false;
+  const { allTables, schemas } = publication;
+  return allTables || [table, ...lineageOf(table, byOid)].some(({ schema }) => schemas.includes(schema));
 }
 
 /** The tables that the publication lists with a column list or a row filter. */
@@ -121,7 +148,7 @@ export function publishedTables(
   const tracked = trackedTables(catalog, selection);
   const byOid = tablesByOid(catalog);
   const obstacles = new Map(
-    rootsOf(catalog, selection, tracked).flatMap(({ root, tree }) => {
+    rootsOf(tracked).flatMap(({ root, tree }) => {
       const obstacle = obstacleTo(root, tree);
       return tree.map((entry) => [entry.table.oid, obstacle]);
     }),
@@ -152,18 +179,13 @@ interface Root {
 
 /**
  * The tracked tables that have to be listed: not the partitions of a listed table. A partitioned table without a key is
- * listed only where an event trigger sets the identity of partitions to come. Otherwise such a partition would be
- * published before it has an identity, and its UPDATEs and DELETEs would fail until the next up. There, the partitions
- * are listed instead.
+ * never listed, but its partitions: a partition to come would be published before it has an identity, and its UPDATEs and
+ * DELETEs would fail until the next up. Event triggers prevent that only as long as they exist and fire, and a schema tool
+ * can drop them, or a session switch them off.
  */
-function rootsOf(
-  catalog: Catalog,
-  { name, trackNewTables }: PublicationSelection,
-  tracked: readonly TrackedTable[],
-): Root[] {
-  const watched = trackNewTables && tracksNewTables(catalog, name);
+function rootsOf(tracked: readonly TrackedTable[]): Root[] {
   const whole = new Set(
-    tracked.flatMap(({ table }) => (!table.partitioned || watched || table.hasPrimaryKey ? [table.oid] : [])),
+    tracked.flatMap(({ table }) => (!table.partitioned || table.hasPrimaryKey ? [table.oid] : [])),
   );
   const trees = new Map<number, TrackedTable[]>();
   for (const entry of tracked) {

@@ -5,19 +5,24 @@ import { publishes } from "../catalog/membership";
 import { tablesByOid } from "../catalog/tableIndex";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
 import { only, setByTrail, strayed, type FormerIdentity } from "../identity/claim";
-import { encodeMark, isAdoptable, type Mark } from "../ownership/mark";
+import { encodeMark, isAdoptable, isCopy, type Mark } from "../ownership/mark";
 import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
 import { readRecord } from "../record/moduleSchema";
 import { ownNames } from "../ownership/ownNames";
 import { select, type Selection } from "../selection/selection";
 import { ownTriggers, reliesOnTracking } from "../tracking/state";
 import { adoptedFrom, adoptionComment, refuseAdoption, snapshotOf, type Adopted } from "./adoption";
-import { createdPublication, withMembers, withoutPublication, withPublication } from "./hypothetical";
-import { planMembers, publishingWholly, type PublicationSelection } from "./members";
+import {
+  createdPublication,
+  withMembers,
+  withName,
+  withoutPublication,
+  withPublication,
+} from "./hypothetical";
+import { planMembers, type PublicationSelection } from "./members";
 import { optionFacts, wrongOptions, type PublicationOption } from "./options";
-import { formOf, selectsEverything, wantedForm, type PublicationForm } from "./wantedForm";
 
-/** What is done about options and members of a publication in the form it has. */
+/** What is done about options and members of a publication. */
 export type MemberStep =
   | { readonly step: "set publication options"; readonly options: readonly PublicationOption[] }
   /** Tables with a column list or row filter: out and in again, in one transaction, without it. */
@@ -26,9 +31,9 @@ export type MemberStep =
   | {
       readonly step: "drop tables";
       readonly tables: readonly TableFacts[];
-      /** Schemas that are published as a whole. */
+      /** Schemas that were published as a whole, and whose tables are listed by now. */
       readonly schemas: readonly string[];
-      /** Whether to wait for older write transactions first, because tables have been added. */
+      /** Whether to wait for older write transactions first: what leaves goes on being published in another way. */
       readonly afterOlderWriters: boolean;
     };
 
@@ -41,13 +46,14 @@ interface DropPublication {
 
 /** What an up does about a publication. */
 export type PublicationStep =
-  | { readonly step: "create publication"; readonly name: string; readonly form: PublicationForm }
+  | { readonly step: "create publication"; readonly name: string; readonly comment: string }
   /** Renews the mark, when the branch has a new id, or stack, project or component another name. */
   | { readonly step: "comment on publication"; readonly name: string; readonly comment: string }
   | { readonly step: "adopt publication"; readonly name: string; readonly comment: string }
-  /** A publication that an interrupted change of form has left. */
+  /** A publication that an interrupted replacement has left. */
   | DropPublication
-  | { readonly step: "change form of publication"; readonly form: PublicationForm }
+  /** A publication for all tables, which was adopted, or made by an older release. */
+  | { readonly step: "replace by list"; readonly comment: string }
   | MemberStep
   /** Tables that the trail has set to FULL, by oid, and that leave the publication. */
   | { readonly step: "restore replica identity"; readonly tables: readonly number[] }
@@ -97,12 +103,9 @@ export function planPublication(
 
   const before = withPublication(withoutUnfinished(catalog, name, mark), publication);
   let after: Catalog;
-  const form = wantedForm(publishingWholly(before, publication), inputs);
-  if (adoptedFrom(publication.comment) === undefined && form !== formOf(publication)) {
-    steps.push({ step: "change form of publication", form });
-    // The step itself fills a new list. Tables to be listed are those of an empty one.
-    const next = createdPublication(catalog, name, form === "all tables", mark);
-    after = afterMembers(withPublication(withoutPublication(before, name), next), inputs, next);
+  if (publication.allTables) {
+    steps.push({ step: "replace by list", comment: publication.comment });
+    after = afterReplacement(before, inputs, publication.comment);
   } else {
     steps.push(...planMemberSteps(before, inputs, publication));
     after = afterMembers(before, inputs, publication);
@@ -120,7 +123,7 @@ export function planPublication(
   return steps;
 }
 
-/** The part of a plan that concerns options and members of a publication, in the form it has. */
+/** The part of a plan that concerns options and members of a publication that is not for all tables. */
 export function planMemberSteps(
   catalog: Catalog,
   selection: PublicationSelection,
@@ -136,8 +139,12 @@ export function planMemberSteps(
   // Tables are added first and dropped last, with a wait for older writers in between. That way nothing is lost of a
   // table that was listed and is now published through a partitioned table, or the other way round.
   if (add.length > 0) steps.push({ step: "add tables", tables: add });
-  if (remove.length > 0 || schemas.length > 0)
-    steps.push({ step: "drop tables", tables: remove, schemas, afterOlderWriters: add.length > 0 });
+  if (remove.length > 0 || schemas.length > 0) {
+    // Also if an earlier up has added them: the transactions that were open then may still be.
+    const moves = remove.some(({ partitioned, ancestors }) => partitioned || ancestors.length > 0);
+    const afterOlderWriters = add.length > 0 || schemas.length > 0 || moves;
+    steps.push({ step: "drop tables", tables: remove, schemas, afterOlderWriters });
+  }
   // Last: a table without a usable identity is harmless until the publication publishes updates and deletes.
   if (wrong.includes("publish")) steps.push({ step: "set publication options", options: ["publish"] });
   return steps;
@@ -212,7 +219,7 @@ export function findPublication(catalog: Catalog, name: string): PublicationFact
   return catalog.publications.find((publication) => publication.name === name);
 }
 
-/** The publications that exist while the form changes, if this resource made them. */
+/** The publications that exist while one is replaced, if this resource made them. */
 export function unfinished(catalog: Catalog, name: string, mark: Mark): PublicationFacts[] {
   const { nextPublication, formerPublication } = ownNames(name);
   return catalog.publications.filter(
@@ -228,25 +235,21 @@ function planOwnership(
   inputs: PublicationInputs,
   inState: boolean,
   mark: Mark,
-): { steps: PublicationStep[]; publication: PublicationFacts } {
+): { steps: PublicationStep[]; publication: PublicationFacts & { readonly comment: string } } {
   const { name } = inputs;
   const existing = findPublication(catalog, name);
   if (existing === undefined) {
-    const form = wantedForm(catalog, inputs);
+    const comment = encodeMark(mark);
     return {
-      steps: [{ step: "create publication", name, form }],
-      publication: createdPublication(catalog, name, form === "all tables", mark),
+      steps: [{ step: "create publication", name, comment }],
+      publication: { ...createdPublication(catalog, name, comment), comment },
     };
   }
   const owner = ownershipOf(existing, mark, catalog);
   if (owner === "ours" || (inState && madeBy(existing, mark, catalog))) {
     const before = adoptedFrom(existing.comment);
-    if (before !== undefined && existing.allTables && !selectsEverything(inputs))
-      throw new UserError(
-        `The adopted publication "${name}" publishes all tables, and only some are wanted. Drop it, and this module makes one.`,
-      );
     const comment = before === undefined ? encodeMark(mark) : adoptionComment(mark, before);
-    if (comment === existing.comment) return { steps: [], publication: existing };
+    if (comment === existing.comment) return { steps: [], publication: { ...existing, comment } };
     return {
       steps: [{ step: "comment on publication", name, comment }],
       publication: { ...existing, comment },
@@ -254,7 +257,12 @@ function planOwnership(
   }
   if (!inputs.adopt || !isAdoptable(owner))
     throw new UserError(objectExists(`Publication "${name}"`, existing, mark, catalog));
-  refuseAdoption(catalog, existing, inputs);
+  if (isCopy(owner) && adoptedFrom(existing.comment) === undefined) {
+    // This module made the original, so that destroy drops the copy.
+    const comment = encodeMark(mark);
+    return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };
+  }
+  refuseAdoption(catalog, existing);
   const comment = adoptionComment(mark, snapshotOf(catalog, existing));
   return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };
 }
@@ -264,6 +272,13 @@ function withoutUnfinished(catalog: Catalog, name: string, mark: Mark): Catalog 
     (rest, leftover) => withoutPublication(rest, leftover.name),
     catalog,
   );
+}
+
+/** The catalog when a publication for all tables has been replaced by a list, if every table can be locked. */
+export function afterReplacement(catalog: Catalog, inputs: PublicationSelection, comment: string): Catalog {
+  const { nextPublication } = ownNames(inputs.name);
+  const next = createdPublication(catalog, nextPublication, comment);
+  return withName(afterMembers(withPublication(catalog, next), inputs, next), nextPublication, inputs.name);
 }
 
 /** The catalog as {@link planMemberSteps} will leave it, if every table can be changed. */

@@ -2,11 +2,13 @@ import type { Catalog } from "../../contract/catalog";
 import type { PublicationInputs } from "../../contract/kinds/publication";
 import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
+import { claimOf } from "../identity/claim";
+import { readRecord } from "../record/moduleSchema";
 import { markOn, ownershipOf } from "../ownership/ownObjects";
 import { databaseObjectMark, identifiedBy, takenOver } from "../ownership/mark";
-import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
-import { select, type Selection } from "../selection/selection";
-import { describeChanges } from "./describe";
+import { exclusionWarnings, preflight, selectionFindings, serverFindings } from "../selection/findings";
+import { select, type SelectedTables, type Selection } from "../selection/selection";
+import { describeChanges, describeLeaving } from "./describe";
 import { afterSteps } from "./forecast";
 import { findPublication, leaving, planPublication } from "./plan";
 
@@ -44,7 +46,7 @@ export async function preview(
 
   const previous = leaving(before, inputs, state);
   const steps = planPublication(before, inputs, { state, recorded: [...previous.keys()], mark });
-  const catalog = afterSteps(before, steps, inputs, { mark, previous });
+  const catalog = afterSteps(before, steps, inputs, previous);
   run.expect(session, catalog);
   return {
     catalog,
@@ -52,7 +54,22 @@ export async function preview(
     changes: [
       ...leftover,
       ...describeChanges(before, steps, name, previous),
-      ...selectionWarnings(selected, { emptiness: true }),
+      ...describeLeaving(before, catalog, name),
+      ...selectionWarnings(before, selected, name),
     ],
   };
+}
+
+/**
+ * Lines about a selection that up carries out and that is perhaps not what was meant. Those about excluded names are left
+ * to the trail's `ReplicaIdentity`, which comes first: where there is one, the record has its claim.
+ */
+export function selectionWarnings(catalog: Catalog, selected: SelectedTables, name: string): string[] {
+  const claimed = claimOf(readRecord(catalog), name) !== undefined;
+  return [
+    ...(claimed ? [] : exclusionWarnings(selected)),
+    ...(selected.tables.length > 0
+      ? []
+      : ["Warning: The selection comes to no table, so nothing is published."]),
+  ];
 }

@@ -16,7 +16,7 @@ import { formatTableName } from "../catalog/tableNames";
 import { describePending, fingerprint } from "../identity/summary";
 import { databaseObjectMark, describeOwnership, identifiedBy } from "../ownership/mark";
 import { isOwned, madeBy, markOn, notOwned } from "../ownership/ownObjects";
-import { preflight, selectionFindings, selectionWarnings, serverFindings } from "../selection/findings";
+import { preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { publishedSelection } from "../selection/imported";
 import { select } from "../selection/selection";
 import { unlessGone } from "../session/gone";
@@ -25,8 +25,7 @@ import { publicationDoers, removalDoers } from "./doers";
 import { planMembers, publishedTables } from "./members";
 import { wrongOptions } from "./options";
 import { findPublication, leaving, planPublication, planRemoval, unfinished } from "./plan";
-import { preview } from "./preview";
-import { formOf, wantedForm } from "./wantedForm";
+import { preview, selectionWarnings } from "./preview";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
 
@@ -109,8 +108,8 @@ async function converge(
   );
   const recorded = [...leaving(catalog, inputs, state).keys()];
   const steps = planPublication(catalog, inputs, { state, recorded, mark });
-  for (const line of selectionWarnings(selected, { emptiness: true })) run.log(line);
-  await execute(steps, publicationDoers({ inputs, session, run, mark }), run);
+  for (const line of selectionWarnings(catalog, selected, name)) run.log(line);
+  await execute(steps, publicationDoers({ inputs, session, run }), run);
   const after = await session.catalog();
   return outputsOf(session, after, inputs, requirePublication(after, name), mark.id);
 }
@@ -148,7 +147,6 @@ function outputsOf(
       ),
     ),
     pending: describePending(pending),
-    form: formOf(existing),
     created: markOn(existing, catalog) !== undefined && adoptedFrom(existing.comment) === undefined,
     ...(ownershipId === undefined ? {} : { ownershipId }),
   };
@@ -168,15 +166,10 @@ function driftOf(session: Session, catalog: Catalog, state: State, existing: Pub
   const options = wrongOptions(existing);
   if (options.length > 0) drift.publicationOptions = options.join(", ");
   if (changes.schemas.length > 0) drift.publishedSchemas = firstFew(changes.schemas);
-  if (
-    existing.allTables &&
-    adoptedFrom(existing.comment) === undefined &&
-    wantedForm(catalog, state) !== "all tables"
-  )
-    drift.publicationForm = "all tables";
   if (!isOwned(existing, catalog)) drift.publicationOwner = `belongs to ${existing.owner}`;
   else if (!madeBy(existing, mark, catalog))
     drift.publicationOwner = state.adopt ? "not taken over yet" : "made again by somebody else";
+  else if (existing.allTables) drift.publicationForm = "all tables";
   const leftovers = unfinished(catalog, state.name, mark);
   if (leftovers.length > 0) drift.unfinishedChange = leftovers.map(({ name }) => name).join(", ");
   return drift;

@@ -1,17 +1,18 @@
 import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
-import { PARAMETERS_SQL, returnSql, runBlock, runTogether } from "../sql/block";
+import { OVERTAKEN_SQL, PARAMETERS_SQL, returnSql, runBlock, runTogether } from "../sql/block";
 import type { PublicationFacts } from "../../contract/catalog";
+import type { LockedTables } from "../catalog/lockedTables";
 import type { Session } from "../../contract/session";
 import { quoteIdentifier } from "../sql/quote";
 import { joinSql } from "../sql/joining";
 
 /** What became of the tables that {@link changeMembers} was given. */
-export interface ChangedMembers {
-  /** Tables that others held a lock on until the time was up. */
-  readonly locked: number;
+export interface ChangedMembers extends LockedTables {
   /** Tables PostgreSQL refused, with its reason: at most ten. */
   readonly refused: readonly { readonly oid: number; readonly reason: string }[];
 }
+
+const NOTHING: ChangedMembers = { locked: 0, lockedTables: [], refused: [] };
 
 export interface MemberOrder {
   readonly publication: string;
@@ -31,9 +32,9 @@ export interface MemberOrder {
  * which make the autovacuum yield.
  */
 export async function changeMembers(session: Session, order: MemberOrder): Promise<ChangedMembers> {
-  if (order.tables.length === 0) return { locked: 0, refused: [] };
+  if (order.tables.length === 0) return NOTHING;
   const block = membersBlock(session.serverVersion);
-  return (await runBlock<ChangedMembers>(session, block, order)) ?? { locked: 0, refused: [] };
+  return (await runBlock<ChangedMembers>(session, block, order)) ?? NOTHING;
 }
 
 /** Drops a publication, if it still exists. No table can be left in a publication that is gone. */
@@ -97,7 +98,7 @@ BEGIN
         WHEN lock_not_available OR deadlock_detected OR undefined_table OR undefined_object OR duplicate_object THEN NULL;
         WHEN others THEN
           -- One unfit table fails the statement for all of its batch: the next pass finds out which.
-          IF pass > 0 THEN
+          IF pass > 0 AND NOT (${OVERTAKEN_SQL}) THEN
             given_up := given_up || relids[i];
             IF jsonb_array_length(refused) < 10 THEN
               refused := refused || jsonb_build_object('oid', relids[i]::int8, 'reason', SQLERRM);
@@ -110,5 +111,6 @@ BEGIN
     IF pass > 2 THEN PERFORM pg_sleep(least(0.1 * pass, 1)); END IF;
     COMMIT;
   END LOOP;
-  ${returnSql("jsonb_build_object('locked', coalesce(remaining, 0), 'refused', refused)")};
+  ${returnSql(`jsonb_build_object('locked', coalesce(remaining, 0),
+    'lockedTables', coalesce(to_jsonb(relids[1:5]::int8[]), '[]'), 'refused', refused)`)};
 END`;

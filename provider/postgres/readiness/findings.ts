@@ -196,7 +196,7 @@ function trackedFindings(
         : blocking(
             subject,
             `is not in publication ${name}, so its changes are not captured.`,
-            "Run pulumi up again: a table that was locked is added then.",
+            "Run pulumi up again, which adds it.",
           ),
     ];
   if (publishingBreaksWrites(table))
@@ -221,7 +221,7 @@ function trackedFindings(
       ? blocking(
           subject,
           "does not have FULL identity yet, so the row before a change is not captured.",
-          "Run pulumi up again: a table that was locked gets it then.",
+          "Run pulumi up again, which sets it.",
         )
       : degraded(
           subject,

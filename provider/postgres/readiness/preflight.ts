@@ -18,6 +18,7 @@ import {
 } from "../ownership/mark";
 import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
 import { formatTableName } from "../catalog/tableNames";
+import { foreignSchema } from "../record/moduleSchema";
 import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
@@ -69,6 +70,7 @@ export function obstacles(
   return [
     ...serverFindings(catalog, plan.slot),
     ...databaseFindings(catalog),
+    ...(exists ? [] : schemaFindings(catalog)),
     ...(exists ? [] : roleFindings(catalog, plan, made(plan.roleManagedBy))),
     ...(exists ? [] : publicationFindings(catalog, plan, made(plan.publicationManagedBy))),
     ...tableFindings(catalog, plan),
@@ -119,6 +121,12 @@ function databaseFindings({ server }: Catalog): Finding[] {
       `Run GRANT CREATE ON DATABASE ... TO "${server.currentRole}".`,
     ),
   ];
+}
+
+/** What destroy has to give back is kept in the schema of the module's name, so it must not be somebody else's. */
+function schemaFindings(catalog: Catalog): Finding[] {
+  const found = foreignSchema(catalog);
+  return found === undefined ? [] : [blocking("", found, "Rename the schema or drop it.")];
 }
 
 function roleFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Finding[] {

@@ -28,7 +28,7 @@ const DRIFT_NAMED = 5;
  */
 export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
   definition: readinessDefinition,
-  id: ({ database, publication }) => `${database}/${publication}/readiness`,
+  id: ({ database }) => `${database}/readiness`,
 
   plan: (inputs, run, state) =>
     run.sql(

@@ -15,7 +15,7 @@ import {
   readRecord,
   refuseForeignSchema,
 } from "./moduleSchema";
-import { LINES_SQL, LOCK_VIEW_SQL, writeLinesSql } from "./lines";
+import { CREATE_LOCK_VIEW_SQL as VIEW, LINES_SQL, LOCK_VIEW_SQL, writeLinesSql } from "./lines";
 import { encodeRecord, isEmpty, type DatabaseRecord } from "./record";
 import { withOidsOf } from "./previous";
 
@@ -115,8 +115,6 @@ const PRIVATE = `DO ${quoteLiteral(`
       EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %s CASCADE', ${quoteLiteral(MODULE_SCHEMA)}, grantee);
     END LOOP;
   END`)}`;
-
-const VIEW = `CREATE VIEW ${LOCK_VIEW_SQL} AS SELECT`;
 
 /** Locks the view; makes it anew where somebody has dropped it. */
 function locking(catalog: Catalog, mode: string): string[] {

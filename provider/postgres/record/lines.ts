@@ -12,6 +12,9 @@ export const LOCK_VIEW = "lock";
 /** Its qualified, quoted name. */
 export const LOCK_VIEW_SQL = `${quoteIdentifier(MODULE_SCHEMA)}.${quoteIdentifier(LOCK_VIEW)}`;
 
+/** The statement that makes the view. */
+export const CREATE_LOCK_VIEW_SQL = `CREATE VIEW ${LOCK_VIEW_SQL} AS SELECT`;
+
 /**
  * The statement that locks the record against other changes, until the end of the transaction. Nobody but the owner of
  * the schema may use what is in it, so nobody else can take the lock.

@@ -1,9 +1,11 @@
 import { capabilities } from "../../contract/capabilities";
 import { LOCK_POLICY } from "../sql/lockPolicy";
 import { UserError } from "../../contract/errors";
+import type { Run } from "../../contract/kind";
 import type { Session } from "../../contract/session";
 import { hasCode } from "../sql/sqlError";
-import { doSql } from "../sql/block";
+import { doSql, unlessOvertaken } from "../sql/block";
+import { withControlPlane } from "../sql/controlPlane";
 import { describeHolders, explainLocksOn, roleSessions, type Holder } from "../sql/holders";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 
@@ -11,8 +13,27 @@ import { quoteIdentifier, quoteLiteral } from "../sql/quote";
  * Keeps the role from logging in again: a client that is only disconnected is back within a second. Must be committed
  * before the role's connections are ended.
  */
-export async function disableLogin(session: Session, role: string): Promise<void> {
-  await explainLocksOn(session, [role], () => session.write(`ALTER ROLE ${quoteIdentifier(role)} NOLOGIN`));
+export async function disableLogin(
+  session: Session,
+  role: string,
+  run: Pick<Run, "log" | "clock" | "checkpoint">,
+): Promise<void> {
+  await changeRoles(session, role, run, {
+    what: `disabling the login of role "${role}"`,
+    statement: `ALTER ROLE ${quoteIdentifier(role)} NOLOGIN`,
+  });
+}
+
+/** Sends a statement about a role, which Neon's control plane takes part in. */
+export async function changeRoles(
+  session: Session,
+  role: string,
+  run: Pick<Run, "log" | "clock" | "checkpoint">,
+  { what, statement }: { readonly what: string; readonly statement: string },
+): Promise<void> {
+  await explainLocksOn(session, [role], () =>
+    withControlPlane(run, what, () => unlessOvertaken(() => session.write(statement))),
+  );
 }
 
 /**
@@ -32,7 +53,9 @@ export async function withRightsOf<Result>(
   ]);
   if (rights?.has !== true) {
     try {
-      await session.write(`GRANT ${quoteIdentifier(role)} TO CURRENT_USER WITH INHERIT TRUE, SET FALSE`);
+      await unlessOvertaken(() =>
+        session.write(`GRANT ${quoteIdentifier(role)} TO CURRENT_USER WITH INHERIT TRUE, SET FALSE`),
+      );
     } catch (error) {
       // Our role may lack ADMIN on a role that others made. Membership in pg_signal_backend can be enough.
       if (!hasCode(error, "42501")) throw error;
@@ -47,7 +70,9 @@ export async function withRightsOf<Result>(
 
 /** Ends the membership of our role that {@link withRightsOf} granted. */
 export async function revokeMembership(session: Session, role: string): Promise<void> {
-  await session.write(`REVOKE ${quoteIdentifier(role)} FROM CURRENT_USER GRANTED BY CURRENT_USER`);
+  await unlessOvertaken(() =>
+    session.write(`REVOKE ${quoteIdentifier(role)} FROM CURRENT_USER GRANTED BY CURRENT_USER`),
+  );
 }
 
 /** Whether our role has the membership of {@link withRightsOf}: outside of it, a killed destroy has left it behind. */

@@ -2,9 +2,10 @@ import { UserError } from "../../contract/errors";
 import type { Run } from "../../contract/kind";
 import type { Target } from "../../contract/target";
 import type { RoleFacts } from "../../contract/catalog";
-import { endConnections, withRightsOf } from "./consumer";
+import { changeRoles, endConnections, withRightsOf } from "./consumer";
 import type { Session } from "../../contract/session";
 import { firstFew } from "../../contract/wording";
+import { unlessOvertaken } from "../sql/block";
 import { explainLocksOn } from "../sql/holders";
 import { quoteIdentifier } from "../sql/quote";
 
@@ -38,9 +39,10 @@ export async function dropRole(
     if (traces.some(({ database }) => database === null || database === here)) await revokeAll(session, role);
     const left = await tracesOf(session, role);
     if (left.length > 0) throw outOfReach(role, left);
-    await explainLocksOn(session, [role.name], () =>
-      session.write(`DROP ROLE IF EXISTS ${quoteIdentifier(role.name)}`),
-    );
+    await changeRoles(session, role.name, run, {
+      what: `dropping role "${role.name}"`,
+      statement: `DROP ROLE IF EXISTS ${quoteIdentifier(role.name)}`,
+    });
   });
 }
 
@@ -68,7 +70,7 @@ function tracesOf(session: Session, role: DroppedRole): Promise<Trace[]> {
 
 async function revokeAll(session: Session, role: DroppedRole): Promise<void> {
   await explainLocksOn(session, [role.name], () =>
-    session.write(`DROP OWNED BY ${quoteIdentifier(role.name)}`),
+    unlessOvertaken(() => session.write(`DROP OWNED BY ${quoteIdentifier(role.name)}`)),
   );
 }
 

@@ -235,6 +235,7 @@ function assertAdoptable(
   catalog: Catalog,
 ): void {
   const found = ownership(role.comment, expected);
+  if (found === "none" && !inputs.adopt && isOfNeon(role)) throw new UserError(existsInNeon(role));
   if (!inputs.adopt || !isAdoptable(found))
     throw new UserError(existsAlready(`Role "${role.name}"`, found, role.comment, expected));
   if (role.superuser)
@@ -253,6 +254,19 @@ function assertAdoptable(
     throw new UserError(
       `Role "${role.name}" cannot be taken over as it is: it lacks ${lacks.join(" and ")}. Give the role that first, or choose another name and let the role be made.`,
     );
+}
+
+/**
+ * Whether Neon made the role, and not SQL: through its API or console. Or the role is what an interrupted up has left: if
+ * Neon's control plane is late, the database takes CREATE ROLE back, and Neon makes the role when the compute starts.
+ */
+export function isOfNeon(role: Pick<RoleFacts, "memberOf">): boolean {
+  return role.memberOf.includes("neon_superuser");
+}
+
+/** The error text for a role of Neon that is in the way. Nothing in it tells one that is used from one that was left. */
+function existsInNeon({ name }: RoleFacts): string {
+  return `Role "${name}" exists already and was made by Neon: through its API or console, or out of a CREATE ROLE of an interrupted up. SQL cannot change such a role. If nobody uses it, delete it in Neon's console (the branch, Roles & Databases) and run again. Otherwise choose another name, or take it over with ApiRole and adopt (role.createdBy: "api" of BemiAuditTrail).`;
 }
 
 /**

@@ -22,6 +22,7 @@ import { applySteps } from "./applySteps";
 import { canHaveMade } from "../ownership/roleMaker";
 import { describeAdoption, describeSteps } from "./describe";
 import { dropRole } from "./drop";
+import { withAdminOn } from "./maker";
 import {
   findRole,
   isAdopting,
@@ -85,7 +86,7 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
         // Only an adopted role stays, and with it a membership in it.
         leftMembership: state.created === false && (await leftMembership(session, catalog, state.name)),
       });
-      await execute(steps, doers(session, catalog, state, run), run);
+      await execute(steps, doers(session, catalog, state, run, state.created !== false), run);
     });
   },
 
@@ -142,7 +143,10 @@ async function preview(
   const refused =
     role !== undefined && !planned.some(setsPassword) && (await isRefused(role, kept, session, run));
   const steps: readonly RoleStep[] = refused ? [...planned, { step: "set password", role: name }] : planned;
-  if (role !== undefined && steps.length > 0) await assertAlterable(session, catalog, role);
+  if (role !== undefined && steps.length > 0)
+    await withAdminOn(session, catalog, owned.created ? role : undefined, run, async (altering) =>
+      assertAlterable(altering, await altering.catalog(), role),
+    );
   run.expect(session, applySteps(catalog, steps));
 
   const outputs: Partial<ReplicationRoleOutputs> = { ...kept };
@@ -179,7 +183,7 @@ async function converge(
   if (role !== undefined && !planned.created && isAdopting(state) && privilegesBesides(role).length > 0)
     run.log(describeAdoption(role));
   const made: { password?: string; oid?: number } = {};
-  const doing = doers(session, catalog, inputs, run, made);
+  const doing = doers(session, catalog, inputs, run, planned.created, made);
   await execute(steps, doing, run);
   const owned = { ...planned, roleOid: made.oid ?? planned.roleOid };
 
@@ -194,14 +198,22 @@ async function converge(
   return verified(outputsOf(session, name, { password: made.password, ...owned }), session, run);
 }
 
-/** How each step is done. `made` gets every new password, before the statement that sets it, and the oid of a new role. */
+/**
+ * How each step is done.
+ *
+ * @param created whether this module made the role: only then are its changes made as the role that did so
+ * @param made gets every new password, before the statement that sets it, and the oid of a new role
+ */
 function doers(
   session: Session,
   catalog: Catalog,
   inputs: ReplicationRoleInputs,
   run: Run,
+  created: boolean,
   made: { password?: string; oid?: number } = {},
 ): Doers<RoleStep> {
+  const asAdmin = <Result>(work: (session: Session) => Promise<Result>): Promise<Result> =>
+    withAdminOn(session, catalog, created ? findRole(catalog, inputs.name) : undefined, run, work);
   const freshPassword = (): { readonly password: string } => {
     const password = newPassword();
     made.password = password;
@@ -225,20 +237,25 @@ function doers(
     },
     "revoke membership": ({ role }) => revokeMembership(session, role),
     "alter role": ({ role, settings, newPassword: replaces }) =>
-      alter(
-        session,
-        { name: role, create: false, ...settings, ...(replaces ? freshPassword() : {}) },
-        catalog,
-        run,
+      asAdmin((altering) =>
+        alter(
+          altering,
+          { name: role, create: false, ...settings, ...(replaces ? freshPassword() : {}) },
+          catalog,
+          run,
+        ),
       ),
     "set password": ({ role }) =>
-      alter(session, { name: role, create: false, ...NO_SETTINGS, ...freshPassword() }, catalog, run),
+      asAdmin((altering) =>
+        alter(altering, { name: role, create: false, ...NO_SETTINGS, ...freshPassword() }, catalog, run),
+      ),
     "keep role": ({ role, because }) => {
       run.log(`Role ${role} stays: ${because}.`);
       return Promise.resolve();
     },
-    "disable login": ({ role }) => disableLogin(session, role),
-    "drop role": ({ role, oid }) => dropRole(session, { name: role, oid }, inputs, run),
+    "disable login": ({ role }) => asAdmin((altering) => disableLogin(altering, role, run)),
+    "drop role": ({ role, oid }) =>
+      asAdmin((altering) => dropRole(altering, { name: role, oid }, inputs, run)),
   };
 }
 
@@ -251,7 +268,8 @@ async function alter(session: Session, change: RoleChange, catalog: Catalog, run
     await changeRole(session, change, run);
   } catch (error) {
     if (!hasCode(error, "42501")) throw error;
-    throw cannotChange(change.name, catalog.server, error.reason);
+    const role = findRole(catalog, change.name) ?? { name: change.name, memberOf: [] };
+    throw cannotChange(role, catalog.server, error.reason);
   }
 }
 

@@ -5,6 +5,7 @@ import type { RoleFacts } from "../../contract/catalog";
 import type { Session } from "../../contract/session";
 import { transaction } from "../session/sessions";
 import { doSql, unlessOvertaken } from "../sql/block";
+import { withControlPlane } from "../sql/controlPlane";
 import { explainLocksOn } from "../sql/holders";
 import { quoteLiteral } from "../sql/quote";
 
@@ -141,13 +142,14 @@ END`);
  *
  * @returns the role's oid
  * @throws SqlError that names who holds the role, if it is locked
+ * @throws UserError if Neon's control plane fails at it twice, or refuses
  */
 export async function changeRole(
   session: Session,
   change: RoleChange,
-  run: Pick<Run, "log">,
+  run: Pick<Run, "log" | "clock" | "checkpoint">,
 ): Promise<number> {
-  const done = await explainLocksOn(session, [change.name], () =>
+  const once = () =>
     unlessOvertaken(() =>
       transaction(session, async () => {
         await session.read("SELECT pg_catalog.set_config('pulumi_neon_bemi.role', $1, true)", [
@@ -161,8 +163,9 @@ export async function changeRole(
         );
         return row;
       }),
-    ),
-  );
+    );
+  const what = `${change.create ? "creating" : "changing"} role "${change.name}"`;
+  const done = await explainLocksOn(session, [change.name], () => withControlPlane(run, what, once));
   if (done?.beginning)
     run.log(
       `The password of role ${change.name} is in pg_stat_statements, in clear: its "track" is "all", and this provider could not remove the entry. In a database with the extension, as a role that may reset its statistics, run: SELECT pg_stat_statements_reset(userid, dbid, queryid) FROM pg_stat_statements WHERE starts_with(query, ${quoteLiteral(done.beginning)})`,

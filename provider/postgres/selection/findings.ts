@@ -91,18 +91,9 @@ export function selectionFindings(selected: SelectedTables): Finding[] {
   return findings;
 }
 
-/**
- * Lines about a selection that up carries out and that is perhaps not what was meant: excluded names that no table has,
- * and, where it is asked for, a selection without a table.
- */
-export function selectionWarnings(
-  selected: SelectedTables,
-  { emptiness = false }: { readonly emptiness?: boolean } = {},
-): string[] {
-  const lines = describeFindings(selectionFindings(selected), "degraded");
-  if (emptiness && selected.tables.length === 0)
-    lines.push("The selection comes to no table, so nothing is published.");
-  return lines.map((line) => `Warning: ${line}`);
+/** Lines about excluded names that no table has: up carries the selection out, and perhaps it is not what was meant. */
+export function exclusionWarnings(selected: SelectedTables): string[] {
+  return describeFindings(selectionFindings(selected), "degraded").map((line) => `Warning: ${line}`);
 }
 
 /**

@@ -77,7 +77,9 @@ export function withVerifiedLogin<Inputs extends { readonly database: string }, 
   };
   return {
     ...kind,
-    create: async (inputs, run) => verified(await kind.create(inputs, run), inputs, run),
-    update: async (state, inputs, run) => verified(await kind.update(state, inputs, run), inputs, run),
+    create: async (inputs, run, ...beside) =>
+      verified(await kind.create(inputs, run, ...beside), inputs, run),
+    update: async (state, inputs, run, ...beside) =>
+      verified(await kind.update(state, inputs, run, ...beside), inputs, run),
   };
 }

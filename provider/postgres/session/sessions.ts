@@ -1,4 +1,3 @@
-import { LOCK_POLICY } from "../sql/lockPolicy";
 import type { Client } from "pg";
 import type { Catalog } from "../../contract/catalog";
 import type { ConnectionSettings, Login } from "../../contract/connection";
@@ -8,6 +7,7 @@ import type { ResolvedTarget, Target } from "../../contract/target";
 import { readCatalog } from "../catalog/query";
 import { abandonConnection, closeConnection, connectionIsLost, openConnection } from "./connection";
 import { facts } from "./loginFailure";
+import { SETTINGS_SQL, type SessionFacts } from "./settings";
 import { toSqlError } from "../sql/sqlError";
 
 /** A resolved target that names a database. */
@@ -15,38 +15,6 @@ export type DatabaseTarget = Session["target"];
 
 /** How long an unused session stays open, in milliseconds. The handlers of one engine phase follow each other closely. */
 const IDLE_MS = 20_000;
-
-/**
- * The first statement of every session. The time limits fit statements that do not wait; work that waits on purpose
- * sets its own. The connection check ends a statement whose client was killed; PostgreSQL supports it on few platforms
- * besides Linux. Everything is qualified, the operator too: until here, the search_path is the one of the database.
- */
-const SETTINGS = `
-  SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
-         pg_catalog.set_config('statement_timeout', '60s', false),
-         pg_catalog.set_config('lock_timeout', '${LOCK_POLICY.session}', false),
-         pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
-         CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~~) '%linux%'
-              THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END,
-         -- A change of the record compares after it has waited for a lock, so it must see what was committed meanwhile.
-         pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
-         pg_catalog.set_config('client_min_messages', 'warning', false),
-         pg_catalog.set_config('jit', 'off', false),
-         -- Otherwise pgroll, if it is installed, takes what this session creates for migrations of the application.
-         pg_catalog.set_config('pgroll.no_inferred_migrations', 'TRUE', false),
-         pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
-         d.oid::pg_catalog.int8::pg_catalog.text AS oid,
-         pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text AS owner
-    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`;
-
-/** The answer to {@link SETTINGS}. */
-interface Facts {
-  readonly version: number;
-  /** The database's oid, in digits. */
-  readonly oid: string;
-  /** The database's owner. */
-  readonly owner: string;
-}
 
 /** What {@link Sessions} need to open a connection. */
 export interface Opening {
@@ -57,6 +25,11 @@ export interface Opening {
    * names cannot log in, or does not own the database any more.
    */
   readonly ownerOf: (target: DatabaseTarget) => Promise<string | undefined>;
+  /**
+   * Whether the new owner of a database owns what this module made there, by the catalog as the former owner reads it.
+   * Otherwise sessions act as the former owner.
+   */
+  readonly isHandedOver: (catalog: Catalog, owner: string) => boolean;
   readonly connection: ConnectionSettings;
   /** Prints a line for the user when a compute takes long to start. */
   readonly log: (line: string) => void;
@@ -77,15 +50,27 @@ export class Sessions {
   /**
    * Lends the session to `work`. Inside `work`, do not call it for the same database again: that call would wait for
    * itself.
+   *
+   * @param as a role that the session acts as instead of the database's owner: another session
    */
-  use<Result>(target: ResolvedTarget, work: (session: Session) => Promise<Result>): Promise<Result> {
+  use<Result>(
+    target: ResolvedTarget,
+    work: (session: Session) => Promise<Result>,
+    as?: string,
+  ): Promise<Result> {
     const { database } = target;
     if (database === undefined) throw new Error(`no database to connect to on branch ${target.branchId}`);
-    const key = JSON.stringify([target.projectId, target.branchId, database.name]);
+    const key = JSON.stringify([target.projectId, target.branchId, database.name, as]);
     let entry = this.#queues.get(key);
     if (entry === undefined) {
-      const named = { ...target, database };
-      entry = { target: named, queue: new Queue(() => openAsOwner(named, this.#opening)) };
+      const named = { ...target, database: { ...database, owner: as ?? database.owner } };
+      const opening = this.#opening;
+      entry = {
+        target: named,
+        queue: new Queue(() =>
+          as === undefined ? openAsOwner(named, opening) : OpenSession.open(named, opening),
+        ),
+      };
       this.#queues.set(key, entry);
     }
     return entry.queue.use(work);
@@ -187,7 +172,8 @@ interface Countable {
 /**
  * Opens a session as the database's owner. The owner that the target names comes from the state. When that one cannot log
  * in, or does not own the database any more, the owner is looked up again: otherwise a new owner would leave preview, up
- * and destroy with `permission denied`.
+ * and destroy with `permission denied`. The session stays that of the former owner as long as what this module made is
+ * that role's.
  */
 async function openAsOwner(target: DatabaseTarget, opening: Opening): Promise<OpenSession> {
   const { name, owner } = target.database;
@@ -210,6 +196,12 @@ async function openAsOwner(target: DatabaseTarget, opening: Opening): Promise<Op
   if (session.databaseOwner === owner) return session;
   const now = await ownerNow();
   if (now === undefined) return session;
+  if (!opening.isHandedOver(await session.catalog(), now)) {
+    opening.log(
+      `Database "${name}" belongs to role ${now} now. What this stack made in it belongs to ${owner}, so ${owner} goes on with it.`,
+    );
+    return session;
+  }
   await session.end();
   return openAs(now);
 }
@@ -237,7 +229,7 @@ class OpenSession implements Session {
     const login = await opening.login(target);
     const client = await openConnection(login, opening.connection, opening.log);
     const session = new OpenSession(client, login, target);
-    const [row] = await session.read<Facts>(SETTINGS);
+    const [row] = await session.read<SessionFacts>(SETTINGS_SQL);
     if (row === undefined) throw new Error("the server does not know the database of the session");
     session.serverVersion = row.version;
     session.databaseOwner = row.owner;

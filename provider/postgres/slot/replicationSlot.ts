@@ -32,7 +32,7 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
   definition: replicationSlotDefinition,
   id: ({ database, name }) => `${database}/${name}/slot`,
 
-  plan: (inputs, run, state, replaces) =>
+  plan: (inputs, run, state, replaces, others) =>
     run.sql(
       inputs,
       async (session) => {
@@ -41,14 +41,16 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
         refuseForeignSlot(catalog, inputs.name, database, replaces);
         const found = findUsableSlot(catalog, inputs.name, database);
         return {
-          outputs: outputsOf(session, catalog, inputs, state),
+          outputs: outputsOf(session, catalog, inputs, state ?? others?.[0]),
           changes: found === undefined ? [] : describeOtherUser(found, inputs),
         };
       },
       state,
     ),
 
-  create: (inputs, run, replaces) => run.sql(inputs, (session) => watch(session, inputs, { replaces })),
+  // Whether the slot existed before is known to the resource that watched it first.
+  create: (inputs, run, replaces, others) =>
+    run.sql(inputs, (session) => watch(session, inputs, { replaces, state: others?.[0] })),
 
   update: (state, inputs, run) => run.sql(inputs, (session) => watch(session, inputs, { state }), state),
 
@@ -61,7 +63,11 @@ export const replicationSlot: Kind<ReplicationSlotInputs, ReplicationSlotOutputs
       ),
     })),
 
-  delete: async (state, run, replaced = false) => {
+  delete: async (state, run, replaced = false, others = []) => {
+    if (others.length > 0) {
+      run.log(`Replication slot ${state.name} stays: another resource of this stack is about the same slot.`);
+      return;
+    }
     await unlessGone(() => run.sql(state, (session) => remove(session, state, run, replaced), state));
   },
 
@@ -89,7 +95,7 @@ export function slotState(catalog: Catalog, name: string, database: string): Rep
 async function watch(
   session: Session,
   inputs: ReplicationSlotInputs,
-  { state, replaces }: { readonly state?: State; readonly replaces?: State },
+  { state, replaces }: { readonly state?: State | undefined; readonly replaces?: State | undefined },
 ): Promise<ReplicationSlotOutputs> {
   const catalog = await session.catalog();
   refuseForeignSlot(catalog, inputs.name, session.target.database.name, replaces);
@@ -124,7 +130,7 @@ async function remove(session: Session, state: State, run: Run, replaced: boolea
         run.log(says);
         return Promise.resolve();
       },
-      "disable login": ({ role }) => disableLogin(session, role),
+      "disable login": ({ role }) => disableLogin(session, role, run),
       "drop slot": ({ slot, role, disconnects }) =>
         disconnects === "nobody"
           ? dropSlot(session, slot, role)

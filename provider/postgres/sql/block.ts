@@ -10,6 +10,9 @@ import { hasCode } from "./sqlError";
 const PARAMETERS = "pulumi_neon_bemi.parameters";
 const RESULT = "pulumi_neon_bemi.result";
 
+/** The first line of a PL/pgSQL block. A superuser can set for a database that names mean something else. */
+export const PLAIN_NAMES = "#variable_conflict error\n";
+
 /**
  * The statement that runs a PL/pgSQL block. The quotes around it have a tag that does not occur in it, whatever names it
  * contains: a role may be called `r$block$x`.
@@ -17,7 +20,7 @@ const RESULT = "pulumi_neon_bemi.result";
 export function doSql(block: string): string {
   let tag = "$block$";
   for (let n = 1; block.includes(tag); n += 1) tag = `$block${n}$`;
-  return `DO ${tag} ${block} ${tag}`;
+  return `DO ${tag} ${PLAIN_NAMES}${block} ${tag}`;
 }
 
 /** Inside a block: its parameters as jsonb. */
@@ -70,10 +73,10 @@ export async function runBlock<Result>(
 }
 
 /**
- * In a handler of internal_error: whether it says anything else than that another transaction has just changed the same
- * row of a catalog. GRANT and COMMENT do not wait for each other and look again, as UPDATE does.
+ * In a handler: whether the error says that another transaction has just changed the same row of a catalog. GRANT and
+ * COMMENT do not wait for each other and look again, as UPDATE does.
  */
-const NOT_OVERTAKEN_SQL = "SQLERRM NOT LIKE 'tuple concurrently %'";
+export const OVERTAKEN_SQL = "SQLSTATE = 'XX000' AND SQLERRM LIKE 'tuple concurrently %'";
 
 /** Repeats a transaction that failed because another one has just changed the same row of a catalog. */
 export async function unlessOvertaken<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -87,33 +90,35 @@ export async function unlessOvertaken<Result>(work: () => Promise<Result>): Prom
 }
 
 /**
- * Statements in one transaction: all of them or none. It waits for each lock at most 100 ms, because the application
- * queues behind it for as long, and tries again for up to 10 s.
+ * Statements of a block that run the parameter `statements` in one transaction: all of them or none. They wait for each
+ * lock at most 100 ms, because the application queues behind them for as long, and try again for up to 10 s. The block
+ * must declare {@link TOGETHER_DECLARATIONS}.
  */
-const TOGETHER = `
-DECLARE
-  statement text;
-  deadline timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';
-BEGIN
+export const TOGETHER_SQL = `
   LOOP
     BEGIN
       PERFORM set_config('lock_timeout', '${LOCK_POLICY.attempt}', true);
       FOR statement IN SELECT value FROM jsonb_array_elements_text(${PARAMETERS_SQL} -> 'statements') LOOP
         EXECUTE statement;
       END LOOP;
-      RETURN;
+      EXIT;
     EXCEPTION
       WHEN lock_not_available OR deadlock_detected THEN
         IF clock_timestamp() > deadline THEN RAISE; END IF;
       WHEN internal_error THEN
-        IF ${NOT_OVERTAKEN_SQL} OR clock_timestamp() > deadline THEN RAISE; END IF;
+        IF NOT (${OVERTAKEN_SQL}) OR clock_timestamp() > deadline THEN RAISE; END IF;
     END;
     PERFORM pg_sleep(0.2);
-  END LOOP;
-END`;
+  END LOOP;`;
+
+export const TOGETHER_DECLARATIONS = `
+  statement text;
+  deadline timestamptz := clock_timestamp() + interval '${LOCK_POLICY.patience}';`;
+
+const TOGETHER = `DECLARE ${TOGETHER_DECLARATIONS} BEGIN ${TOGETHER_SQL} END`;
 
 /**
- * Runs statements that return nothing as one transaction. See {@link TOGETHER} for how long it waits for locks.
+ * Runs statements that return nothing as one transaction. See {@link TOGETHER_SQL} for how long it waits for locks.
  *
  * @throws SqlError if a lock is not free by then; it names who holds it
  */

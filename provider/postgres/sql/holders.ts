@@ -20,6 +20,8 @@ export interface Holder {
   readonly state: string | null;
   /** First word of the latest statement, e.g. `CREATE`. Never more of it, as it may hold data or a password. */
   readonly command: string | null;
+  /** Whether it is a process of the server itself, as an autovacuum worker: ended, it comes back. */
+  readonly background: boolean;
 }
 
 /** SQLSTATE of a lock timeout, and of a deadlock. */
@@ -34,10 +36,11 @@ const FEW = 3;
  */
 const holdersFrom = (source: string): string => `
   SELECT DISTINCT ON (h.started, h.pid, h.prepared)
-         h.pid, h.prepared, h.role, h.application, h.state, h.command,
+         h.pid, h.prepared, h.role, h.application, h.state, h.command, h.background,
          to_char(h.started AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"') AS since
     FROM (SELECT s.pid, p.gid AS prepared, coalesce(a.usename, p.owner)::text AS role,
                  nullif(a.application_name, '') AS application, a.state, coalesce(a.xact_start, p.prepared) AS started,
+                 a.pid IS NOT NULL AND a.usesysid IS NULL AS background,
                  upper((regexp_match(a.query, '^\\s*([A-Za-z]{1,20})\\M'))[1]) AS command
             FROM ${source} s
             LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid
@@ -54,14 +57,35 @@ const LOCK_OWNER = `l.pid, CASE WHEN l.pid IS NULL THEN (
 const HELD_BY_OTHERS = `l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
   AND l.database IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))`;
 
-/** Who holds a lock on one of the tables that keeps REPLICA IDENTITY from being changed. Every lock does. */
-export function tableHolders(session: Reader, tables: readonly number[]): Promise<Holder[]> {
+/**
+ * What keeps tables from being changed: to change the replica identity of a table waits for every lock on it, reads
+ * included. To change the members of a publication waits for what lets no schema change pass (VACUUM, another ALTER),
+ * and for whoever has changed this publication.
+ */
+export type TableChange =
+  { readonly of: "replica identity" } | { readonly of: "members"; readonly publication: string };
+
+/** Who holds a lock that keeps one of the tables from being changed. */
+export function tableHolders(
+  session: Reader,
+  tables: readonly number[],
+  change: TableChange = { of: "replica identity" },
+): Promise<Holder[]> {
   return session.read<Holder>(
     holdersFrom(`(
     SELECT ${LOCK_OWNER} FROM pg_catalog.pg_locks l
-     WHERE l.locktype = 'relation' AND l.relation = ANY ($1::oid[]) AND ${HELD_BY_OTHERS})`),
-    [tables],
+     WHERE ${HELD_BY_OTHERS}
+       AND ($2::text IS NULL OR l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
+       AND (l.locktype = 'relation' AND l.relation = ANY ($1::oid[])
+         OR l.locktype = 'object' AND l.classid = 'pg_catalog.pg_publication'::pg_catalog.regclass
+           AND l.objid = (SELECT p.oid FROM pg_catalog.pg_publication p WHERE p.pubname = $2)))`),
+    [tables, change.of === "members" ? change.publication : null],
   );
+}
+
+/** The session with this process id. */
+export function sessionHolder(session: Reader, pid: number): Promise<Holder[]> {
+  return session.read<Holder>(holdersFrom("(SELECT $1::int4 AS pid, NULL AS gid)"), [pid]);
 }
 
 /** Whose transactions have written something and are still open, oldest first. */
@@ -168,20 +192,29 @@ export function explainLocksOn<Result>(
  * Who holds the lock, and what to do, as sentences. `undefined` if nobody is known to hold it: it may be free by now.
  *
  * @param sure whether these hold the lock; otherwise one of them may
+ * @param then what to do when it has ended, with a space before it; empty where the caller says so itself
  */
-export function describeHolders(holders: readonly Holder[], sure = true): string | undefined {
+export function describeHolders(
+  holders: readonly Holder[],
+  sure = true,
+  then = " Then run again.",
+): string | undefined {
   if (holders.length === 0) return undefined;
-  const ends = holders.map(({ pid, prepared }) =>
-    pid === null
+  const ends = holders.flatMap(({ pid, prepared, background }) => {
+    if (background) return [];
+    return pid === null
       ? `ROLLBACK PREPARED ${quoteLiteral(prepared ?? "")}`
-      : `SELECT pg_terminate_backend(${pid})`,
-  );
+      : `SELECT pg_terminate_backend(${pid})`;
+  });
   const who = holders.map(describeHolder).join(sure ? " and " : " or ");
-  return `${sure ? "Held" : "Perhaps held"} by ${who}. Wait until that ends, or end it: ${ends.join("; ")}. Then run again.`;
+  const end = ends.length === 0 ? "" : `, or end it: ${ends.join("; ")}`;
+  return `${sure ? "Held" : "Perhaps held"} by ${who}. Wait until that ends${end}.${then}`;
 }
 
-function describeHolder({ pid, prepared, role, application, since, state, command }: Holder): string {
+function describeHolder(holder: Holder): string {
+  const { pid, prepared, role, application, since, state, command, background } = holder;
   const facts = [
+    ...(background ? ["a process of the server itself, as autovacuum"] : []),
     ...(role === null ? [] : [`role ${role}`]),
     ...(application === null ? [] : [`application ${application}`]),
     ...(since === null ? [] : [`since ${since}`]),

@@ -1,5 +1,5 @@
 import { LOCK_POLICY } from "../sql/lockPolicy";
-import { IN_BLOCK_SQL } from "../sql/block";
+import { IN_BLOCK_SQL, PLAIN_NAMES } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { LOCK_VIEW_SQL } from "../record/lines";
@@ -35,6 +35,8 @@ import { FURTHER_SQL, NAMED_SQL, tablesSql } from "./tablesOfCommand";
  * - A listed table that is not selected any more leaves the publication: it may have got the name of an excluded one. A
  *   partition whose partitioned table is listed leaves the list too, because it is published through that one.
  *
+ * What a role has set in its session reaches neither the function's meaning nor whether it runs.
+ *
  * It leaves a table alone whose owner's rights the module's role does not have. It never raises an error: what fails
  * becomes a warning, and the next up does it.
  */
@@ -43,8 +45,9 @@ export function trackFunction(catalog: Catalog, selection: Selection, publicatio
   return [
     `CREATE OR REPLACE FUNCTION ${call} RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
        SET search_path = pg_catalog, pg_temp SET lock_timeout = '${LOCK_POLICY.attempt}'
-       SET plan_cache_mode = force_generic_plan
-       AS ${quoteLiteral(body(catalog, selection, publication))}`,
+       SET standard_conforming_strings = on SET transform_null_equals = off SET array_nulls = on
+       SET plpgsql.extra_errors = '' SET plpgsql.extra_warnings = '' SET plan_cache_mode = force_generic_plan
+       AS ${quoteLiteral(`${PLAIN_NAMES}${body(catalog, selection, publication)}`)}`,
     `REVOKE ALL ON FUNCTION ${call} FROM PUBLIC`,
   ];
 }
@@ -115,11 +118,12 @@ BEGIN
       END;
       CONTINUE;
     END IF;
-    ready := reachable AND found.relreplident = 'f' AND NOT found.virtual;
+    -- A partitioned table without a key is published by its partitions, see publication/members.ts.
+    ready := reachable AND found.relreplident = 'f' AND NOT found.virtual AND (found.relkind = 'r' OR ${HAS_KEY});
     CONTINUE WHEN CASE WHEN ready AND cardinality(roots) = 0 THEN found.lists <@ found.listed
                        ELSE NOT selected AND NOT found.lists && found.listed END;
     unfit := selected AND found.relreplident = 'd' AND found.virtual
-             AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = found.oid AND i.indisprimary);
+AND NOT ${HAS_KEY};
     -- While the publication changes its form there are two. The one that consumers read comes first.
     FOR n IN 1 .. cardinality(found.lists) LOOP
       listed := found.lists[n] = ANY (found.listed);
@@ -182,6 +186,9 @@ const ABOVE = `ARRAY(
 /** Whether a list has the table, or a partitioned table above it. */
 const IS_LISTED = `(found.lists && found.listed OR cardinality(roots) > 0 AND EXISTS (
                      SELECT FROM pg_publication_rel r WHERE r.prpubid = ANY (found.lists) AND r.prrelid = ANY (roots)))`;
+
+/** Whether the table has a primary key. */
+const HAS_KEY = "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = found.oid AND i.indisprimary)";
 
 /** An extension manages its tables itself. */
 const IS_OF_EXTENSION = `EXISTS (

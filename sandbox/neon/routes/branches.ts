@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { createBranch } from "../create";
 import { ApiError } from "../errors";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { newDatabase } from "../create";
 import { ApiError, notFound } from "../errors";
 import type { OperationState } from "../operations";

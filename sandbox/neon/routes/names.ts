@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Role names that PostgreSQL or Neon reserve. */
 const RESERVED = /^(pg_.*|neon_superuser|cloud_admin|zenith_admin|public|none)$/i;

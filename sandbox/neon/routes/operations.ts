@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { notFound } from "../errors";
 import { requireProject, type Neon } from "../state";
 import { operationView } from "../views";

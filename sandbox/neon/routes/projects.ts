@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { createProject } from "../create";
 import { ApiError, notFound } from "../errors";
 import { changeSettings, newSettings, settingsChange } from "../settings";

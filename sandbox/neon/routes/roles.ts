@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { newRole } from "../create";
 import { ApiError, notFound } from "../errors";
 import { newPassword } from "../names";

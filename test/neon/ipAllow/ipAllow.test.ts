@@ -7,7 +7,7 @@ import {
 import { mistakesIn, type Checked } from "../../../provider/contract/mistakes";
 import { trailInputs } from "../../../provider/contract/trail";
 import { ipAllowKind } from "../../../provider/neon/ipAllow/ipAllow";
-import { missing, parseEntries } from "../../../provider/neon/ipAllow/list";
+import { missing, parseEntries } from "../../../provider/neon/allowList/list";
 import { startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
 import { refusal } from "../../support/refusal";
@@ -243,6 +243,41 @@ const allowed = { restrictOpenProject: true, openRestrictedProject: true } as co
 function merged(before: readonly string[], ips: readonly string[]): string[] {
   return [...before, ...missing(before, parseEntries(ips)).map(({ text }) => text)];
 }
+
+describe("two resources of a stack for one project", () => {
+  const kind = ipAllowKind(fastClock(300));
+  const process = () => {
+    const { apiUrl, apiKey } = bench.emulator;
+    return liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert, clock: fastClock(300) });
+  };
+
+  test("share entries: the last one that names an entry takes it from the list", async () => {
+    await setList(["198.51.100.0/24"]);
+    const [both, one] = [inputs(["203.0.113.7", "203.0.113.8"]), inputs(["203.0.113.7", "203.0.113.9"])];
+    const first = { ...both, ...(await kind.create(both, process())) };
+    const planned = await kind.plan(one, process(), undefined, undefined, [first]);
+    expect(planned.outputs.added).toEqual(["203.0.113.7", "203.0.113.9"]);
+    const second = { ...one, ...(await kind.create(one, process(), undefined, [first])) };
+    expect(second).toMatchObject({ added: ["203.0.113.7", "203.0.113.9"], wasOpen: false });
+    await kind.delete(first, process(), false, [second]);
+    expect(await list()).toEqual(["198.51.100.0/24", "203.0.113.7", "203.0.113.9"]);
+    await kind.delete(second, process(), false, []);
+    expect(await list()).toEqual(["198.51.100.0/24"]);
+  });
+
+  test("keep an entry that one of them no longer names", async () => {
+    await setList(["198.51.100.0/24"]);
+    const [wide, narrow] = [inputs(["203.0.113.7", "203.0.113.8"]), inputs(["203.0.113.8"])];
+    const first = { ...wide, ...(await kind.create(wide, process())) };
+    const second = { ...wide, ...(await kind.create(wide, process(), undefined, [first])) };
+    const changed = { ...narrow, ...(await kind.update(first, narrow, process(), [second])) };
+    expect(changed.added).toEqual(["203.0.113.8"]);
+    expect(await list()).toEqual(["198.51.100.0/24", "203.0.113.7", "203.0.113.8"]);
+    await kind.delete(changed, process(), false, [second]);
+    await kind.delete(second, process(), false, []);
+    expect(await list()).toEqual(["198.51.100.0/24"]);
+  });
+});
 
 test("property: up only appends the lacking entries, and destroy removes them", async () => {
   await fc.assert(

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { IpAllowInputs } from "../../../provider/contract/kinds/ipAllow";
 import type { NeonAllowedIps } from "../../../provider/contract/neonApi";
-import { missing, parseEntries, textsOnList } from "../../../provider/neon/ipAllow/list";
+import { missing, parseEntries, textsOnList } from "../../../provider/neon/allowList/list";
 import {
   afterSteps,
   changeByOthers,

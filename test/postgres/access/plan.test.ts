@@ -132,15 +132,20 @@ function grants(world: World, selection: Selection, created = false): AccessStep
     { role: ROLE },
     {
       missing: missingIn(world, scopeIn(catalog, selection)),
-      before: heldBefore(SESSION, catalog, ROLE, created),
+      before: heldBefore(SESSION, catalog, ROLE, created ? {} : undefined),
     },
   );
 }
 
 function revokes(world: World, selection: Selection, kept?: Selection): AccessStep[] {
   const { catalog } = world;
-  const before = heldBefore(SESSION, catalog, ROLE, true);
-  return planRevokes(catalog, { role: ROLE, ...selection }, { held: heldIn(world), before }, kept);
+  const before = heldBefore(SESSION, catalog, ROLE, {});
+  return planRevokes(
+    catalog,
+    { role: ROLE, ...selection },
+    { held: heldIn(world), before },
+    ...(kept === undefined ? [] : [kept]),
+  );
 }
 
 /** Databases in which the role holds something already. Either this module made the role, or somebody else did. */

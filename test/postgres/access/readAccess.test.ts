@@ -3,7 +3,7 @@ import type { ReadAccessInputs, ReadAccessOutputs } from "../../../provider/cont
 import type { Planned } from "../../../provider/contract/kind";
 import { readAccess } from "../../../provider/postgres/access/readAccess";
 import { replicationRole } from "../../../provider/postgres/role/replicationRole";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/run";
 import { unchanged } from "../../support/unchanged";
 
@@ -323,6 +323,47 @@ describe("a preview", () => {
     await expect(plan({ role: "nobody", schemas: ["shop"] })).rejects.toThrow(/no role "nobody"/);
     await expect(plan({ role: "keeper", tables: ["shop.seen"] })).rejects.toThrow(/shop.seen is a view/);
   });
+});
+
+test("changes no privilege of a table in a way that makes a TRUNCATE of the app fail", async () => {
+  // Slow enough that a TRUNCATE meets each statement before it is committed.
+  await runSql(
+    db.superuserUri,
+    `CREATE FUNCTION shop.slow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); END $$;
+     CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('GRANT', 'REVOKE') EXECUTE FUNCTION shop.slow();
+     CREATE ROLE quick`,
+  );
+  const errors: string[] = [];
+  await withClient(db.ownerUri, async (client) => {
+    const ended = new AbortController();
+    const truncating = (async () => {
+      while (!ended.signal.aborted)
+        await client.query("TRUNCATE shop.items").catch((error: unknown) => errors.push(String(error)));
+    })();
+    try {
+      const state = await make(inputs({ role: "quick", tables: ["public.orders", "shop.items"] }));
+      await readAccess.delete(state, newProcess());
+    } finally {
+      ended.abort();
+      await truncating;
+    }
+  });
+  await runSql(db.superuserUri, "DROP EVENT TRIGGER slow; DROP FUNCTION shop.slow()");
+  expect(errors).toEqual([]);
+});
+
+test("grants what it can while a table is locked, and the next up does the rest", async () => {
+  await runSql(db.ownerUri, "CREATE ROLE patient");
+  const wanted = inputs({ role: "patient", tables: ["public.orders", "shop.secret"] });
+  await withClient(db.ownerUri, async (holder) => {
+    await holder.query("BEGIN; LOCK TABLE shop.secret IN ACCESS EXCLUSIVE MODE");
+    await expect(make(wanted)).rejects.toThrow(/55P03.*Held by session/s);
+    await holder.query("ROLLBACK");
+  });
+  expect(await readable("patient")).toEqual(["orders"]);
+  const state = await make(wanted);
+  expect(state.readable).toBe(2);
+  await readAccess.delete(state, newProcess());
 });
 
 test("is imported with the schemas that the role may read", async () => {

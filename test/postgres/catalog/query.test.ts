@@ -36,7 +36,8 @@ const SCHEMA = `
   CREATE TEMP TABLE mine (id int);`;
 
 beforeAll(async () => {
-  db = await testDatabase({ sql: SCHEMA });
+  // The sandbox makes event triggers of its own for the profile `neon`.
+  db = await testDatabase({ profile: "strict", sql: SCHEMA });
   run = testRun(db);
   await runSql(
     db.superuserUri,

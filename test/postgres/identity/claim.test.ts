@@ -87,6 +87,20 @@ test("leaves a table of two trails to the other one, and keeps what it had befor
   expect(unclaimed(left, allFull(), "other")).toEqual(emptyRecord(5));
 });
 
+test("a trail that came with a dump holds its tables only as long as its publication exists", () => {
+  const origin = { ...MARK, database: "shop", databaseOid: 4, id: "fedcba9876543210" };
+  const copied = claimed(emptyRecord(4), before, {
+    publication: "bemi",
+    mark: origin,
+    selection: PUBLIC,
+    state: undefined,
+  });
+  const both = claim({ ...copied, database: 5 }, allFull(), PUBLIC, { name: "here" });
+  const theirs = publication("bemi", { comment: encodeMark(origin) });
+  expect([...setByTrail(both, { ...allFull(), publications: [theirs] }, "here")]).toEqual([]);
+  expect([...setByTrail(both, allFull(), "here").keys()]).toEqual([orders.oid, keyless.oid]);
+});
+
 test("a destroy that was killed at its very end has restored the tables: those still FULL are the user's", () => {
   const record = claim(emptyRecord(5), before, PUBLIC, { state: { ...PUBLIC, done: 3 } });
   expect(previous(record)).toEqual(previous(first));

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { z } from "zod";
+import * as z from "zod";
 import {
   decodeMark,
   encodeMark,
@@ -76,6 +76,23 @@ describe("with an id in mark and state", () => {
     expect(isAdoptable(found)).toBe(true);
   });
 
+  test("a restored dump has copies from another database, which a resource without a state may adopt", () => {
+    const origin = encodeMark({ ...state, database: "shop", databaseOid: 16384 });
+    const here = { ...mine, databaseOid: 24576 };
+    const found = ownership(origin, here);
+    expect(found).toBe("copy of another database");
+    expect(isAdoptable(found)).toBe(true);
+    expect(existsAlready('Publication "bemi"', found, origin, here)).toBe(
+      'Publication "bemi" exists already and came with a dump or a copy of database shop: it was made there by shop/dev/orders. Set adopt: true to take it over, or choose another name.',
+    );
+    // Another trail of this database, also after somebody has renamed the database.
+    expect(ownership(origin, { ...here, databaseOid: 16384 })).toBe("other resource");
+    // The resource itself, whose state has the id: its database was restored.
+    expect(ownership(origin, { ...state, databaseOid: 24576 })).toBe("ours");
+    // A mark of an older release does not say.
+    expect(ownership(encodeMark({ ...state, database: "shop" }), here)).toBe("other resource");
+  });
+
   test("two backends with the same names are told apart", () => {
     const comment = encodeMark(elsewhere);
     expect(ownership(comment, state)).toBe("other resource");
@@ -94,6 +111,35 @@ describe("with an id in mark and state", () => {
         "It is not adopted from another trail. Choose another name, or destroy that trail first. " +
         'If its stack no longer exists, run COMMENT ON Publication "bemi" IS NULL; and set adopt: true.',
     );
+  });
+
+  test.each([
+    ["shop/dev/orders-role", "shop/dev/audit-role", "this trail", "orders"],
+    ["shop/dev/a/b-publication", "shop/dev/audit-publication", "this trail", "a/b"],
+    ["shop/dev/orders", "shop/dev/audit-role", "this resource", "orders"],
+    // The stack was renamed before.
+    ["shop/test/orders-role", "shop/dev/audit-role", "this trail", "orders"],
+  ])("a trail that was only renamed, from %s to %s, gets the alias to set", (before, now, what, name) => {
+    const comment = encodeMark({ ...elsewhere, managedBy: before });
+    expect(existsAlready('Role "bemi"', "other resource", comment, { ...mine, managedBy: now })).toBe(
+      `Role "bemi" exists already and was made by ${before} for database ${mine.database}. ` +
+        "It is not adopted from another trail. " +
+        `If ${what} was only renamed in the program, change the name back and run up, then rename it with the option { aliases: [{ name: "${name}" }] }. ` +
+        "Otherwise choose another name, or destroy that trail first. " +
+        'If its stack no longer exists, run COMMENT ON Role "bemi" IS NULL; and set adopt: true.',
+    );
+  });
+
+  test("nothing is said of a renaming where another project, database or backend made the object", () => {
+    for (const other of [
+      { managedBy: "store/dev/orders-role" },
+      { managedBy: "shop/dev/orders-role", database: "billing" },
+      { managedBy: "shop/dev/audit-role" },
+    ]) {
+      const comment = encodeMark({ ...elsewhere, ...other });
+      const expected = { ...state, managedBy: "shop/dev/audit-role" };
+      expect(existsAlready('Role "bemi"', "other resource", comment, expected)).not.toContain("renamed");
+    }
   });
 
   test("names decide where the state or the mark has no id", () => {

@@ -10,7 +10,7 @@ const PUBLIC = { schemas: ["public"] };
 const PUBLISHED = publicationInputs(PUBLIC);
 const IDENTITY = identityInputs(PUBLIC);
 const RENAMED = { managedBy: "store/live/audit" };
-const LEFT = /exists and is taken over: an interrupted up left it, or a stack of the same name/;
+const LEFT = /exists with this trail's mark and is taken over: an up that was interrupted or a stack/;
 
 let db: TestDatabase;
 let run: TestRun;
@@ -102,6 +102,11 @@ test("another trail's publication is neither changed nor adopted, and the messag
   }
   await expect(replicaIdentity.create({ ...IDENTITY, ...RENAMED }, run)).rejects.toThrow(
     /record in schema _bemi has a claim for publication "bemi" already, which was made by shop\/production\/orders/,
+  );
+  await expect(
+    replicaIdentity.create({ ...IDENTITY, managedBy: "shop/production/audit" }, run),
+  ).rejects.toThrow(
+    /only renamed in the program, .* \{ aliases: \[\{ name: "orders" \}\] \}\. Otherwise give the publication another name/,
   );
   expect(differences(before, await catalogState(db, "neondb"))).toEqual([]);
 

@@ -1,7 +1,6 @@
 import type { Catalog, TableFacts } from "../../../provider/contract/catalog";
 import { tablesToRestore, trackedTables } from "../../../provider/postgres/identity/trackedTables";
 import { planMembers, publishedTables } from "../../../provider/postgres/publication/members";
-import { wantedForm } from "../../../provider/postgres/publication/wantedForm";
 import { encodeMark } from "../../../provider/postgres/ownership/mark";
 import { MARK } from "./planInputs";
 import { catalogOf, listed, publication, table } from "../../support/catalog";
@@ -94,27 +93,28 @@ test("restores tables that left the publication, or can stay in it with their ke
   expect(restore).toEqual([left.oid, unfit.oid, dropped]);
 });
 
-test("publishes all tables with the event trigger, safe tables and no exclusion", () => {
-  const wanted = { name: "bemi", allTables: true as const, trackNewTables: true };
-  const safe = [table("public.keyed"), table("public.full", { hasPrimaryKey: false, identity: "full" })];
-  const form = (tables: TableFacts[], triggers: string[], asked: object = {}, version = 170010): string =>
-    wantedForm(database(tables, triggers, version), { ...wanted, ...asked });
-  expect(form(safe, TRIGGER)).toBe("all tables");
-  expect(form(safe, [])).toBe("table list");
-  expect(form(safe, TRIGGER, { trackNewTables: false })).toBe("table list");
-  expect(form(safe, TRIGGER, { excludeTables: ["public.keyed"] })).toBe("table list");
-  const unsafe = table("public.extension", { hasPrimaryKey: false, extensionMember: true });
-  expect(form([...safe, unsafe], TRIGGER)).toBe("table list");
-  // A virtual generated column that a migration adds to a table without key would leave no way out.
-  expect(form(safe, TRIGGER, {}, 180004)).toBe("table list");
+test("lists what all tables or a schema published, without waiting for FULL, unless its writes fail", () => {
+  const tables = [
+    table("public.full", { identity: "full", hasPrimaryKey: false }),
+    table("public.keyed"),
+    table("public.keyless", { hasPrimaryKey: false }),
+  ];
+  const next = publication("bemi_new", { generatedColumns: "stored" });
+  const added = (facts: Parameters<typeof publication>[1]): string[] => {
+    const catalog = { ...database(tables), publications: [{ ...BEMI, ...facts }, next] };
+    return planMembers(catalog, PUBLIC, next).add.map(({ name }) => name);
+  };
+  expect(added({})).toEqual(["full"]);
+  expect(added({ allTables: true })).toEqual(["full", "keyed"]);
+  expect(added({ schemas: ["public"] })).toEqual(["full", "keyed"]);
 });
 
-test("lists the partitions of a table without key where no event trigger works", () => {
+test("lists the partitions of a table without key, with and without event triggers", () => {
   const keyless = { hasPrimaryKey: false, identity: "full" } as const;
   const root = table("public.root", { partitioned: true, ...keyless });
   const leaf = table("public.leaf", { ancestors: [root.oid], ...keyless });
   expect(planMembers(database([root, leaf]), PUBLIC, BEMI).add).toEqual([leaf]);
-  expect(planMembers(database([root, leaf], TRIGGER), PUBLIC, BEMI).add).toEqual([root]);
+  expect(planMembers(database([root, leaf], TRIGGER), PUBLIC, BEMI).add).toEqual([leaf]);
   // The way from one to the other: first in, then out, and not before all of them are in.
   const asRoot = { ...root, ...LISTED };
   const over = planMembers(database([asRoot, leaf]), PUBLIC, BEMI);

@@ -26,7 +26,7 @@ export const MARK: Mark = {
 export const CLAIM_MARK = { ...MARK, id: "0123456789abcdef" };
 
 const SCHEMAS = ["public", "shop", 'Odd "Schema".x'];
-/** The module's own, one that an interrupted change of form has left, and one of somebody else. */
+/** The module's own, one that an interrupted replacement has left, and one of somebody else. */
 const PUBLICATIONS = ["bemi", "bemi_old", "theirs"] as const;
 
 const mostly = (usual: boolean) => fc.integer({ min: 0, max: 5 }).map((roll) => (roll === 5) !== usual);

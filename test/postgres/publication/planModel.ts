@@ -63,7 +63,7 @@ export function refusingTables({ server, tables, publications }: Catalog, by?: s
 export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, mark: Mark): Model {
   const { catalog } = model;
   const { name } = inputs;
-  const { trackTrigger } = ownNames(name);
+  const { trackTrigger, nextPublication } = ownNames(name);
   const comment = encodeMark(mark);
   const changed = (change: Partial<Catalog>): Model => ({ ...model, catalog: { ...catalog, ...change } });
   const publications = (change: (publication: PublicationFacts) => PublicationFacts): Model =>
@@ -98,24 +98,30 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
     case "restore replica identity":
       return step.tables.reduce(restore, model);
     case "create publication":
-      return changed({ publications: [...catalog.publications, made(catalog, name, step.form, comment)] });
+      return changed({ publications: [...catalog.publications, made(catalog, name, step.comment)] });
     case "comment on publication":
     case "adopt publication":
       return publications((found) => ({ ...found, comment: step.comment }));
     case "drop publication":
       return dropped(model, step.publication.name);
-    case "change form of publication": {
-      const next = made(catalog, name, step.form, comment);
-      const empty = dropped(model, name);
-      const filled = {
-        ...empty,
-        catalog: { ...empty.catalog, publications: [...empty.catalog.publications, next] },
-      };
-      const { add } = planMembers(filled.catalog, inputs, next);
-      const full = { ...filled, catalog: listing(filled.catalog, name, add, true) };
-      return planMemberSteps(full.catalog, inputs, next).reduce(
+    case "replace by list": {
+      // Both exist at once, and the list is filled before it takes the name.
+      const next = made(catalog, nextPublication, step.comment);
+      const both = { ...catalog, publications: [...catalog.publications, next] };
+      const { add } = planMembers(both, inputs, next);
+      const filled = listing(both, nextPublication, add, true);
+      const list = { ...next, name };
+      const alone = dropped({ ...model, catalog: filled }, name).catalog;
+      const renamed = dropped(
+        {
+          ...model,
+          catalog: listing({ ...alone, publications: [...alone.publications, list] }, name, add, true),
+        },
+        nextPublication,
+      );
+      return planMemberSteps(renamed.catalog, inputs, list).reduce(
         (now, member) => apply(now, member, inputs, mark),
-        full,
+        renamed,
       );
     }
     case "set publication options":
@@ -146,7 +152,6 @@ export function printed(catalog: Catalog, steps: readonly (AnyStep | RemovalStep
     const details: string[] = [];
     if ("name" in step) details.push(step.name);
     if ("publication" in step) details.push(step.publication.name);
-    if ("form" in step) details.push(step.form);
     if ("options" in step) details.push(step.options.join(", "));
     if ("tables" in step && step.tables.length > 0)
       details.push(nameTables(catalog, ("changing" in step ? step.changing : step.tables).map(oidOf)));
@@ -179,14 +184,14 @@ function optionsAfter(catalog: Catalog, names: readonly PublicationOption[]): Pa
   };
 }
 
-function made(catalog: Catalog, name: string, form: string, comment: string): PublicationFacts {
+function made(catalog: Catalog, name: string, comment: string): PublicationFacts {
   const owner = "neondb_owner";
   return {
     oid: 7,
     name,
     owner,
     mayAlter: true,
-    allTables: form === "all tables",
+    allTables: false,
     schemas: [],
     comment,
     ...options(catalog),

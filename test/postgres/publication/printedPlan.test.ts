@@ -59,10 +59,7 @@ test("a first up: claim, identities, event triggers, then the publication", () =
     "create event triggers",
   ]);
   const after = catalogOf({ tables: [table("public.orders", FULL), busy] });
-  expect(publicationPlan(after)).toEqual([
-    "create publication: bemi: table list",
-    "add tables: public.orders",
-  ]);
+  expect(publicationPlan(after)).toEqual(["create publication: bemi", "add tables: public.orders"]);
 });
 
 test("a table leaves the selection: it is dropped from the list, then restored", () => {
@@ -118,14 +115,11 @@ test("event triggers go last where the publication relied on them", () => {
   ]);
 });
 
-test("an interrupted change of form is cleared away before another one begins", () => {
+test("a publication for all tables is replaced by a list, after what an interruption left is gone", () => {
   const catalog = trailed([table("public.orders", FULL)], { allTables: true });
   const former = publication("bemi_old", { comment: COMMENT });
   const interrupted = { ...catalog, publications: [...catalog.publications, former] };
-  expect(publicationPlan(interrupted)).toEqual([
-    "drop publication: bemi_old",
-    "change form of publication: table list",
-  ]);
+  expect(publicationPlan(interrupted)).toEqual(["drop publication: bemi_old", "replace by list"]);
 });
 
 test("adopting changes nothing but the comment, where all is as wanted", () => {

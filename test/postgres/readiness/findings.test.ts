@@ -206,6 +206,21 @@ describe("the preflight", () => {
     ]);
   });
 
+  test("refuses a schema of the module's name of another role, and one with objects of others", () => {
+    const schemas = (owner: string) => [
+      ...catalogOf().schemas,
+      { oid: 7, name: "_bemi", owner, comment: null },
+    ];
+    expect(lines(catalogOf({ schemas: schemas("neondb_owner") }))).toEqual([]);
+    expect(lines(catalogOf({ schemas: schemas("app") }))).toEqual([
+      expect.stringMatching(/^The schema _bemi belongs to app, not to neondb_owner: .* drop it\.$/) as string,
+    ]);
+    const inModuleSchema = [{ kind: "table" as const, name: "mine", owner: "neondb_owner" }];
+    expect(lines(catalogOf({ schemas: schemas("neondb_owner"), inModuleSchema }))).toEqual([
+      expect.stringMatching(/^The schema _bemi was not made .* it holds table mine\. Rename/) as string,
+    ]);
+  });
+
   test("accepts what this stack has made, and with adopt what others have made", () => {
     const marked = (managedBy: string) => encodeMark(made(managedBy));
     const ownObjects = catalogOf({

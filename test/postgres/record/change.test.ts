@@ -13,7 +13,9 @@ let app: Client | undefined;
 
 beforeAll(async () => {
   db = await testDatabase({
-    sql: "CREATE ROLE app LOGIN PASSWORD 'app'; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO app",
+    // What default privileges give to others must not reach into the module's schema.
+    sql: `CREATE ROLE app LOGIN PASSWORD 'app'; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO app;
+      ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO app`,
   });
 });
 afterAll(async () => {

@@ -90,7 +90,7 @@ test("says that a role of this name and mark, which is in no state, is taken ove
   const { ownershipId } = await make(inputs("again"));
   const { changes, outputs } = await plan(inputs("again"));
   expect(changes).toEqual([
-    expect.stringMatching(/^Role again exists and is taken over: an interrupted up left it, or a stack of/),
+    expect.stringMatching(/^Role again exists with this trail's mark and is taken over: an up that was interrupted or/),
     expect.stringMatching(/^Role again gets a new password/),
   ]);
   expect(outputs).toMatchObject({ ownershipId, created: true });

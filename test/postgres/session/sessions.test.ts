@@ -87,7 +87,7 @@ describe("after the database got another owner", () => {
   const target = { ...TARGET, database, ...WHERE };
 
   /** Who a session acts as, and who it says the owner is, with the lines that were logged. */
-  async function actsAs(ownerOf: () => Promise<string | undefined>) {
+  async function actsAs(ownerOf: () => Promise<string | undefined>, isHandedOver = () => true) {
     const lines: string[] = [];
     const sessions = new Sessions({
       login: ({ database: { owner } }) =>
@@ -95,6 +95,7 @@ describe("after the database got another owner", () => {
           owner === "next_owner" ? ownerLogin({ user: owner, password: "next" }) : ownerLogin(),
         ),
       ownerOf,
+      isHandedOver,
       connection: { sslRootCert: db.sslRootCert },
       log: (line) => lines.push(line),
     });
@@ -126,6 +127,21 @@ describe("after the database got another owner", () => {
 
   test("a session acts as the new owner, and says so", async () => {
     expect(await actsAs(() => Promise.resolve("next_owner"))).toEqual(next);
+  });
+
+  test("a session stays with the former owner while what the module made is that role's", async () => {
+    expect(
+      await actsAs(
+        () => Promise.resolve("next_owner"),
+        () => false,
+      ),
+    ).toEqual({
+      role: "neondb_owner",
+      owner: "neondb_owner",
+      lines: [
+        'Database "neondb" belongs to role next_owner now. What this stack made in it belongs to neondb_owner, so neondb_owner goes on with it.',
+      ],
+    });
   });
 
   test("a session stays with the owner that it has if nobody knows another one", async () => {

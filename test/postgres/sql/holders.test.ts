@@ -3,6 +3,7 @@ import { describeOlderWriters, runTogether, waitForOlderWriters } from "../../..
 import {
   describeHolders,
   explainLocksOn,
+  sessionHolder,
   slotHolder,
   tableHolders,
   type Holder,
@@ -19,6 +20,7 @@ const NOBODY: Holder = {
   since: null,
   state: null,
   command: null,
+  background: false,
 };
 
 test("says no more of a session than is known", () => {
@@ -28,6 +30,9 @@ test("says no more of a session than is known", () => {
   );
   expect(describeHolders([{ ...NOBODY, pid: null, prepared: "it's", role: "app" }])).toBe(
     "Held by prepared transaction it's (role app). Wait until that ends, or end it: ROLLBACK PREPARED 'it''s'. Then run again.",
+  );
+  expect(describeHolders([{ ...NOBODY, background: true }])).toBe(
+    "Held by session 7 (a process of the server itself, as autovacuum). Wait until that ends. Then run again.",
   );
 });
 
@@ -59,7 +64,10 @@ test("a statement that waits for an open migration names it", async () => {
   await run.session(async (session) => {
     const dropping = runTogether(session, ['DROP PUBLICATION "bemi"']);
     await expect(dropping).rejects.toThrow(
-      `(55P03). Held by session ${pid} (role cloud_admin, application nightly import). Wait until that ends, or end it: SELECT pg_terminate_backend(${pid}). Then run again.`,
+      // The owner may see what other sessions do: neon_superuser is a member of pg_monitor.
+      new RegExp(
+        `\\(55P03\\)\\. Held by session ${pid} \\(role cloud_admin, application nightly import, since [-0-9: ]+ UTC, idle in transaction, last statement ALTER\\)\\. Wait until that ends, or end it: SELECT pg_terminate_backend\\(${pid}\\)\\. Then run again\\.`,
+      ),
     );
   });
 });
@@ -108,6 +116,21 @@ test("names the holder of a table, with all that a monitoring role may see", asy
     expect(await slotHolder(session, "nobody")).toEqual([]);
   });
   await runSql(db.superuserUri, "REVOKE pg_read_all_stats FROM neondb_owner");
+});
+
+test("what keeps members from being changed is no reader, but whoever has changed the publication", async () => {
+  await other.query("SELECT FROM public.orders");
+  await run.session(async (session) => {
+    const [orders] = await session.read<{ oid: number }>("SELECT 'public.orders'::regclass::oid AS oid");
+    const members = () =>
+      tableHolders(session, [Number(orders?.oid)], { of: "members", publication: "bemi" });
+    expect(await tableHolders(session, [Number(orders?.oid)])).toMatchObject([{ pid }]);
+    expect(await members()).toEqual([]);
+    // As an event trigger does in a transaction of the application that creates a table.
+    await other.query("CREATE TABLE public.made (id int); ALTER PUBLICATION bemi ADD TABLE public.made");
+    expect(await members()).toMatchObject([{ pid, role: "cloud_admin", application: "nightly import" }]);
+    expect(await sessionHolder(session, pid)).toMatchObject([{ pid, role: "cloud_admin" }]);
+  });
 });
 
 test("names the oldest transaction that still writes", async () => {

@@ -69,7 +69,8 @@ test("tracks tables of other roles, whatever statement makes them", async () => 
   const table = (identity: string, published: boolean) => ({ identity, published });
   expect(await tables()).toEqual({
     "public.orders": table("f", true),
-    "public.parted": table("f", true),
+    // Published by its partitions, as it has no key.
+    "public.parted": table("f", false),
     "public.created": table("f", true),
     "public.created_as": table("f", true),
     "public.selected_into": table("f", true),
@@ -97,20 +98,23 @@ test("tracks tables of other roles, whatever statement makes them", async () => 
 });
 
 test("new tables that are tracked change neither drift nor fingerprints", async () => {
+  await db.sql(
+    "CREATE TABLE keyed (id int PRIMARY KEY) PARTITION BY LIST (id); ALTER TABLE keyed OWNER TO app",
+  );
   const { identity } = await up();
   await runSql(
     app,
     `CREATE TABLE created (id int);
      -- As pg_partman makes partitions.
-     CREATE TABLE joining (LIKE parted);
-     ALTER TABLE parted ATTACH PARTITION joining FOR VALUES IN (1)`,
+     CREATE TABLE joining (LIKE keyed);
+     ALTER TABLE keyed ATTACH PARTITION joining FOR VALUES IN (1)`,
   );
   await run.end();
   const full = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
   expect([full?.drift, full?.outputs.fingerprint]).toEqual([{}, identity.fingerprint]);
   const list = await publication.read(await publicationState(), run);
   expect([list?.drift, list?.outputs.fingerprint]).toEqual([{}, published.fingerprint]);
-  expect(list?.outputs).toMatchObject({ wanted: 4, done: 4 });
+  expect(list?.outputs).toMatchObject({ wanted: 5, done: 5 });
   expect(await db.sql("SELECT FROM pg_publication_rel WHERE prrelid = 'joining'::regclass")).toEqual([]);
   expect(await tables()).toMatchObject({ "public.joining": { identity: "f", published: true } });
 });
@@ -202,6 +206,18 @@ test("tracks a table that is created while the first up runs", async () => {
   });
   await replicaIdentity.delete({ ...IDENTITY, ...identity }, run);
   expect(await tables()).toMatchObject({ "public.created": { identity: "d" } });
+});
+
+test("names a migration that is older than the event triggers and stays open", async () => {
+  const migration = await db.connect();
+  await migration.query("BEGIN; CREATE TABLE late (id int)");
+  await replicaIdentity.create(IDENTITY, run);
+  expect(run.lines).toContainEqual(
+    expect.stringMatching(
+      /^Tables that a transaction has created which is still open .* next up on\. Held by session \d+ \(role neondb_owner,.* last statement BEGIN\)/,
+    ),
+  );
+  await migration.query("COMMIT");
 });
 
 test("restores the table of a migration that ends while the trail is removed", async () => {
@@ -356,6 +372,9 @@ test("a preview foresees the event triggers, and the publication that relies on 
   expect(planned["identity"]).toContain(
     "Event triggers are created, which track new tables from their first row; where our role may not create them, the next up takes new tables in.",
   );
-  expect(planned["publication"]).toEqual(["The publication bemi is created for all tables."]);
+  expect(planned["publication"]).toEqual([
+    "The publication bemi is created.",
+    "1 table is added to the publication bemi: public.orders",
+  ]);
   expect(await db.eventTriggers()).toEqual([]);
 });

@@ -107,6 +107,23 @@ const STARTS: Record<string, Start> = {
     ups: [{ schemas: ["public"], excludeTables: ["public.elsewhere"], adopt: true }],
     tracked: 2,
   },
+  "an adopted publication for all tables": {
+    sql: `CREATE TABLE member (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY);
+          CREATE TABLE whole (note text); ALTER TABLE whole REPLICA IDENTITY FULL;
+          CREATE PUBLICATION bemi FOR ALL TABLES WITH (publish = 'insert, update, delete');
+          COMMENT ON PUBLICATION bemi IS 'made by hand';`,
+    ups: [
+      { allTables: true, adopt: true },
+      { schemas: ["public"], excludeTables: ["public.other"], adopt: true },
+    ],
+    tracked: 2,
+  },
+  "an adopted publication for schemas and a table": {
+    sql: `CREATE SCHEMA far; CREATE TABLE far.visitor (id int PRIMARY KEY); CREATE TABLE member (id int PRIMARY KEY);
+          CREATE PUBLICATION bemi FOR TABLES IN SCHEMA public, TABLE far.visitor;`,
+    ups: [{ schemas: ["public"], adopt: true }],
+    tracked: 1,
+  },
   "1,000 tables": {
     sql: `DO $$ BEGIN FOR i IN 1 .. 1000 LOOP
             EXECUTE format('CREATE TABLE t_%s (id int %s)', i, CASE WHEN i % 3 = 0 THEN '' ELSE 'PRIMARY KEY' END);

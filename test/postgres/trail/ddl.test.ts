@@ -280,12 +280,13 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
   }
 });
 
-describe("where event triggers are not allowed (the owner is no superuser)", () => {
+describe("where event triggers are not allowed", () => {
   let db: TestDatabase;
   let trail: Trail;
 
   beforeAll(async () => {
     db = await testDatabase({
+      profile: "strict",
       sql: "CREATE TABLE orders (id int); CREATE TABLE parted (id int) PARTITION BY LIST (id)",
     });
     trail = new Trail(() => testRun(db));

@@ -4,7 +4,7 @@ import { catalogState, differences } from "../../support/catalogState";
 import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
-import { HOSTILE_ROLE, sprungIn, TRAPS } from "../../support/traps";
+import { HOSTILE_ROLE, sprungIn, TRAPS, WITH_EVENT_TRIGGERS } from "../../support/traps";
 
 const ARGS: TrailArgs = { ...TARGET, schemas: ["app"] };
 
@@ -27,7 +27,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     await trail.up(ARGS);
     await runSql(
       db.superuserUri,
-      `SET SESSION AUTHORIZATION hostile;
+      `${WITH_EVENT_TRIGGERS} SET SESSION AUTHORIZATION hostile;
        CREATE TABLE app.later (note text DEFAULT app.trap('later'::text));
        ALTER TABLE app.bait REPLICA IDENTITY NOTHING;
        -- Whoever names this index as a replica identity evaluates its expression.
@@ -35,7 +35,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
        CREATE UNIQUE INDEX by_code ON app.indexed ((code || app.trap('x'::text)))`,
     );
     // The functions of the event triggers run as whoever changes the table, here as a superuser.
-    await runSql(db.superuserUri, "ALTER TABLE app.later REPLICA IDENTITY DEFAULT");
+    await runSql(db.superuserUri, `${WITH_EVENT_TRIGGERS} ALTER TABLE app.later REPLICA IDENTITY DEFAULT`);
     await trail.refresh();
     await trail.previewUp({ ...ARGS, excludeTables: ["app.parted"] });
     await trail.up({ ...ARGS, excludeTables: ["app.generated"] });
@@ -99,7 +99,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     });
     await hostile.connect();
     try {
-      await hostile.query("SET SESSION AUTHORIZATION hostile");
+      await hostile.query(`${WITH_EVENT_TRIGGERS} SET SESSION AUTHORIZATION hostile`);
       await hostile.query(`SELECT pg_advisory_lock(hashtext('pulumi-neon-bemi'), hashtext('_bemi')),
         pg_advisory_lock(hashtext('pulumi-neon-bemi')), pg_advisory_lock(hashtext('pulumi-neon-bemi publication'))`);
       const trail = new Trail(() => testRun(db));
@@ -139,7 +139,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     const trail = new Trail(() => testRun(db));
     await runSql(
       db.superuserUri,
-      `SET SESSION AUTHORIZATION hostile;
+      `${WITH_EVENT_TRIGGERS} SET SESSION AUTHORIZATION hostile;
        CREATE TABLE app.renamed (code text NOT NULL); CREATE UNIQUE INDEX by_name ON app.renamed (code);
        CREATE UNIQUE INDEX trapped ON app.renamed ((code || app.trap('x'::text)));
        ALTER TABLE app.renamed REPLICA IDENTITY USING INDEX by_name`,

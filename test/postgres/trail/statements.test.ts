@@ -19,7 +19,7 @@ const MANY = 600;
 let db: TestDatabase;
 const asked = new Map<number, TrailTraffic>();
 
-// A superuser, so that event triggers are part of it.
+// With event triggers.
 beforeAll(async () => {
   db = await testDatabase({ profile: "neon" });
   for (const tables of [FEW, MANY]) {

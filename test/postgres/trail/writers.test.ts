@@ -120,6 +120,59 @@ describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
     expect(changed).toEqual([{ relname: "indexed", relreplident: "i" }]);
   });
 
+  test.each([
+    ["all tables", "FOR ALL TABLES"],
+    ...(version < 15 ? [] : [["schemas", "FOR TABLES IN SCHEMA public, elsewhere"]]),
+  ])(
+    "a publication for %s is adopted as a list and given back: no error, no change lost or doubled",
+    async (_, contents = "") => {
+      // As Bemi's documentation makes it.
+      await db.sql(`DO $$ DECLARE name text; BEGIN
+          FOR name IN SELECT oid::regclass FROM pg_class
+                       WHERE relkind = 'r' AND relreplident <> 'f' AND relnamespace IN ('public'::regnamespace, 'elsewhere'::regnamespace) LOOP
+            EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', name);
+          END LOOP;
+        END $$;
+        CREATE PUBLICATION bemi ${contents}`);
+      const uri = new URL(db.ownerUri);
+      const consumer = await startConsumer({
+        connection: {
+          host: uri.hostname,
+          port: Number(uri.port),
+          username: uri.username,
+          password: uri.password,
+          database: TARGET.database,
+        },
+        publication: "bemi",
+        slot: "adopted",
+        sslRootCert: db.sslRootCert,
+      });
+      const adopting = new Trail(() => testRun(db));
+      const held = { table: "public.held", by: "writer" } as const;
+      let seen = 0;
+      const changed = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+        await under(held, work);
+        await runSql(db.superuserUri, "SELECT pg_logical_emit_message(true, 'test', $1)", [what]);
+        await consumer.reached(what, 60_000);
+        const all = new Set(STREAMED);
+        expect(differences(audit.take(), consumer.changes.slice(seen), all).slice(0, 8)).toEqual([]);
+        seen = consumer.changes.length;
+      };
+      const form =
+        "SELECT puballtables, (SELECT count(*)::int FROM pg_publication_tables) AS tables FROM pg_publication";
+      const before = await runSql(db.superuserUri, form);
+      await changed("adopted", () =>
+        adopting.up({ ...TARGET, schemas: ["public", "elsewhere"], adopt: true }),
+      );
+      expect(await runSql(db.superuserUri, "SELECT FROM pg_publication WHERE puballtables")).toEqual([]);
+      await changed("given back", () => adopting.destroy());
+      expect(await runSql(db.superuserUri, form)).toEqual(before);
+      await consumer.stop();
+      await runSql(db.superuserUri, "SELECT pg_drop_replication_slot('adopted')");
+      await db.sql("DROP PUBLICATION bemi");
+    },
+  );
+
   /** Does the change while writers write and a transaction holds a table, and checks what the writers met. */
   async function under(held: Step["held"], work: () => Promise<unknown>): Promise<void> {
     workload.resume();

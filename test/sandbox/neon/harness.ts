@@ -70,7 +70,7 @@ export interface Bench {
 
 export async function startBench(
   options: {
-    /** Default: "strict". */
+    /** Default: "neon". */
     readonly profile?: Profile;
     readonly faults?: string;
     readonly pace?: number;
@@ -80,7 +80,7 @@ export async function startBench(
     readonly servers?: boolean;
   } = {},
 ): Promise<Bench> {
-  const { pgVersion = 17, profile = "strict", servers = true, ...others } = options;
+  const { pgVersion = 17, profile = "neon", servers = true, ...others } = options;
   // The servers need the emulator to decide about addresses, and the emulator needs the servers to start.
   const late: { emulator?: Emulator } = {};
   const compute = servers

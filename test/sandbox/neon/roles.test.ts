@@ -36,7 +36,7 @@ const NEON_ATTRIBUTES = {
   rolbypassrls: true,
 };
 
-test("the owner in the strict profile is a role of the API that owns its database", async () => {
+test("the owner is a role of the API that owns its database", async () => {
   expect(await attributes("neondb_owner")).toEqual({
     ...NEON_ATTRIBUTES,
     rolcanlogin: true,

@@ -5,7 +5,7 @@ import { runSql, testDatabase, type TestDatabase } from "../../support/postgres"
 
 let database: TestDatabase;
 beforeAll(async () => {
-  database = await testDatabase({ walLevel: "replica", settings: { work_mem: "5MB" } });
+  database = await testDatabase({ profile: "strict", walLevel: "replica", settings: { work_mem: "5MB" } });
 });
 afterAll(async () => {
   await database.close();

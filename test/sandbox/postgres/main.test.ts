@@ -72,9 +72,8 @@ describe("as a command", () => {
     ]);
     // Only the profile `neon` lets the owner do this.
     await runSql(
-      info.superuserUri,
-      `SET ROLE neondb_owner;
-       CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+      asOwner(info),
+      `CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
        CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION public.watch()`,
     );
 
@@ -162,9 +161,7 @@ describe("with given files and settings", () => {
   });
 
   test("profile neon lets the owner do what Neon's patches allow", async () => {
-    const ownerUri = new URL(sandbox.info.ownerUri);
-    ownerUri.search = `sslmode=verify-full&sslrootcert=${encodeURIComponent(sandbox.info.sslRootCert)}`;
-    await runSql(ownerUri.href, "CREATE PUBLICATION everything FOR ALL TABLES");
+    await runSql(asOwner(sandbox.info), "CREATE PUBLICATION everything FOR ALL TABLES");
   });
 
   test("answers and logs requests to the API", async () => {
@@ -176,3 +173,10 @@ describe("with given files and settings", () => {
     expect(readFileSync(requestLog, "utf8")).toContain(`/projects/${projectId}`);
   });
 });
+
+/** The URI of the owner, with the authority that the front door's certificate is verified by. */
+function asOwner({ ownerUri, sslRootCert }: SandboxInfo): string {
+  const uri = new URL(ownerUri);
+  uri.search = `sslmode=verify-full&sslrootcert=${encodeURIComponent(sslRootCert)}`;
+  return uri.href;
+}

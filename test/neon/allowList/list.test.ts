@@ -1,8 +1,8 @@
 import { BlockList } from "node:net";
 import fc from "fast-check";
 import { parseEntry, type IpEntry } from "../../../provider/contract/fields/ipEntries";
-import { coveredBy, parseEntries, remove, textsOnList } from "../../../provider/neon/ipAllow/list";
-import { entries } from "./entries";
+import { coveredBy, parseEntries, remove, textsOnList } from "../../../provider/neon/allowList/list";
+import { entries } from "../ipAllow/entries";
 
 function parsed(text: string): IpEntry {
   const entry = parseEntry(text);

@@ -8,12 +8,10 @@ import { recordedTarget } from "./target";
 export const coverageOutputs = {
   wanted: z.int().meta({ description: "Number of selected tables." }),
   done: z.int().meta({ description: "How many of the selected tables are as they should be." }),
-  fingerprint: z
-    .string()
-    .meta({
-      description:
-        "Changes whenever a selected table comes to be, or is no longer, as it should be. Tables that are tracked as soon as they are created do not change it.",
-    }),
+  fingerprint: z.string().meta({
+    description:
+      "Changes whenever a selected table comes to be, or is no longer, as it should be. Tables that are tracked as soon as they are created do not change it.",
+  }),
   pending: z.array(z.string()).readonly().meta({
     description: "The first few tables that are not as they should be, at most ten, each with the reason.",
   }),

@@ -41,6 +41,8 @@ const PINNED: Readonly<Record<string, Pinned>> = {
   // Whether a block runs at all.
   "plpgsql.extra_errors": { value: "" },
   "plpgsql.extra_warnings": { value: "" },
+  // Otherwise pgroll, where it is installed, takes what this session creates for migrations of the application.
+  "pgroll.no_inferred_migrations": { value: "TRUE" },
 };
 
 /**

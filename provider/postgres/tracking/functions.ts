@@ -36,6 +36,8 @@ import { FURTHER_SQL, NAMED_SQL, tablesSql } from "./tablesOfCommand";
  * - A listed table that is not selected any more leaves the publication: it may have got the name of an excluded one. A
  *   partition whose partitioned table is listed leaves the list too, because it is published through that one.
  *
+ * What a role has set in its session reaches neither the function's meaning nor whether it runs.
+ *
  * It leaves a table alone whose owner's rights the module's role does not have. It never raises an error: what fails
  * becomes a warning, and the next up does it.
  */
@@ -44,9 +46,8 @@ export function trackFunction(catalog: Catalog, selection: Selection, publicatio
   return [
     `CREATE OR REPLACE FUNCTION ${call} RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
        SET search_path = pg_catalog, pg_temp SET lock_timeout = '${LOCK_POLICY.attempt}'
-       SET plan_cache_mode = force_generic_plan
        SET standard_conforming_strings = on SET transform_null_equals = off SET array_nulls = on
-       SET plpgsql.extra_errors = '' SET plpgsql.extra_warnings = ''
+       SET plpgsql.extra_errors = '' SET plpgsql.extra_warnings = '' SET plan_cache_mode = force_generic_plan
        AS ${quoteLiteral(`${PLAIN_NAMES}${body(catalog, selection, publication)}`)}`,
     `REVOKE ALL ON FUNCTION ${call} FROM PUBLIC`,
   ];
@@ -122,8 +123,9 @@ BEGIN
     ready := reachable AND found.relreplident = 'f' AND NOT found.virtual AND (found.relkind = 'r' OR ${HAS_KEY});
     CONTINUE WHEN CASE WHEN ready AND cardinality(roots) = 0 THEN found.lists <@ found.listed
                        ELSE NOT selected AND NOT found.lists && found.listed END;
-    unfit := selected AND found.relreplident = 'd' AND found.virtual AND NOT ${HAS_KEY};
-    -- While a publication is replaced there are two. The one that consumers read comes first.
+    unfit := selected AND found.relreplident = 'd' AND found.virtual
+AND NOT ${HAS_KEY};
+    -- While the publication changes its form there are two. The one that consumers read comes first.
     FOR n IN 1 .. cardinality(found.lists) LOOP
       listed := found.lists[n] = ANY (found.listed);
       through := cardinality(roots) > 0 AND EXISTS (
@@ -186,6 +188,7 @@ const ABOVE = `ARRAY(
 const IS_LISTED = `(found.lists && found.listed OR cardinality(roots) > 0 AND EXISTS (
                      SELECT FROM pg_publication_rel r WHERE r.prpubid = ANY (found.lists) AND r.prrelid = ANY (roots)))`;
 
+/** Whether the table has a primary key. */
 const HAS_KEY = "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = found.oid AND i.indisprimary)";
 
 /** An extension manages its tables itself. */

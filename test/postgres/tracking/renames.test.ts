@@ -50,7 +50,7 @@ test("a table that leaves the selection leaves the publication", async () => {
 });
 
 test.each(["", "CONCURRENTLY"])("a partition that is detached %s is listed by itself", async (how) => {
-  await up(`CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE SCHEMA elsewhere;
+  await up(`CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE SCHEMA elsewhere;
     CREATE TABLE one PARTITION OF parted FOR VALUES IN (1);
     CREATE TABLE elsewhere.two PARTITION OF parted FOR VALUES IN (2)`);
   expect(await members(db)).toEqual(["public.parted"]);

@@ -194,7 +194,7 @@ describe("schema tools", () => {
     ["Atlas drops the schema", 'DROP SCHEMA "_bemi" CASCADE', "schema _bemi", "d"],
     ["Rails loads its schema.rb", 'DROP SCHEMA "_bemi" CASCADE; CREATE SCHEMA "_bemi"', "schema _bemi", "d"],
     ["Drizzle drops the view", 'DROP VIEW "_bemi"."lock"', "view _bemi.lock", "n"],
-    ["somebody drops a function", 'DROP FUNCTION "_bemi"."set_full_bemi" CASCADE', undefined, "n"],
+    ["somebody drops a function", 'DROP FUNCTION "_bemi"."track_bemi" CASCADE', undefined, "n"],
   ])("when %s, the application works, and up says what is lost", async (_, statement, lost, nothing) => {
     await trail.up(args());
     await sql(statement);
@@ -202,7 +202,7 @@ describe("schema tools", () => {
     const said = (await trail.previewUp(args()))["identity"];
     await trail.refresh();
     expect(trail.drift["identity"]).toMatchObject(
-      lost === undefined ? { eventTriggersMissing: "_bemi_set_full" } : { recordMissing: lost },
+      lost === undefined ? { eventTriggersMissing: "_bemi_track" } : { recordMissing: lost },
     );
     if (lost === "schema _bemi") {
       expect(said).toEqual([

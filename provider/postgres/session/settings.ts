@@ -36,8 +36,6 @@ const PINNED: Readonly<Record<string, Pinned>> = {
   bytea_output: { value: "hex" },
   // The owner would become a member of each role that it makes.
   createrole_self_grant: { value: "", since: 16 },
-  // Otherwise pgroll, if it is installed, takes what this session creates for migrations of the application.
-  "pgroll.no_inferred_migrations": { value: "TRUE" },
   // Whether a block runs at all.
   "plpgsql.extra_errors": { value: "" },
   "plpgsql.extra_warnings": { value: "" },

@@ -32,6 +32,14 @@ describe("discrepancies", () => {
     ]);
   });
 
+  it("names a change without the context of its transaction", () => {
+    const told = { ...created, context: '{"user":"ada"}' };
+    expect(discrepancies([told], [captured(told)])).toEqual([]);
+    expect(discrepancies([told], [captured(created)])).toEqual([
+      'Create in public.a has the context (none) instead of {"user":"ada"}',
+    ]);
+  });
+
   it("names a missing row, and columns that are missing or altered", () => {
     expect(discrepancies([updated], [captured(updated, { before: undefined })])).toEqual([
       "Update in public.a: the row before is missing",

@@ -71,6 +71,7 @@ describe("npm start", () => {
       const { code, stdout, stderr } = await npmStart(["--postgres", version]);
       expect({ code, stderr }).toMatchObject({ code: 0 });
       expect(stdout).toMatch(/all \d+ changes arrived, every row before complete/);
+      expect(stdout).toMatch(/7 of them with the application's context \{"user":"ada@lovelace\.example"/);
       expect(stdout).toMatch(/✔ Comparison: the database and the IP Allow list are as before/);
     },
   );

@@ -2,6 +2,7 @@ import type { Change } from "../../tools/start/changes";
 import type { Outcome } from "../../tools/start/stack";
 import {
   changesTable,
+  contexts,
   counts,
   dialog,
   differences,
@@ -53,6 +54,13 @@ describe("the table of changes", () => {
     ]).split("\n");
     expect(new Set(lines.map((line) => line.length))).toEqual(new Set([80]));
     expect(lines.join("\n")).toMatch(/body: z+… 30k/);
+  });
+
+  it("counts the changes with each context", () => {
+    const context = '{"user":"ada"}';
+    expect(contexts([update, { ...update, context }, { ...update, context }])).toBe(
+      `  2 of them with the application's context ${context}`,
+    );
   });
 
   it("marks a column that the stream did not carry", () => {

@@ -33,7 +33,7 @@ export async function runApplication(options: {
   const connectionString = verifying({ ownerUri: uri, sslRootCert });
   return await withClient({ connectionString, application_name: "shop" }, async (client) => {
     const app = new Recorder(client);
-    await order(app);
+    await app.withContext({ user: "ada@lovelace.example", endpoint: "POST /orders" }, () => order(app));
     await warehouse(app);
     await support(app);
     // The excluded table: this row must not be captured.

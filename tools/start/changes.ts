@@ -15,6 +15,8 @@ export interface Change {
   readonly key: readonly string[];
   readonly before: Row | undefined;
   readonly after: Row | undefined;
+  /** What the application said about the transaction, as Bemi's ORM packages do: JSON. Left out: nothing. */
+  readonly context?: string;
 }
 
 /** One write of the application, as the application saw it. */
@@ -25,11 +27,13 @@ export interface Write {
   readonly before: Row | undefined;
   /** The whole row without generated columns; `undefined` for a delete. */
   readonly after: Row | undefined;
+  /** The context of its transaction, JSON. Left out: none. */
+  readonly context?: string;
 }
 
 /**
  * Compares the captured changes with the writes of the application. In each table, every write must have arrived in its
- * order, with every column before and after. Returns a sentence for each fault.
+ * order, with every column before and after, and with the context of its transaction. Returns a sentence for each fault.
  */
 export function discrepancies(writes: readonly Write[], changes: readonly Change[]): string[] {
   const tables = new Set([...writes, ...changes].map((item) => item.table));
@@ -54,6 +58,9 @@ function differs(write: Write, change: Change): string[] {
   const what = `${write.operation} in ${write.table}`;
   if (write.operation !== change.operation) return [`${what} was captured as ${change.operation}`];
   return [
+    ...(write.context === change.context
+      ? []
+      : [`${what} has the context ${change.context ?? "(none)"} instead of ${write.context ?? "(none)"}`]),
     ...rowDiffers(`${what}: the row before`, write.before, change.before),
     ...rowDiffers(`${what}: the row after`, write.after, change.after),
   ];

@@ -152,6 +152,9 @@ class TextPgoutput extends PgoutputPlugin {
   }
 }
 
+/** By this prefix, Bemi tells the message with an application's context from others. */
+export const CONTEXT_PREFIX = "_bemi";
+
 /** Collects the changes from the messages of the stream. */
 class Stream {
   readonly changes: Change[] = [];
@@ -161,6 +164,10 @@ class Stream {
   private readonly contents = new Set<string>();
   /** Contents of the logical messages in the transaction that is arriving. */
   private arriving: string[] = [];
+  /** The message of Bemi's ORM packages among them. */
+  private context: string | undefined;
+  /** Where the changes of the transaction that is arriving begin. */
+  private begun = 0;
   private arrived: (() => void) | undefined;
   private reject: (error: Error) => void = () => undefined;
 
@@ -182,6 +189,8 @@ class Stream {
     switch (message.tag) {
       case "begin":
         this.time = new Date(Number(message.commitTime.valueOf() / 1000n));
+        this.begun = this.changes.length;
+        this.context = undefined;
         return undefined;
       case "insert":
         this.add("Create", message.relation, null, message.new);
@@ -195,10 +204,14 @@ class Stream {
       case "truncate":
         for (const relation of message.relations) this.add("Truncate", relation, null, null);
         return undefined;
-      case "message":
-        this.arriving.push(new TextDecoder().decode(message.content));
+      case "message": {
+        const content = new TextDecoder().decode(message.content);
+        this.arriving.push(content);
+        if (message.prefix === CONTEXT_PREFIX) this.context = content;
         return undefined;
+      }
       case "commit":
+        this.addContext();
         for (const content of this.arriving) this.contents.add(content);
         this.arriving = [];
         this.arrived?.();
@@ -210,6 +223,14 @@ class Stream {
       case "type":
         return undefined;
     }
+  }
+
+  /** The context of a transaction is that of all its changes, also of those before the message. */
+  private addContext(): void {
+    const { context, begun } = this;
+    if (context === undefined) return;
+    const told = this.changes.splice(begun).map((change) => ({ ...change, context }));
+    this.changes.push(...told);
   }
 
   async reached(content: string, timeoutMs: number): Promise<void> {

@@ -14,7 +14,7 @@ import { playground, REAL_PROJECT } from "./instructions";
 import { hasAddress } from "./loopback";
 import { assertMended, changeDatabase, NEXT_DAY, undoMigration } from "./nextDay";
 import type { StartOptions } from "./options";
-import { changesTable, counts, dialog, differences, notes, operation, readiness } from "./report";
+import { changesTable, contexts, counts, dialog, differences, notes, operation, readiness } from "./report";
 import { DemoStack } from "./stack";
 import type { Progress, Steps } from "./steps";
 
@@ -93,7 +93,7 @@ export async function runDemo(
     () => capture(sandbox, connection, bemiAddress),
     (list) => `Bemi at ${bemiAddress}: all ${list.length} changes arrived, every row before complete`,
   );
-  steps.print(`\n${changesTable(changes)}\n`);
+  steps.print(`\n${changesTable(changes)}\n${contexts(changes)}\n`);
   steps.print(`For Bemi's dialog "Connect PostgreSQL Database":\n${dialog(connection)}\n`);
   steps.print(`Readiness after the up (stack output "status"):\n${readiness(status)}\n`);
 

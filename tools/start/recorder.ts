@@ -1,5 +1,6 @@
 import { escapeIdentifier, type Client, type QueryResult } from "pg";
 import type { Row, Write } from "./changes";
+import { CONTEXT_PREFIX } from "./consumer";
 
 /** A table by its schema and its name, unquoted. */
 export type Table = readonly [schema: string, name: string];
@@ -13,9 +14,28 @@ type Values = Readonly<Record<string, string | number | boolean | null>>;
  */
 export class Recorder {
   readonly writes: Write[] = [];
+  private context: string | undefined;
   private readonly columns = new Map<string, readonly string[]>();
 
   constructor(private readonly client: Client) {}
+
+  /**
+   * Does the work in one transaction, with a context as Bemi's ORM packages send it: who did this, and how.
+   *
+   * @param context becomes JSON
+   */
+  async withContext(context: Readonly<Record<string, string>>, work: () => Promise<void>): Promise<void> {
+    const message = JSON.stringify(context);
+    await this.client.query("BEGIN");
+    await this.client.query("SELECT pg_catalog.pg_logical_emit_message(true, $1, $2)", [
+      CONTEXT_PREFIX,
+      message,
+    ]);
+    this.context = message;
+    await work();
+    this.context = undefined;
+    await this.client.query("COMMIT");
+  }
 
   /** Inserts one row. Returns the whole row, including the values that came from defaults. */
   async insert(table: Table, values: Values): Promise<Row> {
@@ -25,7 +45,7 @@ export class Recorder {
       `INSERT INTO ${quoted(table)} AS t (${names}) VALUES (${places.join(", ")}) RETURNING ${await this.row(table)}`,
       Object.values(values),
     );
-    this.writes.push({ operation: "Create", table: after.table, before: undefined, after: after.row });
+    this.note({ operation: "Create", table: after.table, before: undefined, after: after.row });
     return after.row;
   }
 
@@ -37,7 +57,7 @@ export class Recorder {
       `UPDATE ${quoted(table)} AS t SET ${set.join(", ")} WHERE ${condition(where, set.length)} RETURNING ${await this.row(table)}`,
       [...Object.values(values), ...Object.values(where)],
     );
-    this.writes.push({ operation: "Update", table: after.table, before: before.row, after: after.row });
+    this.note({ operation: "Update", table: after.table, before: before.row, after: after.row });
   }
 
   /** Deletes the only row that has the values of `where`. */
@@ -46,7 +66,11 @@ export class Recorder {
       `DELETE FROM ${quoted(table)} AS t WHERE ${condition(where, 0)} RETURNING ${await this.row(table)}`,
       Object.values(where),
     );
-    this.writes.push({ operation: "Delete", table: before.table, before: before.row, after: undefined });
+    this.note({ operation: "Delete", table: before.table, before: before.row, after: undefined });
+  }
+
+  private note(write: Write): void {
+    this.writes.push(this.context === undefined ? write : { ...write, context: this.context });
   }
 
   private async read(table: Table, where: Values): Promise<Stored> {

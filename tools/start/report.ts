@@ -34,6 +34,16 @@ export function changesTable(changes: readonly Change[]): string {
   return table.toString();
 }
 
+/** What the application said about its changes, a line for each context. */
+export function contexts(changes: readonly Change[]): string {
+  const counted = new Map<string, number>();
+  for (const { context } of changes)
+    if (context !== undefined) counted.set(context, (counted.get(context) ?? 0) + 1);
+  return [...counted]
+    .map(([context, count]) => fit(`  ${count} of them with the application's context ${context}`, LINE))
+    .join("\n");
+}
+
 /** The name on two lines, if it is too long for one. */
 function tableName(name: string): string {
   if (name.length <= WIDTHS.table) return name;

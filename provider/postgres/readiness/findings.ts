@@ -279,8 +279,19 @@ function slotFindings(catalog: Catalog, name: string): Finding[] {
     return [
       degraded(subject, "is about to lose the log it needs.", "Start its consumer, or find out why it lags."),
     ];
+  if (!slot.active && (slot.retainedBytes ?? 0) > MUCH_WAL)
+    return [
+      degraded(
+        subject,
+        "has no consumer, and holds back more than 1 GB of write-ahead log.",
+        "Start its consumer. Neon removes a slot that nobody has read for about 40 hours.",
+      ),
+    ];
   return [];
 }
+
+/** So much write-ahead log behind a slot without a consumer is worth a line, in bytes. `neon-bemi check` has the same default. */
+const MUCH_WAL = 1e9;
 
 function findPublication(catalog: Catalog, name: string): PublicationFacts | undefined {
   return catalog.publications.find((publication) => publication.name === name);

@@ -387,6 +387,10 @@ describe("readiness", () => {
       /^blocking: .*has FULL identity and is published with a column list.*fail/,
     ],
     [{ slots: [{ ...slot("bemi"), walStatus: "lost" }] }, /^degraded: Replication slot bemi is lost/],
+    [
+      { slots: [{ ...slot("bemi"), active: false, retainedBytes: 2e9 }] },
+      /^degraded: Replication slot bemi has no consumer, and holds back more than 1 GB/,
+    ],
   ];
   test.each(problems.map(([parts, text]) => [text, parts] as const))("reports %s", (text, parts) => {
     const lines = findings(parts);

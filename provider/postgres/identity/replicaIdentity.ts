@@ -61,12 +61,15 @@ export const replicaIdentity: Kind<ReplicaIdentityInputs, ReplicaIdentityOutputs
         async (session) => {
           const catalog = await session.catalog();
           const outputs = outputsOf(session, catalog, state, ownershipIdOf(session, catalog, state));
+          const drift = driftOf(session, catalog, state);
           const { done = outputs.done } = state;
+          // Missing event triggers are drift only where there were some. The next read must know that as well.
+          const newTables = drift.eventTriggersMissing === undefined ? outputs.newTables : "event trigger";
           // Without the claim, only what the last run did tells a lost record from a destroy that was killed at its end.
           const claims = claimOf(readRecord(catalog), state.publication) !== undefined;
           return {
-            outputs: claims ? outputs : { ...outputs, done },
-            drift: driftOf(session, catalog, state),
+            outputs: { ...outputs, newTables, ...(claims ? {} : { done }) },
+            drift,
           };
         },
         state,

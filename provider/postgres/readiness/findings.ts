@@ -6,7 +6,8 @@ import { covers } from "../catalog/membership";
 import { bestIdentity, publishingBreaksWrites } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
 import { quoteIdentifier } from "../sql/quote";
-import { idleTriggers, newTablesMode } from "../tracking/state";
+import { idleTriggers, newTablesMode, tracksNewTables } from "../tracking/state";
+import { LOCK_VIEW_SQL } from "../record/lines";
 
 /** What is verified: the objects of a trail, by name, and the selection of its tables. */
 export interface Trail extends Selection {
@@ -243,6 +244,14 @@ function newTableFindings(catalog: Catalog, trail: Trail): Finding[] {
         `Run ${resetSql(setting)}, and pulumi up again. Until then, run pulumi up after each migration that creates tables.`,
       ),
     );
+  if (tracksNewTables(catalog, publication))
+    return [
+      degraded(
+        "New tables",
+        `are tracked from the next up on, not from their first row: the event trigger fails without the view ${LOCK_VIEW_SQL}.`,
+        "Run pulumi up again, which makes it.",
+      ),
+    ];
   return [
     degraded(
       "New tables",

@@ -4,6 +4,7 @@ import { encodeMark, type Mark } from "../ownership/mark";
 import { ownNames } from "../ownership/ownNames";
 import { isOwned, markOn, notOwned, ownPublication } from "../ownership/ownObjects";
 import { membersOf } from "../catalog/membership";
+import { hasLockView } from "../record/moduleSchema";
 import { takesNewTables } from "../selection/selection";
 
 /**
@@ -14,14 +15,17 @@ import { takesNewTables } from "../selection/selection";
  */
 export type NewTables = "event trigger" | "next up" | "not tracked";
 
-/** When tables that are created later become tracked. Both `ReplicaIdentity` and `Readiness` report this. */
+/**
+ * When tables that are created later become tracked. Both `ReplicaIdentity` and `Readiness` report this. Without the view
+ * that guards the record, the event trigger fires, and fails with a warning.
+ */
 export function newTablesMode(
   catalog: Catalog,
   publication: string,
   selection: { readonly tables?: readonly string[] },
   trackNewTables: boolean,
 ): NewTables {
-  if (trackNewTables && tracksNewTables(catalog, publication)) return "event trigger";
+  if (trackNewTables && tracksNewTables(catalog, publication) && hasLockView(catalog)) return "event trigger";
   return takesNewTables(selection) ? "next up" : "not tracked";
 }
 

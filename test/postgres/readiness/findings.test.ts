@@ -8,6 +8,7 @@ import {
 import type { Catalog } from "../../../provider/contract/catalog";
 import type { PreflightInputs } from "../../../provider/contract/kinds/logicalReplication";
 import { databaseObjectMark, encodeMark, type Mark } from "../../../provider/postgres/ownership/mark";
+import { LOCK_VIEW } from "../../../provider/postgres/record/lines";
 import { ownNames } from "../../../provider/postgres/ownership/ownNames";
 import { readinessFindings } from "../../../provider/postgres/readiness/findings";
 import { check } from "../../../provider/postgres/readiness/readiness";
@@ -422,6 +423,7 @@ describe("readiness", () => {
         tables,
         roles: [role("bemi")],
         publications: [publication("bemi")],
+        inModuleSchema: [{ kind: "view", name: LOCK_VIEW, owner: "neondb_owner" }],
         ...parts,
       });
       const { outputs } = check(session, catalog, { ...TARGET, ...trail, trackNewTables, after: [] });
@@ -431,6 +433,8 @@ describe("readiness", () => {
     test("says by what they are tracked, and that event triggers are missing", () => {
       expect(seen(true, { eventTriggers })).toEqual(["event trigger", 0]);
       expect(seen(true)).toEqual(["next up", 1]);
+      // Without the view that it locks, it fails.
+      expect(seen(true, { eventTriggers, inModuleSchema: [] })).toEqual(["next up", 1]);
       const disabled = eventTriggers.map((trigger) => ({ ...trigger, enabled: false }));
       expect(seen(true, { eventTriggers: disabled })).toEqual(["next up", 1]);
     });

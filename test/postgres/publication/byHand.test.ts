@@ -4,6 +4,12 @@ import { testRun, type TestRun } from "../../support/run";
 import { refusal } from "../../support/refusal";
 import { down, publicationInputs, up } from "../../support/stack";
 import { BASIC_TABLES, FAMILIES, identities, LISTED, members } from "../../support/tables";
+import type * as support from "../../support/shortPatience";
+
+// The tests wait until the module gives up on others: here it does so after two seconds instead of ten.
+jest.mock("../../../provider/postgres/sql/lockPolicy", () =>
+  jest.requireActual<typeof support>("../../support/shortPatience").shortPatience(),
+);
 
 const PUBLIC = { schemas: ["public"] };
 const INPUTS = publicationInputs(PUBLIC);

@@ -6,6 +6,12 @@ import { change, down, identityInputs, preview, publicationInputs, up } from "..
 import { members } from "../../support/tables";
 import { until } from "../../support/until";
 import { watchedSession } from "../../support/watchedSession";
+import type * as support from "../../support/shortPatience";
+
+// The tests wait until the module gives up on others: here it does so after two seconds instead of ten.
+jest.mock("../../../provider/postgres/sql/lockPolicy", () =>
+  jest.requireActual<typeof support>("../../support/shortPatience").shortPatience(),
+);
 
 const EVERYTHING = { allTables: true } as const;
 const PUBLIC = { schemas: ["public"] };

@@ -129,7 +129,7 @@ const BREAKS = {
     // ReplicationRole: its first login.
     { text: "user\0late\0" },
     // ReadAccess, after its record of what the role had.
-    { text: "GRANT SELECT ON" },
+    { text: '"action":"GRANT"' },
     // ReplicaIdentity, after its claim.
     { text: "' REPLICA IDENTITY '" },
     // Publication, after it was created empty.

@@ -3,8 +3,12 @@ import { Client } from "pg";
 import type { CommitFault, PostgresVersion, Profile } from "../../sandbox/compute";
 import { createCompute, type PostgresCompute } from "../../sandbox/postgres";
 
-/** The servers that tests for any version run on: 17, or those in `TEST_POSTGRES=14,15,16,17,18`. */
+/**
+ * The servers that tests for any version run on: 17, or those in `TEST_POSTGRES=14,15,16,17,18`. Tests that name no version
+ * run on the first of them.
+ */
 export const MATRIX = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as PostgresVersion[];
+const [DEFAULT_VERSION = 17] = MATRIX;
 
 const ATTRIBUTES = "CREATEROLE CREATEDB REPLICATION BYPASSRLS";
 
@@ -28,7 +32,7 @@ export function ownerWhoMakesRoles(version: PostgresVersion): Owner {
 }
 
 export interface TestDatabaseOptions {
-  /** Default 17, the version that needs no download. */
+  /** Default 17, the version that needs no download, or the first one of {@link MATRIX}. */
   readonly version?: PostgresVersion;
   /** What the owner may do: "neon" (the default) or "strict", as in the sandbox. */
   readonly profile?: Profile;
@@ -107,7 +111,7 @@ const CLEAR = `
  */
 export async function testDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const {
-    version = 17,
+    version = DEFAULT_VERSION,
     profile = "neon",
     settings,
     walLevel = "logical",

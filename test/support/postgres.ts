@@ -8,7 +8,8 @@ import { createCompute, type PostgresCompute } from "../../sandbox/postgres";
  * run on the first of them.
  */
 export const MATRIX = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as PostgresVersion[];
-const [DEFAULT_VERSION = 17] = MATRIX;
+/** The version of a test database whose test names none. */
+export const [DEFAULT_VERSION = 17] = MATRIX;
 
 const ATTRIBUTES = "CREATEROLE CREATEDB REPLICATION BYPASSRLS";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeDatabases } from "../../support/catalogState";
-import { testDatabase, type TestDatabase } from "../../support/postgres";
+import { DEFAULT_VERSION, testDatabase, type TestDatabase } from "../../support/postgres";
 import { roundTrip, type Start } from "../../support/roundTrip";
 
 const LONG = "n".repeat(63);
@@ -65,7 +65,8 @@ const STARTS: Record<string, Start> = {
     // The record names the dropped table by oid, so the new table under its name stays as it was made.
     differs: [
       /^(privilege|relation|replica identity) .*aside\.gone\b/,
-      "replica identity aside.again: nothing => default",
+      // A superuser makes the table anew, whom event triggers skip on Neon: in the sandbox from PostgreSQL 17 on.
+      ...(DEFAULT_VERSION < 17 ? [] : ["replica identity aside.again: nothing => default"]),
     ],
   },
   "publications of others: lists, a column list, a row filter, all tables, a schema": {

@@ -1,5 +1,11 @@
 import { readFileSync } from "node:fs";
-import { ownerWhoMakesRoles, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import {
+  DEFAULT_VERSION,
+  ownerWhoMakesRoles,
+  runSql,
+  testDatabase,
+  type TestDatabase,
+} from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 import { catalogState } from "../../support/catalogState";
@@ -8,7 +14,7 @@ import { catalogState } from "../../support/catalogState";
 const OF_THE_DATABASE = [
   "default_transaction_read_only = on",
   "default_transaction_isolation = 'serializable'",
-  "transaction_timeout = '900ms'",
+  ...(DEFAULT_VERSION < 17 ? [] : ["transaction_timeout = '900ms'"]),
   "idle_session_timeout = '900ms'",
   "statement_timeout = '1s'",
   "lock_timeout = '5ms'",
@@ -20,7 +26,7 @@ const OF_THE_DATABASE = [
   "datestyle = 'SQL, DMY'",
   "intervalstyle = 'iso_8601'",
   "bytea_output = 'escape'",
-  "createrole_self_grant = 'set, inherit'",
+  ...(DEFAULT_VERSION < 16 ? [] : ["createrole_self_grant = 'set, inherit'"]),
   "plpgsql.variable_conflict = 'use_column'",
   "plpgsql.extra_errors = 'all'",
   "plpgsql.extra_warnings = 'all'",
@@ -32,7 +38,7 @@ let trail: Trail;
 beforeAll(async () => {
   db = await testDatabase({
     profile: "neon",
-    owner: ownerWhoMakesRoles(17),
+    owner: ownerWhoMakesRoles(DEFAULT_VERSION),
     sql: "CREATE TABLE orders (id int PRIMARY KEY)",
   });
   await runSql(db.superuserUri, "CREATE ROLE app");

@@ -25,6 +25,8 @@ let db: TestDatabase;
 
 beforeAll(async () => {
   db = await testDatabase({
+    // Of the version of pg_dump: it refuses a newer server, and writes for its own.
+    version: 17,
     profile: "neon",
     sql: `CREATE TABLE plain (id int PRIMARY KEY, note text);
       CREATE TABLE keyless (note text);

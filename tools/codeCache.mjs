@@ -11,7 +11,8 @@ import path from "node:path";
 import { Script } from "node:vm";
 
 const [bundle, cache] = process.argv.splice(2);
-const script = new Script(Module.wrap(readFileSync(bundle, "utf8")), { filename: bundle });
+// The bundle is ASCII, and is read as pulumi-resource-neon-bemi reads it.
+const script = new Script(Module.wrap(readFileSync(bundle, "latin1")), { filename: bundle });
 process.stdout.write = () => {
   mkdirSync(path.dirname(cache), { recursive: true });
   writeFileSync(cache, script.createCachedData());

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../contract/errors";
 
@@ -40,10 +40,14 @@ function hashSources(project: string, entries: readonly string[]): string {
 
 /** The sources at or below a path. */
 function sourcesIn(project: string, entry: string): string[] {
-  const found = statSync(path.join(project, entry), { throwIfNoEntry: false });
-  if (found === undefined) return [];
-  if (found.isFile()) return isSource(entry) ? [entry] : [];
-  return readdirSync(path.join(project, entry)).flatMap((name) => sourcesIn(project, path.join(entry, name)));
+  if (!existsSync(path.join(project, entry))) return [];
+  if (isSource(entry)) return [entry];
+  // With their types: the plugin does this whenever it starts, and a look at each file would take longer.
+  return readdirSync(path.join(project, entry), { withFileTypes: true }).flatMap((found) => {
+    const below = path.join(entry, found.name);
+    if (found.isDirectory()) return sourcesIn(project, below);
+    return isSource(below) ? [below] : [];
+  });
 }
 
 /** The text of {@link STAMP} for the sources as they are now. */

@@ -4,7 +4,6 @@ import type { Run } from "../../contract/kind";
 import { execute, type Doers } from "../../contract/plan";
 import type { Session } from "../../contract/session";
 import { reportLocked } from "../catalog/lockedTables";
-import { nameTable } from "../catalog/tableIndex";
 import { quoteTableName } from "../catalog/tableNames";
 import { only, setByTrail } from "../identity/claim";
 import { logChanges, logLockedRestore, settleRecord } from "../identity/restore";
@@ -26,7 +25,7 @@ import {
   type PublicationStep,
   type RemovalStep,
 } from "./plan";
-import { changeMembers, type MemberOrder } from "./statement";
+import { changeMembers, logRefused, type MemberOrder } from "./statement";
 
 /** What is needed to do the steps of one publication. */
 interface Work {
@@ -98,8 +97,7 @@ function memberDoers({ inputs, session, run }: Work): Doers<MemberStep> {
     if (changes.refused.length + changes.locked === 0) return;
     if (action === "ADD") incomplete = true;
     const catalog = await session.catalog();
-    for (const { oid, reason } of changes.refused)
-      run.log(`Publication ${name}, table ${nameTable(catalog, oid)}: ${reason}.`);
+    logRefused(changes, catalog, name, run);
     if (changes.locked === 0) return;
     const { names, held } = await reportLocked(session, catalog, changes, {
       of: "members",

@@ -6,7 +6,7 @@ import { firstFew } from "../../contract/wording";
 import { membersOf, publishes } from "../catalog/membership";
 import { publishability } from "../catalog/publishability";
 import { reportLocked, type LockedTables } from "../catalog/lockedTables";
-import { nameTable, tablesByOid } from "../catalog/tableIndex";
+import { tablesByOid } from "../catalog/tableIndex";
 import { formatTableName } from "../catalog/tableNames";
 import { ownNames } from "../ownership/ownNames";
 import { describeOlderWriters, runTogether, waitForOlderWriters } from "../sql/block";
@@ -15,7 +15,7 @@ import { hasCode } from "../sql/sqlError";
 import { OPERATIONS, type Adopted } from "./adoption";
 import { takeName } from "./replacement";
 import { withPublication } from "./hypothetical";
-import { changeMembers } from "./statement";
+import { changeMembers, logRefused } from "./statement";
 
 /** What is needed to give an adopted publication back. */
 interface Return {
@@ -62,8 +62,7 @@ async function putMembersBack({ session, run, publication, before }: Return): Pr
     { publication: name, action: "ADD", tables: before.members },
   ] as const) {
     const changes = await changeMembers(session, order);
-    for (const { oid, reason } of changes.refused)
-      run.log(`Publication ${name}, table ${nameTable(catalog, oid)}: ${reason}.`);
+    logRefused(changes, catalog, name, run);
     if (changes.locked > 0) throw await lockedOut(session, catalog, changes, name, name);
   }
 }

@@ -1,6 +1,8 @@
 import { heldByAutovacuumSql, heldHereSql, LOCK_POLICY } from "../sql/lockPolicy";
 import { OVERTAKEN_SQL, PARAMETERS_SQL, returnSql, runBlock, runTogether } from "../sql/block";
-import type { PublicationFacts } from "../../contract/catalog";
+import type { Catalog, PublicationFacts } from "../../contract/catalog";
+import type { Run } from "../../contract/kind";
+import { nameTable } from "../catalog/tableIndex";
 import type { LockedTables } from "../catalog/lockedTables";
 import type { Session } from "../../contract/session";
 import { quoteIdentifier } from "../sql/quote";
@@ -10,6 +12,17 @@ import { joinSql } from "../sql/joining";
 export interface ChangedMembers extends LockedTables {
   /** Tables PostgreSQL refused, with its reason: at most ten. */
   readonly refused: readonly { readonly oid: number; readonly reason: string }[];
+}
+
+/** Logs what PostgreSQL refused, table by table. */
+export function logRefused(
+  { refused }: ChangedMembers,
+  catalog: Catalog,
+  publication: string,
+  run: Pick<Run, "log">,
+): void {
+  for (const { oid, reason } of refused)
+    run.log(`Publication ${publication}, table ${nameTable(catalog, oid)}: ${reason}.`);
 }
 
 const NOTHING: ChangedMembers = { locked: 0, lockedTables: [], refused: [] };

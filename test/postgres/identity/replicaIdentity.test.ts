@@ -12,6 +12,7 @@ import { refusal } from "../../support/refusal";
 import { identityInputs } from "../../support/stack";
 import { BASIC_TABLES, identities } from "../../support/tables";
 import { uriTo } from "../../support/catalogState";
+import { untilItWaits } from "../../support/lockWait";
 import { until } from "../../support/until";
 
 const INPUTS = identityInputs({ schemas: ["public"] });
@@ -73,13 +74,7 @@ test("sets a table whose privileges the application grants at the same moment", 
   const creating = replicaIdentity.create(INPUTS, run);
   // The first attempt gives up after 100 ms. The grant is committed while a later one waits for it.
   await sleep(300);
-  await until(async () => {
-    const waiting = await runSql(
-      db.superuserUri,
-      "SELECT FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi' AND wait_event_type = 'Lock'",
-    );
-    return waiting.length > 0;
-  });
+  await untilItWaits(db);
   await other.query("COMMIT");
   expect(await creating).toMatchObject({ wanted: 10, done: 10, pending: [] });
 });

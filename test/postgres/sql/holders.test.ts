@@ -10,7 +10,7 @@ import {
 } from "../../../provider/postgres/sql/holders";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, type TestRun } from "../../support/run";
-import { until } from "../../support/until";
+import { untilItWaits } from "../../support/lockWait";
 
 const NOBODY: Holder = {
   pid: 7,
@@ -86,13 +86,7 @@ test("a grant that another one overtakes is repeated", async () => {
   await other.query("GRANT CREATE ON SCHEMA _bemi TO app");
   await run.session(async (session) => {
     const granting = runTogether(session, ["GRANT USAGE ON SCHEMA _bemi TO app"]);
-    await until(async () => {
-      const waiting = await runSql(
-        db.superuserUri,
-        "SELECT FROM pg_stat_activity WHERE application_name = 'pulumi-neon-bemi' AND wait_event_type = 'Lock'",
-      );
-      return waiting.length > 0;
-    });
+    await untilItWaits(db);
     await other.query("COMMIT");
     await granting;
   });

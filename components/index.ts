@@ -13,7 +13,7 @@ export { Readiness, type ReadinessArgs } from "./generated/readiness";
 export { ReplicaIdentity, type ReplicaIdentityArgs } from "./generated/replicaIdentity";
 export { ReplicationRole, type ReplicationRoleArgs } from "./generated/replicationRole";
 export { ReplicationSlot, type ReplicationSlotArgs } from "./generated/replicationSlot";
-export type { BranchArgs, DatabaseArgs, SelectionArgs } from "./generated/shared";
+export type { BranchArgs, DatabaseArgs, IdentityArgs, SelectionArgs } from "./generated/shared";
 export type {
   BemiAuditTrailArgs,
   BemiConnection,

@@ -27,7 +27,7 @@ interface Trail {
 
 /** Declares the resources of the component `BemiAuditTrail`, which is their parent. */
 export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAuditTrailArgs): Trail {
-  const { projectId, branch, database, trackNewTables, adopt } = args;
+  const { projectId, branch, database, identity, trackNewTables, adopt } = args;
   const target = { projectId, branch, database };
   const selection = selectionOf(args);
   const [roleName, publicationName] = [`${name}-role`, `${name}-publication`];
@@ -54,6 +54,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
         mode: args.logicalReplication,
         preflight: {
           ...selection,
+          identity,
           role: args.role?.name,
           roleCreatedBy: createdBy,
           roleManagedBy: declaredAs(roleName),
@@ -81,17 +82,17 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
     then(new ReadAccess(`${name}-access`, { ...target, ...selection, role: username }, next()));
   }
 
-  const identity = then(
+  const identities = then(
     new ReplicaIdentity(
       `${name}-identity`,
-      { ...target, ...selection, publication: args.publication, trackNewTables },
+      { ...target, ...selection, identity, publication: args.publication, trackNewTables },
       next(),
     ),
   );
   const publication = then(
     new Publication(
       publicationName,
-      { ...target, ...selection, name: args.publication, trackNewTables, adopt },
+      { ...target, ...selection, identity, name: args.publication, trackNewTables, adopt },
       next(),
     ),
   );
@@ -108,11 +109,12 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
       {
         ...target,
         ...selection,
+        identity,
         role: username,
         publication: args.publication,
         slot: args.slot,
         trackNewTables,
-        after: [identity.fingerprint, publication.fingerprint],
+        after: [identities.fingerprint, publication.fingerprint],
       },
       next(),
     ),
@@ -167,8 +169,18 @@ function connectionUri(parts: Omit<BemiConnection, "environment" | "uri">): stri
 }
 
 function statusOf(readiness: Readiness): Trail["status"] {
-  const { ready, walLevel, serverVersion, selected, published, full, slotState, newTables, degraded } =
-    readiness;
+  const {
+    ready,
+    walLevel,
+    serverVersion,
+    selected,
+    published,
+    full,
+    keyIdentity,
+    slotState,
+    newTables,
+    degraded,
+  } = readiness;
   return pulumi.output({
     ready,
     walLevel,
@@ -176,6 +188,7 @@ function statusOf(readiness: Readiness): Trail["status"] {
     selected,
     published,
     full,
+    keyIdentity,
     slotState,
     newTables,
     degraded,

@@ -3,7 +3,7 @@
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
 import { logicalReplicationDefinition } from "../../provider/contract/kinds/logicalReplication";
 import { NeonBemiResource } from "../binding";
-import type { OneSelection } from "./shared";
+import type { OneSelection, IdentityArgs } from "./shared";
 
 /** Arguments of {@link LogicalReplication}. */
 export interface LogicalReplicationArgs {
@@ -57,6 +57,12 @@ export interface PreflightFields {
    * it is. Exclusion goes by name: a copy under another name is tracked. Default: none.
    */
   excludeTables?: Input<Input<string>[]>;
+  /**
+   * Which replica identity the tracked tables get. A table with `"primaryKey"` needs a primary key that is
+   * not deferrable, or an index that it uses as replica identity already. Otherwise its UPDATEs and DELETEs
+   * would fail, so the preview refuses it. Default: every tracked table gets `"full"`.
+   */
+  identity?: Input<IdentityArgs>;
   /**
    * Name of the role, at most 63 bytes. Names that PostgreSQL or Neon reserve are refused. Default: `"bemi"`.
    */

@@ -3,7 +3,7 @@
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
 import { readinessDefinition } from "../../provider/contract/kinds/readiness";
 import { NeonBemiResource } from "../binding";
-import type { OneSelection } from "./shared";
+import type { OneSelection, IdentityArgs } from "./shared";
 
 /** Arguments of {@link Readiness}. */
 export type ReadinessArgs = ReadinessFields & OneSelection;
@@ -37,6 +37,12 @@ export interface ReadinessFields {
    * it is. Exclusion goes by name: a copy under another name is tracked. Default: none.
    */
   excludeTables?: Input<Input<string>[]>;
+  /**
+   * Which replica identity the tracked tables get. A table with `"primaryKey"` needs a primary key that is
+   * not deferrable, or an index that it uses as replica identity already. Otherwise its UPDATEs and DELETEs
+   * would fail, so the preview refuses it. Default: every tracked table gets `"full"`.
+   */
+  identity?: Input<IdentityArgs>;
   /** The role whose rights and attributes are verified. */
   role: Input<string>;
   /**
@@ -77,6 +83,11 @@ export class Readiness extends NeonBemiResource {
   declare readonly published: Output<number>;
   /** How many of the selected tables have the replica identity FULL. */
   declare readonly full: Output<number>;
+  /**
+   * How many of the selected tables keep the identity that names a row by its key: because of `identity`, or
+   * because FULL is ruled out.
+   */
+  declare readonly keyIdentity: Output<number>;
   /**
    * State of the replication slot. `"lost"`: the server has removed WAL that the consumer still needed, so
    * the slot is of no use any more.

@@ -3,7 +3,7 @@
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
 import { replicaIdentityDefinition } from "../../provider/contract/kinds/replicaIdentity";
 import { NeonBemiResource } from "../binding";
-import type { OneSelection } from "./shared";
+import type { OneSelection, IdentityArgs } from "./shared";
 
 /** Arguments of {@link ReplicaIdentity}. */
 export type ReplicaIdentityArgs = ReplicaIdentityFields & OneSelection;
@@ -37,6 +37,12 @@ export interface ReplicaIdentityFields {
    * it is. Exclusion goes by name: a copy under another name is tracked. Default: none.
    */
   excludeTables?: Input<Input<string>[]>;
+  /**
+   * Which replica identity the tracked tables get. A table with `"primaryKey"` needs a primary key that is
+   * not deferrable, or an index that it uses as replica identity already. Otherwise its UPDATEs and DELETEs
+   * would fail, so the preview refuses it. Default: every tracked table gets `"full"`.
+   */
+  identity?: Input<IdentityArgs>;
   /**
    * Tracks new tables from their first row, by an event trigger, where the server allows one. Otherwise, and
    * with `false`, the next `up` takes them in. Default: `true`.

@@ -51,6 +51,26 @@ export interface SelectionFields {
   excludeTables?: Input<Input<string>[]>;
 }
 
+/**
+ * Which replica identity the tracked tables get. A table with `"primaryKey"` needs a primary key that is not
+ * deferrable, or an index that it uses as replica identity already. Otherwise its UPDATEs and DELETEs would
+ * fail, so the preview refuses it.
+ */
+export interface IdentityArgs {
+  /**
+   * `"full"` sets REPLICA IDENTITY FULL: every change carries the whole row as it was before. `"primaryKey"`
+   * leaves the identity of a table alone: its changes carry only the key of the row before, and cost no more
+   * write-ahead log than today. Default: `"full"`.
+   */
+  default?: Input<"full" | "primaryKey">;
+  /**
+   * The choice for single tables, written as in the argument `tables`, e.g. `public.documents`. The name of a
+   * partitioned table stands for its partitions; one that a partition has itself comes first. Default: none:
+   * `default` is for all of them.
+   */
+  tables?: Input<Record<string, Input<"full" | "primaryKey">>>;
+}
+
 /** Exactly one of the arguments that exclude each other. */
 export type OneSelection =
   | { schemas: Input<Input<string>[]>; tables?: undefined; allTables?: undefined }

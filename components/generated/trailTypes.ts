@@ -1,7 +1,7 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { Input } from "@pulumi/pulumi";
-import type { AtMostOneSelection } from "./shared";
+import type { AtMostOneSelection, IdentityArgs } from "./shared";
 
 /** Arguments of {@link BemiAuditTrail}. */
 export type BemiAuditTrailArgs = BemiAuditTrailFields & AtMostOneSelection;
@@ -54,6 +54,12 @@ export interface BemiAuditTrailFields {
    * with `false`, the next `up` takes them in. Default: `true`.
    */
   trackNewTables?: Input<boolean>;
+  /**
+   * Which replica identity the tracked tables get. A table with `"primaryKey"` needs a primary key that is
+   * not deferrable, or an index that it uses as replica identity already. Otherwise its UPDATEs and DELETEs
+   * would fail, so the preview refuses it. Default: every tracked table gets `"full"`.
+   */
+  identity?: Input<IdentityArgs>;
   /** The role that Bemi connects with, and how it is made. Default: the defaults of its fields. */
   role?: BemiRoleArgs;
   /**
@@ -178,6 +184,11 @@ export interface BemiStatus {
   readonly published: number;
   /** How many of the selected tables have the replica identity FULL. */
   readonly full: number;
+  /**
+   * How many of the selected tables keep the identity that names a row by its key: because of `identity`, or
+   * because FULL is ruled out.
+   */
+  readonly keyIdentity: number;
   /**
    * State of the replication slot. `"lost"`: the server has removed WAL that the consumer still needed, so
    * the slot is of no use any more.

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { roleCreatedBy } from "./fields/role";
 import { atMostOneSelection, ONE_SELECTION, selection, trackNewTables } from "./fields/selection";
+import { identity } from "./fields/identity";
 import { databaseTarget } from "./fields/target";
 import { BEMI } from "./fields/names";
 import { flag, group } from "./fields/values";
@@ -52,6 +53,7 @@ export const trailInputs = z
       whenOmitted: `\`${JSON.stringify(trailDefaults.schemas)}\`, unless \`tables\` or \`allTables\` is given`,
     }),
     trackNewTables,
+    identity,
     role: role.optional().meta({
       description: "The role that Bemi connects with, and how it is made.",
       whenOmitted: "the defaults of its fields",

@@ -53,6 +53,7 @@ function facts(parts: Partial<CheckFacts> = {}): CheckFacts {
       selected: 18,
       published: 18,
       full: 18,
+      keyIdentity: 0,
       slotState: "active",
       newTables: "event trigger",
       branchId: "br-cool-sea-123456",

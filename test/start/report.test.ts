@@ -90,6 +90,7 @@ describe("the other parts of the report", () => {
       selected: 15,
       published: 14,
       full: 15,
+      keyIdentity: 0,
       slotState: "not created yet",
       newTables: "next up",
       degraded: ["public.a: unlogged", "public.b: owned by another role"],

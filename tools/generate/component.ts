@@ -10,11 +10,13 @@ import {
   argumentsType,
   AT_MOST_ONE_SELECTION,
   choiceType,
+  isShared,
   nameOf,
   ONE_SELECTION,
   outputProperty,
   selectionChoice,
   sharedImport,
+  sharedObjects,
   valuesInterface,
 } from "./types";
 
@@ -25,6 +27,7 @@ export function componentTypes(): string {
   const list = componentArguments(inputs);
   const parts = list.flatMap(({ field }) => {
     const core = coreOf(field);
+    if (core instanceof z.ZodObject && isShared(core)) return [];
     if (core instanceof z.ZodObject)
       return [argumentsInterface(nameOf(field), meaning(type, core), componentArguments(core))];
     return core instanceof z.ZodEnum && docOf(core).typeName !== undefined
@@ -87,6 +90,9 @@ export function sharedTypes(): string {
   const interfaces = Object.entries(groups).map(([name, { fields, text }]) =>
     argumentsType(name, text, groupArguments(z.object(fields))),
   );
+  const objects = sharedObjects().map(([name, group]) =>
+    argumentsInterface(name, meaning(name, group), groupArguments(group)),
+  );
   const excluding = groupArguments(z.object(selection)).filter(
     ({ name, field }) => givenSelections({ [name]: field }).length > 0,
   );
@@ -99,5 +105,5 @@ export function sharedTypes(): string {
       true,
     ),
   ];
-  return `import type { Input } from "@pulumi/pulumi";\n\n${[...interfaces, ...choices].join("\n\n")}\n`;
+  return `import type { Input } from "@pulumi/pulumi";\n\n${[...interfaces, ...objects, ...choices].join("\n\n")}\n`;
 }

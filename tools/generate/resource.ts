@@ -3,7 +3,7 @@ import type { Definition } from "../../provider/contract/definition";
 import { fieldsOf } from "../../provider/contract/schema";
 import { argumentsOf, groupArguments, objectOf } from "./arguments";
 import { docComment, meaning } from "./text";
-import { argumentsType, nameOf, outputProperty, sharedImport } from "./types";
+import { argumentsType, isShared, nameOf, outputProperty, sharedImport } from "./types";
 
 /** The fields that a resource has as outputs: inputs that can be read back, then what the handler computes. */
 export function outputFields({ inputs, outputs, readBack }: Definition): [string, z.ZodType][] {
@@ -18,7 +18,7 @@ export function resourceModule(definition: Definition): string {
   const list = argumentsOf(definition);
   const groups = list.flatMap(({ field }) => {
     const group = objectOf(field);
-    return group === undefined
+    return group === undefined || isShared(group)
       ? []
       : [argumentsType(nameOf(field), meaning(type, group), groupArguments(group))];
   });

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { coreOf, defaultOf, docOf, fieldsOf, isOptional } from "../../provider/contract/schema";
+import { identityFields } from "../../provider/contract/fields/identity";
 import { givenSelections } from "../../provider/contract/fields/selection";
 import type { Argument } from "./arguments";
 import { docComment, meaning } from "./text";
@@ -73,11 +74,23 @@ export function selectionChoice(
   return `${docComment(text)}\nexport type ${name} = ${choices.map((choice) => `| ${choice}`).join("\n")};`;
 }
 
+/** The types of objects that arguments of several resources have; they are written once, for all modules. */
+const SHARED_OBJECTS: readonly z.ZodObject[] = [identityFields];
+
+/** Whether the type of an object is written in the module of the shared types. */
+export function isShared(group: z.ZodObject): boolean {
+  return SHARED_OBJECTS.includes(group);
+}
+
+/** The types of {@link SHARED_OBJECTS}, by their names. */
+export function sharedObjects(): readonly (readonly [name: string, group: z.ZodObject])[] {
+  return SHARED_OBJECTS.map((group) => [nameOf(group), group]);
+}
+
 /** The import of what a text uses of the types that several modules share; empty where it uses none. */
 export function sharedImport(text: string): string {
-  const used = [ONE_SELECTION, AT_MOST_ONE_SELECTION].filter((name) =>
-    new RegExp(`\\b${name}\\b`).test(text),
-  );
+  const names = [ONE_SELECTION, AT_MOST_ONE_SELECTION, ...SHARED_OBJECTS.map(nameOf)];
+  const used = names.filter((name) => new RegExp(`\\b${name}\\b`).test(text));
   return used.length === 0 ? "" : `import type { ${used.join(", ")} } from "./shared";`;
 }
 

@@ -7,7 +7,8 @@ const PART = String.raw`"((?:[^"]|"")+)"|([^".]+)`;
 /** `schema.table`; each part is in the first of its two groups if it is quoted, and otherwise in the second. */
 export const TABLE_NAME = new RegExp(`^(?:${PART})\\.(?:${PART})$`, "u");
 
-const tableName = text()
+/** `schema.table`, as {@link TABLE_NAME} reads it. */
+export const tableName = text()
   .regex(
     TABLE_NAME,
     'must be a table name with its schema, such as "public.orders"; a part with a dot or a quote in it goes in double quotes',

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { define } from "../definition";
+import { identity } from "../fields/identity";
 import { managedBy, publicationName, roleName, slotName } from "../fields/names";
 import { roleCreatedBy } from "../fields/role";
 import { ONE_SELECTION, oneSelection, selection } from "../fields/selection";
@@ -11,6 +12,7 @@ import { choice, filledList, flag } from "../fields/values";
 const preflightInputs = z
   .strictObject({
     ...selection,
+    identity,
     role: roleName,
     roleCreatedBy,
     roleManagedBy: managedBy.meta({

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
 import { managedBy, publicationName } from "../fields/names";
+import { identity } from "../fields/identity";
 import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
 import { ownershipId } from "../fields/states";
 import { databaseTarget } from "../fields/target";
@@ -12,6 +13,7 @@ export const publicationInputs = z
     ...databaseTarget,
     name: publicationName,
     ...selection,
+    identity,
     trackNewTables,
     adopt: flag().default(false).meta({
       description:

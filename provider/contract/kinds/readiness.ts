@@ -2,6 +2,7 @@ import * as z from "zod";
 import { define } from "../definition";
 import { existingRole, publicationName, slotName } from "../fields/names";
 import { newTables, slotState } from "../fields/states";
+import { identity } from "../fields/identity";
 import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
 import { databaseTarget, recordedTarget } from "../fields/target";
 import { list, text } from "../fields/values";
@@ -10,6 +11,7 @@ export const readinessInputs = z
   .strictObject({
     ...databaseTarget,
     ...selection,
+    identity,
     role: existingRole.meta({ description: "The role whose rights and attributes are verified." }),
     publication: publicationName,
     slot: slotName,
@@ -31,6 +33,10 @@ export const verified = {
   published: z.number().meta({ description: "How many of the selected tables are published." }),
   full: z.number().meta({
     description: "How many of the selected tables have the replica identity FULL.",
+  }),
+  keyIdentity: z.number().meta({
+    description:
+      "How many of the selected tables keep the identity that names a row by its key: because of `identity`, or because FULL is ruled out.",
   }),
   slotState,
   newTables,

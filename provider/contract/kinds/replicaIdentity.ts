@@ -3,6 +3,7 @@ import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
 import { managedBy, publicationName } from "../fields/names";
 import { newTables, ownershipId } from "../fields/states";
+import { identity } from "../fields/identity";
 import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
 import { databaseTarget } from "../fields/target";
 
@@ -10,6 +11,7 @@ export const replicaIdentityInputs = z
   .strictObject({
     ...databaseTarget,
     ...selection,
+    identity,
     trackNewTables,
     // Its name separates the records of two trails in one database.
     publication: publicationName,

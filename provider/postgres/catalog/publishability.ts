@@ -26,13 +26,15 @@ import { tablesByOid } from "./tableIndex";
  * - FULL is ruled out where a publication publishes the table only in part, because PostgreSQL then refuses every
  *   UPDATE and DELETE: with a column list, or from 18 on without a generated column (virtual ones are never published).
  *   Every publication counts, because identities are set before this module changes its own publication.
+ * - The table is for tables that are to have FULL. One that is to keep its key ({@link WantedIdentity}) is given a usable
+ *   identity and not FULL as soon as it has a key, and may be published with both.
  * - Only its owner can add a table to a publication: whoever plans that asks for `mayAlter` besides.
  */
 export interface Publishability {
   /**
    * The best identity the table can have while it is published:
    * - `full`: the whole row before each change;
-   * - `key`: only the key of the row, because FULL is ruled out;
+   * - `key`: only the key of the row, because FULL is ruled out or not wanted;
    * - `none`: FULL is ruled out and there is no key, so the table must not be published.
    */
   readonly best: "full" | "key" | "none";
@@ -49,17 +51,36 @@ export interface Publishability {
 }
 
 /** The decision for a table beside all publications of its database. */
-export function publishability(table: TableFacts, catalog: Catalog): Publishability {
-  return decide(table, obstacleToFull(table, catalog));
+export function publishability(
+  table: TableFacts,
+  catalog: Catalog,
+  wanted: WantedIdentity = "full",
+): Publishability {
+  return decide(table, obstacleToFull(table, catalog), wanted);
 }
+
+/**
+ * What a table is to have:
+ * - `full`: FULL;
+ * - `key`: the identity that it has beside FULL, which names a row. Only for a table that has such a one.
+ */
+export type WantedIdentity = "full" | "key";
 
 /**
  * The decision table above.
  *
  * @param obstacle what rules FULL out, as the end of a sentence about the table; `undefined` where FULL is possible
  */
-export function decide(table: TableFacts, obstacle: string | undefined): Publishability {
+export function decide(
+  table: TableFacts,
+  obstacle: string | undefined,
+  wanted: WantedIdentity = "full",
+): Publishability {
   const isFull = table.identity === "full";
+  if (wanted === "key") {
+    const safe = table.partitioned || (isFull ? obstacle === undefined : hasUsableIdentity(table));
+    return { best: "key", full: false, ready: safe, safe, because: safe ? undefined : obstacle };
+  }
   if (obstacle !== undefined) {
     const safe = table.partitioned || (!isFull && hasUsableIdentity(table));
     return { best: hasKey(table) ? "key" : "none", full: false, ready: safe, safe, because: obstacle };
@@ -75,13 +96,12 @@ export function decide(table: TableFacts, obstacle: string | undefined): Publish
 /** The best identity of a table, and what rules FULL out, as the end of "cannot have FULL identity: it ...". */
 export interface BestIdentity {
   readonly identity: Publishability["best"];
-  /** Left out where FULL is possible. */
+  /** Left out where FULL is possible, or not wanted. */
   readonly because?: string;
 }
 
-/** The best identity a table can have while it is published without making its UPDATEs and DELETEs fail. */
-export function bestIdentity(table: TableFacts, catalog: Catalog): BestIdentity {
-  const { best, because } = publishability(table, catalog);
+/** The part of a decision that says which identity is best. */
+export function bestOf({ best, because }: Pick<Publishability, "best" | "because">): BestIdentity {
   return best === "full" || because === undefined ? { identity: best } : { identity: best, because };
 }
 
@@ -117,7 +137,9 @@ function obstacleToFull(table: TableFacts, catalog: Catalog): string | undefined
 }
 
 /** Whether PostgreSQL can tell by the identity which row an UPDATE or DELETE concerns. */
-function hasUsableIdentity(table: TableFacts): boolean {
+export function hasUsableIdentity(
+  table: Pick<TableFacts, "partitioned" | "identity" | "identityIndex" | "hasPrimaryKey">,
+): boolean {
   if (table.partitioned) return true;
   switch (table.identity) {
     case "full":

@@ -40,6 +40,11 @@ function formatPart(text: string): string {
   return /[".]/.test(text) ? quoteIdentifier(text) : text;
 }
 
+/** A text that tells one name from all others, to look names up by. */
+export function tableKey({ schema, name }: TableName): string {
+  return `${schema}\0${name}`;
+}
+
 /** `"schema"."table"` for SQL. */
 export function quoteTableName({ schema, name }: TableName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;

@@ -5,8 +5,9 @@ import type { Mark } from "../ownership/mark";
 import { ownPublication } from "../ownership/ownObjects";
 import { previousByOid } from "../record/previous";
 import type { Claim, DatabaseRecord, PreviousIdentity } from "../record/record";
+import { mayKeepKeys, type IdentityChoice } from "../selection/identityChoice";
 import { select, type Selection } from "../selection/selection";
-import { trackedTables } from "./trackedTables";
+import { keepsKey, trackedTables } from "./trackedTables";
 
 /** The identity that a table gets back. */
 export type FormerIdentity = Pick<TableFacts, "identity" | "identityIndex">;
@@ -50,6 +51,7 @@ export function isRecordLost(
  * The record in which the trail claims its selection, to be committed before the first table is changed. Of tables that
  * the claim covers, the record knows only those that were not DEFAULT before:
  * - a table that is not FULL now gets back what it has now, also if it was tracked before: then somebody has set it;
+ * - of a table that keeps its key, the identity that it has is known, in case somebody sets it to FULL;
  * - a table that is FULL stays FULL for good, if nothing says that this module has set it: neither a claim that covers it
  *   already, nor the trail's own publication, nor the state.
  */
@@ -69,15 +71,17 @@ export function claimed(
 
   const covered = coveredBy(catalog, record.claims);
   if (isRecordLost(record, catalog, publication, state))
-    for (const oid of oidsOf(catalog, [state])) covered.add(oid);
+    for (const oid of fullOids(catalog, [state])) covered.add(oid);
   if (ownPublication(catalog, publication) !== undefined)
     for (const { oid } of membersOf(catalog, publication)) covered.add(oid);
 
   const entries = new Map(previousByOid(record, catalog));
-  for (const { table, full } of trackedTables(catalog, selection)) {
+  for (const entry of trackedTables(catalog, selection)) {
+    const { table } = entry;
     const { oid } = table;
     if (table.identity !== "full") {
-      const now = full ? entryOf(table) : undefined;
+      // A table that keeps its key has an entry too: somebody may set it to FULL.
+      const now = entry.full || keepsKey(entry) ? entryOf(table) : undefined;
       if (now === undefined) entries.delete(oid);
       else entries.set(oid, now);
     } else if (entries.has(oid)) continue;
@@ -102,9 +106,9 @@ export function setByTrail(
   if (own === undefined) return new Map();
   const mine = oidsOf(catalog, own.selections);
   for (const oid of beside) mine.add(oid);
-  const others = coveredBy(
+  const others = fullOids(
     catalog,
-    record.claims.filter((claim) => claim !== own && !isLeftOver(claim, catalog)),
+    record.claims.flatMap((claim) => (claim === own || isLeftOver(claim, catalog) ? [] : claim.selections)),
   );
   const entries = previousByOid(record, catalog);
   return new Map(
@@ -210,6 +214,17 @@ function oidsOf(catalog: Catalog, selections: readonly Selection[]): Set<number>
   return new Set(selections.flatMap((each) => select(catalog, each).tables.map(({ oid }) => oid)));
 }
 
+/** Of the tables of these selections, those that are to be FULL, or have no other identity that names a row. */
+function fullOids(catalog: Catalog, selections: readonly Selection[]): Set<number> {
+  return new Set(
+    selections.flatMap((each) =>
+      mayKeepKeys(each.identity)
+        ? trackedTables(catalog, each).flatMap((entry) => (keepsKey(entry) ? [] : [entry.table.oid]))
+        : [...oidsOf(catalog, [each])],
+    ),
+  );
+}
+
 /** Entries in the order of their oids, with the names that their tables have now. */
 function inOrder(entries: ReadonlyMap<number, PreviousIdentity>, catalog: Catalog): PreviousIdentity[] {
   const tables = new Map(catalog.tables.map((table) => [table.oid, table]));
@@ -243,12 +258,25 @@ function named({ oid, schema, name }: TableFacts): Pick<PreviousIdentity, "oid" 
 type Canonical = Claim["selections"][number];
 
 /** The selection in one form, so that selections which mean the same are equal as text. */
-function canonical({ schemas, tables, allTables, excludeTables = [] }: Selection): Canonical {
+function canonical({ schemas, tables, allTables, excludeTables = [], identity }: Selection): Canonical {
+  const identities = mayKeepKeys(identity) ? canonicalIdentity(identity) : undefined;
   return {
     ...(schemas === undefined ? {} : { schemas: sorted(schemas) }),
     ...(tables === undefined ? {} : { tables: sorted(tables.map(asWritten)) }),
     ...(allTables === undefined ? {} : { allTables }),
     ...(excludeTables.length === 0 ? {} : { excludeTables: sorted(excludeTables.map(asWritten)) }),
+    ...(identities === undefined ? {} : { identity: identities }),
+  };
+}
+
+/** Only what differs from the default, so that it can be told whether two choices are the same. */
+function canonicalIdentity({ default: otherwise = "full", tables = {} }: IdentityChoice = {}) {
+  const named = Object.entries(tables)
+    .map(([name, choice]) => [asWritten(name), choice] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    ...(otherwise === "full" ? {} : { default: otherwise }),
+    ...(named.length === 0 ? {} : { tables: Object.fromEntries(named) }),
   };
 }
 

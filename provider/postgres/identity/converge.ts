@@ -33,6 +33,7 @@ import {
   type FormerState,
 } from "./claim";
 import { describeClaim } from "./describe";
+import { keyFindings } from "./keyFindings";
 import { planPreparation, planTables, type PreparationStep, type TableStep } from "./plan";
 import { logChanges, logLocked, logLockedRestore, settleRecord } from "./restore";
 import { changeIdentities } from "./statement";
@@ -107,11 +108,12 @@ export function claimMark(
 /** @throws UserError what keeps an up from its first write */
 export function refuseObstacles(
   catalog: Catalog,
-  { publication, trackNewTables }: ReplicaIdentityInputs,
+  inputs: ReplicaIdentityInputs,
   selected: SelectedTables,
   mark: Mark,
 ): void {
-  preflight([...serverFindings(catalog), ...selectionFindings(selected)]);
+  const { publication, trackNewTables } = inputs;
+  preflight([...serverFindings(catalog), ...selectionFindings(selected), ...keyFindings(catalog, inputs)]);
   refuseForeignSchema(catalog);
   refuseForeignClaim(catalog, publication, mark);
   if (trackNewTables) refuseForeignTriggers(catalog, publication);

@@ -35,7 +35,7 @@ export type RemovalStep =
 
 type Inputs = Pick<
   ReplicaIdentityInputs,
-  "publication" | "schemas" | "tables" | "allTables" | "excludeTables" | "trackNewTables"
+  "publication" | "schemas" | "tables" | "allTables" | "excludeTables" | "identity" | "trackNewTables"
 >;
 
 /**

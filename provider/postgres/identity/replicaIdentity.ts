@@ -25,7 +25,7 @@ import { planReplicaIdentity } from "./plan";
 import { preview } from "./preview";
 import { remove } from "./remove";
 import { describePending, fingerprint } from "./summary";
-import { brokenByIdentity, trackedTables } from "./trackedTables";
+import { brokenByIdentity, keepsKey, trackedTables } from "./trackedTables";
 
 type State = ReplicaIdentityInputs & Partial<ReplicaIdentityOutputs>;
 
@@ -152,10 +152,11 @@ function driftOf(session: Session, catalog: Catalog, state: State): Drift {
         if (step.changing.length > 0) drift.identityNotFull = firstFew(step.changing.map(formatTableName));
         break;
       case "restore replica identity": {
-        // Tables that left the selection while somebody kept them locked. Writes of selected ones are reported below.
-        const selected = new Set(tracked.map(({ table }) => table.oid));
+        // Tables that left the selection, or are to keep their key, while somebody kept them locked; and tables to keep
+        // their key that somebody has set to FULL. Writes of other selected ones are reported below.
+        const others = new Set(tracked.flatMap((entry) => (keepsKey(entry) ? [] : [entry.table.oid])));
         const left = step.tables.filter(
-          (oid) => !selected.has(oid) && tablesByOid(catalog).get(oid)?.identity === "full",
+          (oid) => !others.has(oid) && tablesByOid(catalog).get(oid)?.identity === "full",
         );
         if (left.length > 0) drift.identityNotRestored = nameTables(catalog, left);
         break;

@@ -3,8 +3,10 @@ import { ownerFinding, selectionFindings, serverFindings, type Finding } from ".
 import { formatTableName } from "../catalog/tableNames";
 import type { SelectedTables, Selection } from "../selection/selection";
 import { covers } from "../catalog/membership";
-import { bestIdentity, publishingBreaksWrites } from "../catalog/publishability";
+import { bestOf, publishingBreaksWrites } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
+import { KEYLESS_REMEDY } from "../identity/keyFindings";
+import { keepsKey, trackedTables, type TrackedTable } from "../identity/trackedTables";
 import { quoteIdentifier } from "../sql/quote";
 import { idleTriggers, newTablesMode, tracksNewTables } from "../tracking/state";
 import { LOCK_VIEW_SQL } from "../record/lines";
@@ -26,6 +28,8 @@ export interface Coverage {
   readonly published: number;
   /** How many of them have the replica identity FULL. */
   readonly full: number;
+  /** How many of them keep the identity that names a row by its key. */
+  readonly keyIdentity: number;
 }
 
 /** How many connections Debezium, which Bemi's worker is built on, needs at the same time. */
@@ -48,21 +52,29 @@ export function readinessFindings(catalog: Catalog, trail: Trail, selected: Sele
     ...(selected.tables.length === 0 ? [NO_TABLES] : []),
     ...roleFindings(catalog, trail.role),
     ...publicationFindings(catalog, trail.publication),
-    ...tableFindings(catalog, trail.publication, selected),
+    ...tableFindings(catalog, trail, selected),
     ...newTableFindings(catalog, trail),
     ...slotFindings(catalog, trail.slot),
   ];
 }
 
-/** The coverage of the selected tables. `name` is that of the publication. */
-export function coverage(catalog: Catalog, name: string, { tables }: SelectedTables): Coverage {
-  const publication = findPublication(catalog, name);
+/** The coverage of the selected tables. */
+export function coverage(
+  catalog: Catalog,
+  trail: Selection & Pick<Trail, "publication">,
+  { tables }: SelectedTables,
+): Coverage {
+  const publication = findPublication(catalog, trail.publication);
   const byOid = tablesByOid(catalog);
+  const withKey = trackedTables(catalog, trail).filter(
+    ({ table, full, safe }) => table.identity !== "full" && !full && safe,
+  );
   return {
     selected: tables.length,
     published:
       publication === undefined ? 0 : tables.filter((table) => covers(publication, table, byOid)).length,
     full: tables.filter(({ identity }) => identity === "full").length,
+    keyIdentity: withKey.length,
   };
 }
 
@@ -137,7 +149,8 @@ function publicationFindings(catalog: Catalog, name: string): Finding[] {
   ];
 }
 
-function tableFindings(catalog: Catalog, name: string, selected: SelectedTables): Finding[] {
+function tableFindings(catalog: Catalog, trail: Trail, selected: SelectedTables): Finding[] {
+  const name = trail.publication;
   const publication = findPublication(catalog, name);
   if (publication === undefined) return [];
   const byOid = tablesByOid(catalog);
@@ -153,7 +166,7 @@ function tableFindings(catalog: Catalog, name: string, selected: SelectedTables)
       ),
     ),
     ...heirFindings(catalog, selected),
-    ...selected.tables.flatMap((table) => trackedFindings(catalog, publication, table, byOid)),
+    ...trackedTables(catalog, trail).flatMap((entry) => trackedFindings(catalog, publication, entry, byOid)),
   ];
 }
 
@@ -178,14 +191,16 @@ function heirFindings(catalog: Catalog, { tables, excluded }: SelectedTables): F
 function trackedFindings(
   catalog: Catalog,
   publication: PublicationFacts,
-  table: TableFacts,
+  entry: TrackedTable,
   byOid: ReadonlyMap<number, TableFacts>,
 ): Finding[] {
   const { name } = publication;
+  const { table } = entry;
   const subject = formatTableName(table);
-  const best = bestIdentity(table, catalog);
+  const best = bestOf(entry);
   const published = covers(publication, table, byOid);
-  if (!table.mayAlter && !(published && table.identity === "full")) return [ownerFinding(table, catalog)];
+  const asWanted = table.identity === "full" || keepsKey(entry);
+  if (!table.mayAlter && !(published && asWanted)) return [ownerFinding(table, catalog)];
   if (!published)
     return [
       best.identity === "none"
@@ -216,7 +231,15 @@ function trackedFindings(
         "Remove the cause, or put the table in excludeTables.",
       ),
     ];
-  if (table.identity === "full") return [];
+  if (table.identity === "full" && entry.keyless)
+    return [
+      degraded(
+        subject,
+        "has FULL identity, and not its key as identity asks: it has no primary key that is not deferrable.",
+        KEYLESS_REMEDY,
+      ),
+    ];
+  if (asWanted) return [];
   return [
     best.identity === "full"
       ? blocking(

@@ -19,12 +19,13 @@ import {
 } from "../ownership/mark";
 import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
 import { formatTableName } from "../catalog/tableNames";
+import { keyFindings } from "../identity/keyFindings";
+import { keepsKey, trackedTables } from "../identity/trackedTables";
 import { foreignSchema } from "../record/moduleSchema";
 import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
 import { publishes } from "../catalog/membership";
-import { bestIdentity } from "../catalog/publishability";
 import { tablesByOid } from "../catalog/tableIndex";
 
 /** What is inspected. */
@@ -188,14 +189,16 @@ function tableFindings(catalog: Catalog, plan: PreflightInputs): Finding[] {
   const selected = select(catalog, plan);
   const byOid = tablesByOid(catalog);
   const publication = catalog.publications.find(({ name }) => name === plan.publication);
-  const findings = selectionFindings(selected);
-  for (const table of selected.tables) {
+  const findings = [...selectionFindings(selected), ...keyFindings(catalog, plan)];
+  for (const entry of trackedTables(catalog, plan)) {
+    const { table, best, because = "" } = entry;
     const done =
-      table.identity === "full" && publication !== undefined && publishes(publication, table, byOid);
+      (table.identity === "full" || keepsKey(entry)) &&
+      publication !== undefined &&
+      publishes(publication, table, byOid);
     if (!table.mayAlter && !done) findings.push(ownerFinding(table, catalog));
     if (table.partitioned || plan.tables === undefined) continue;
-    const { identity, because = "" } = bestIdentity(table, catalog);
-    if (identity === "none")
+    if (best === "none")
       findings.push(
         blocking(
           formatTableName(table),

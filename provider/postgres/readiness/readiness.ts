@@ -83,7 +83,7 @@ export function check(
     inputs,
     tables,
   );
-  const { selected, published, full } = coverage(catalog, inputs.publication, tables);
+  const { selected, published, full, keyIdentity } = coverage(catalog, inputs, tables);
   const outputs: ReadinessOutputs = {
     ...recorded(session.target),
     ready: !findings.some(({ severity }) => severity === "blocking"),
@@ -92,6 +92,7 @@ export function check(
     selected,
     published,
     full,
+    keyIdentity,
     slotState: slotState(catalog, inputs.slot, session.target.database.name),
     newTables: newTablesMode(catalog, inputs.publication, inputs, inputs.trackNewTables),
     degraded: describeFindings(findings, "degraded").slice(0, NAMED),

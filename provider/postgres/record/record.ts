@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { identityOfTable } from "../../contract/fields/identity";
 import { MARK_PREFIX, markFields } from "../ownership/mark";
 
 /**
@@ -7,12 +8,15 @@ import { MARK_PREFIX, markFields } from "../ownership/mark";
  * Every role can read comments, so the record never holds a secret.
  */
 
-/** A selection, as the inputs of a kind give it. */
+/** A selection, as the inputs of a kind give it. Without `identity`, all its tables are to be FULL. */
 const selection = z.object({
   schemas: z.array(z.string()).optional(),
   tables: z.array(z.string()).optional(),
   allTables: z.literal(true).optional(),
   excludeTables: z.array(z.string()).optional(),
+  identity: z
+    .object({ default: identityOfTable.optional(), tables: z.record(z.string(), identityOfTable).optional() })
+    .optional(),
 });
 
 /** One trail's claim on replica identities. Its fields are those of a mark, and the publication it is for. */

@@ -66,18 +66,25 @@ export function serverFindings(catalog: Catalog, slot?: string): Finding[] {
 /** The problems of a selection: names that cannot be honoured, and tables that cannot be tracked. */
 export function selectionFindings(selected: SelectedTables): Finding[] {
   const findings: Finding[] = selected.rejected.map((rejected) => ({ severity: "blocking", ...rejected }));
-  for (const subject of selected.missingExclusions) {
-    const near = selected.nearExclusions.get(subject);
+  for (const { subject, argument, near } of selected.missing) {
+    const named = argument === "excludeTables" ? "is excluded" : `is named in ${argument}`;
     findings.push({
       severity: "degraded",
       subject,
-      message: "is excluded, but there is no such table.",
+      message: `${named}, but there is no such table.`,
       remedy:
         near === undefined
-          ? "Take it out of excludeTables, unless the table is yet to come."
+          ? `Take it out of ${argument}, unless the table is yet to come.`
           : `Did you mean ${near}?`,
     });
   }
+  for (const subject of selected.idleIdentities)
+    findings.push({
+      severity: "degraded",
+      subject,
+      message: "is named in identity.tables, but it is not tracked.",
+      remedy: "Take it out of identity.tables, or select it.",
+    });
   for (const { table, because } of selected.leftOut)
     findings.push({
       severity: "info",
@@ -91,7 +98,7 @@ export function selectionFindings(selected: SelectedTables): Finding[] {
   return findings;
 }
 
-/** Lines about excluded names that no table has: up carries the selection out, and perhaps it is not what was meant. */
+/** Lines about names in the arguments that no tracked table has: up carries the selection out, and perhaps it is not what was meant. */
 export function exclusionWarnings(selected: SelectedTables): string[] {
   return describeFindings(selectionFindings(selected), "degraded").map((line) => `Warning: ${line}`);
 }

@@ -1,8 +1,15 @@
 import { UserError } from "../../contract/errors";
 import type { Catalog, TableFacts } from "../../contract/catalog";
 import { closest } from "../../contract/wording";
-import { compareNames, formatTableName, parseTableName, type TableName } from "../catalog/tableNames";
+import {
+  compareNames,
+  formatTableName,
+  parseTableName,
+  tableKey,
+  type TableName,
+} from "../catalog/tableNames";
 import { ownSchemas } from "../ownership/ownObjects";
+import type { IdentityChoice } from "./identityChoice";
 
 /**
  * Which tables the inputs ask for; every kind with a selection has these inputs. Exactly one of `schemas`, `tables` and
@@ -20,6 +27,8 @@ export interface Selection {
   readonly allTables?: true;
   /** Tables to leave out, as `schema.table`, with their partitions and the tables that inherit from them. Default: none. */
   readonly excludeTables?: readonly string[];
+  /** Which replica identity the tables get. It has no part in which tables are selected. Default: FULL for all. */
+  readonly identity?: IdentityChoice;
 }
 
 /** What a {@link Selection} comes to in one database. */
@@ -34,10 +43,10 @@ export interface SelectedTables {
   readonly rejected: readonly Rejected[];
   /** The tables that the inputs exclude, with their partitions. */
   readonly excluded: readonly TableFacts[];
-  /** Excluded names that no table has. */
-  readonly missingExclusions: readonly string[];
-  /** The table that was probably meant by a missing exclusion, where one has a similar name. */
-  readonly nearExclusions: ReadonlyMap<string, string>;
+  /** Names that no table has, where that does not keep an up from its work. */
+  readonly missing: readonly MissingName[];
+  /** Names in `identity.tables` of tables that are not tracked. */
+  readonly idleIdentities: readonly string[];
   /** Tables of selected schemas that cannot be tracked, and that the inputs do not name. */
   readonly leftOut: readonly LeftOut[];
 }
@@ -50,6 +59,15 @@ export interface Rejected {
   readonly remedy: string;
 }
 
+/** A name that no table has, which may be of a table to come. */
+export interface MissingName {
+  /** As the user wrote it. */
+  readonly subject: string;
+  readonly argument: "excludeTables" | "identity.tables";
+  /** The table that was probably meant, where one has a similar name. */
+  readonly near: string | undefined;
+}
+
 /** A table that is not tracked although its schema is selected. */
 export interface LeftOut {
   readonly table: TableFacts;
@@ -59,26 +77,34 @@ export interface LeftOut {
 /** Applies the selection to the tables of the database. Whatever cannot be honoured is in the result. */
 export function select(catalog: Catalog, selection: Selection): SelectedTables {
   const own = ownSchemas(catalog);
-  const index = new Map(catalog.tables.map((table) => [key(table), table]));
+  const index = new Map(catalog.tables.map((table) => [tableKey(table), table]));
   const rejected: Rejected[] = [];
-  const missingExclusions: string[] = [];
-  const nearExclusions = new Map<string, string>();
+  const missing: MissingName[] = [];
+
+  /** The table that a name in an argument is for; one that is missing is noted. */
+  const named = (text: string, argument: MissingName["argument"]): TableFacts | undefined => {
+    const name = parse(text, rejected);
+    if (name === undefined) return undefined;
+    const table = index.get(tableKey(name));
+    if (table !== undefined) return table;
+    const near = suggest(catalog, name, own);
+    if (sameButCase(near, name)) rejected.push(unknownTable(catalog, text, name, own));
+    else
+      missing.push({ subject: text, argument, near: near === undefined ? undefined : formatTableName(near) });
+    return undefined;
+  };
 
   const excluded = new Set<number>();
   for (const text of selection.excludeTables ?? []) {
-    const name = parse(text, rejected);
-    if (name === undefined) continue;
-    const table = index.get(key(name));
-    if (table !== undefined) {
-      excluded.add(table.oid);
-      continue;
-    }
-    const near = suggest(catalog, name, own);
-    if (sameButCase(near, name)) rejected.push(unknownTable(catalog, text, name, own));
-    else {
-      missingExclusions.push(text);
-      if (near !== undefined) nearExclusions.set(text, formatTableName(near));
-    }
+    const table = named(text, "excludeTables");
+    if (table !== undefined) excluded.add(table.oid);
+  }
+  const identities = new Map<string, TableFacts>();
+  for (const text of Object.keys(selection.identity?.tables ?? {})) {
+    const table = named(text, "identity.tables");
+    if (table === undefined) continue;
+    if ([...identities.values()].includes(table)) rejected.push(namedTwice(text));
+    identities.set(text, table);
   }
 
   const asked = askedTables(catalog, selection, index, own, rejected);
@@ -99,13 +125,14 @@ export function select(catalog: Catalog, selection: Selection): SelectedTables {
     else if (table.persistence !== "permanent") leftOut.push({ table, because: "unlogged" });
     else tables.push(table);
   }
-  rejected.push(...excludedPartitions(catalog, excluded, new Map(tables.map((table) => [table.oid, table]))));
+  const tracked = new Map(tables.map((table) => [table.oid, table]));
+  rejected.push(...excludedPartitions(catalog, excluded, tracked));
   return {
     tables: tables.sort(compareNames),
     rejected,
     excluded: catalog.tables.filter(isExcluded),
-    missingExclusions,
-    nearExclusions,
+    missing,
+    idleIdentities: [...identities].flatMap(([text, { oid }]) => (tracked.has(oid) ? [] : [text])),
     leftOut,
   };
 }
@@ -127,7 +154,7 @@ function askedTables(
     for (const text of selection.tables) {
       const name = parse(text, rejected);
       if (name === undefined) continue;
-      const table = index.get(key(name));
+      const table = index.get(tableKey(name));
       const problem =
         table === undefined ? unknownTable(catalog, text, name, own) : unsuitable(text, table, own);
       if (problem !== undefined) rejected.push(problem);
@@ -177,6 +204,15 @@ function unsuitable(text: string, table: TableFacts, own: ReadonlySet<string>): 
   return undefined;
 }
 
+/** With and without quotes, a name is the same; of two choices for one table, neither is better. */
+function namedTwice(subject: string): Rejected {
+  return {
+    subject,
+    message: "is named twice in identity.tables.",
+    remedy: "Keep one of the two entries.",
+  };
+}
+
 function ownSchema(schema: string): Rejected {
   return {
     subject: schema,
@@ -204,7 +240,7 @@ function unknownSchema(catalog: Catalog, schema: string, own: ReadonlySet<string
 }
 
 function unknownTable(catalog: Catalog, text: string, name: TableName, own: ReadonlySet<string>): Rejected {
-  const other = catalog.otherRelations.find((relation) => key(relation) === key(name));
+  const other = catalog.otherRelations.find((relation) => tableKey(relation) === tableKey(name));
   if (other !== undefined)
     return {
       subject: text,
@@ -245,10 +281,10 @@ function suggest(catalog: Catalog, written: TableName, own: ReadonlySet<string>)
 
 /**
  * Whether two names differ in nothing but upper and lower case. An exclusion that does is refused, as ignoring it would
- * track a table that the user wants left out.
+ * track a table that the user wants left out. So is a name in `identity.tables`.
  */
 function sameButCase(found: TableName | undefined, written: TableName): boolean {
-  return found !== undefined && key(found).toLowerCase() === key(written).toLowerCase();
+  return found !== undefined && tableKey(found).toLowerCase() === tableKey(written).toLowerCase();
 }
 
 /** The problems of excluded partitions: the publication of a partitioned table publishes every one of its partitions. */
@@ -269,8 +305,4 @@ function excludedPartitions(
       },
     ];
   });
-}
-
-function key({ schema, name }: TableName): string {
-  return `${schema}\0${name}`;
 }

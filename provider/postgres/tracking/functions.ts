@@ -3,11 +3,13 @@ import { IN_BLOCK_SQL, PLAIN_NAMES } from "../sql/block";
 import type { Catalog } from "../../contract/catalog";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { LOCK_VIEW_SQL } from "../record/lines";
+import { mayKeepKeys } from "../selection/identityChoice";
 import type { Selection } from "../selection/selection";
 import { judgeSql } from "../sql/judge";
 import { FUNCTION_PREFIX, ownNames } from "../ownership/ownNames";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { joinSql } from "../sql/joining";
+import { asksForKeySql, GETS_KEY_SQL, HAS_KEY_SQL, NAMES_ROWS_SQL } from "./askedIdentity";
 import { isSelectedSql } from "./isSelected";
 import { noteSql } from "./note";
 import { FURTHER_SQL, NAMED_SQL, tablesSql } from "./tablesOfCommand";
@@ -29,8 +31,11 @@ import { FURTHER_SQL, NAMED_SQL, tablesSql } from "./tablesOfCommand";
 /**
  * The statements that make the function of the event trigger.
  *
- * - A selected table becomes FULL, unless virtual generated columns rule that out. Its identity until then is recorded.
- * - A table that is FULL joins the publication.
+ * - A selected table becomes FULL, unless virtual generated columns rule that out, or it is asked to keep its key and has
+ *   one. Its identity until then is recorded.
+ * - A table that is FULL, or keeps its key, joins the publication.
+ * - A table that is asked to keep its key is FULL as long as it has none: before its migration adds one, and after
+ *   somebody has dropped it. So its UPDATEs pass at every moment.
  * - A published table that gets a virtual generated column becomes DEFAULT, because its UPDATEs would be refused. It leaves
  *   the publication if it has no primary key either.
  * - A listed table that is not selected any more leaves the publication: it may have got the name of an excluded one. A
@@ -56,6 +61,7 @@ export function trackFunction(catalog: Catalog, selection: Selection, publicatio
 function body(catalog: Catalog, selection: Selection, publication: string): string {
   const warn = (what: string): string =>
     `RAISE WARNING '%: ${what} of %.%: % (%)', ${quoteLiteral(publication)}, found.nspname, found.relname, SQLERRM, SQLSTATE`;
+  const keeping = keepingKeys(selection);
   return `
 DECLARE
   touched oid[];
@@ -73,6 +79,9 @@ DECLARE
   through boolean;
   clause text;
   is_new boolean;
+  -- Whether it is asked to keep its key as identity; whether it does.
+  asks_for_key boolean := false;
+  keeps_key boolean := false;
   -- The call stack: whether the function of this or of another trail has set FULL just now.
   context text;
 BEGIN
@@ -92,7 +101,9 @@ BEGIN
     roots := CASE WHEN found.relispartition THEN above ELSE '{}' END;
     selected := ${isSelectedSql(selection)};
     reachable := selected AND pg_has_role(found.relowner, 'USAGE');
-    clause := CASE WHEN NOT reachable THEN NULL
+    ${keeping?.decide ?? ""}
+    clause := CASE WHEN NOT reachable OR keeps_key THEN NULL
+                   ${keeping?.whenFull ?? ""}
                    WHEN found.virtual THEN CASE WHEN found.relreplident = 'f' AND (found.everything OR ${IS_LISTED}) THEN 'DEFAULT' END
                    WHEN found.relreplident <> 'f' THEN 'FULL' END;
     IF clause IS NOT NULL THEN
@@ -120,11 +131,10 @@ BEGIN
       CONTINUE;
     END IF;
     -- A partitioned table without a key is published by its partitions, see publication/members.ts.
-    ready := reachable AND found.relreplident = 'f' AND NOT found.virtual AND (found.relkind = 'r' OR ${HAS_KEY});
+    ready := reachable AND (keeps_key OR found.relreplident = 'f' AND NOT found.virtual) AND (found.relkind = 'r' OR ${HAS_KEY_SQL});
     CONTINUE WHEN CASE WHEN ready AND cardinality(roots) = 0 THEN found.lists <@ found.listed
                        ELSE NOT selected AND NOT found.lists && found.listed END;
-    unfit := selected AND found.relreplident = 'd' AND found.virtual
-AND NOT ${HAS_KEY};
+    unfit := selected AND found.relreplident = 'd' AND found.virtual AND NOT ${HAS_KEY_SQL};
     -- While the publication changes its form there are two. The one that consumers read comes first.
     FOR n IN 1 .. cardinality(found.lists) LOOP
       listed := found.lists[n] = ANY (found.listed);
@@ -143,8 +153,8 @@ AND NOT ${HAS_KEY};
           EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', found.list_names[n], found.nspname, found.relname);
         ELSE
           GET DIAGNOSTICS context = PG_CONTEXT;
-          IF NOT ${SET_JUST_NOW} THEN
-            ${noteSql("found.oid", "'f'")}
+          IF found.relreplident <> 'd' AND NOT ${SET_JUST_NOW} THEN
+            ${noteSql("found.oid", "found.relreplident")}
           END IF;
           ${joinSql(catalog.server.version, "found.lists[n]")}
           EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', found.list_names[n], found.nspname, found.relname);
@@ -163,6 +173,18 @@ AND NOT ${HAS_KEY};
     END LOOP;
   END LOOP;
 END`;
+}
+
+/** What is decided besides, where tables are asked to keep their key. It takes queries, so nobody else has them. */
+function keepingKeys({
+  identity,
+}: Selection): { readonly decide: string; readonly whenFull: string } | undefined {
+  if (!mayKeepKeys(identity)) return undefined;
+  return {
+    decide: `asks_for_key := reachable AND ${asksForKeySql(identity)};
+    keeps_key := asks_for_key AND ${NAMES_ROWS_SQL};`,
+    whenFull: `WHEN asks_for_key AND found.relreplident = 'f' AND ${GETS_KEY_SQL} THEN 'DEFAULT'`,
+  };
 }
 
 /** Held until the transaction ends: by this, a destroy knows which transactions have made or altered tables. */
@@ -187,9 +209,6 @@ const ABOVE = `ARRAY(
 /** Whether a list has the table, or a partitioned table above it. */
 const IS_LISTED = `(found.lists && found.listed OR cardinality(roots) > 0 AND EXISTS (
                      SELECT FROM pg_publication_rel r WHERE r.prpubid = ANY (found.lists) AND r.prrelid = ANY (roots)))`;
-
-/** Whether the table has a primary key. */
-const HAS_KEY = "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = found.oid AND i.indisprimary)";
 
 /** An extension manages its tables itself. */
 const IS_OF_EXTENSION = `EXISTS (

@@ -1,5 +1,5 @@
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
-import { parseTableName, quoteTableName } from "../catalog/tableNames";
+import { parseTableName, quoteTableName, type TableName } from "../catalog/tableNames";
 import type { Selection } from "../selection/selection";
 import { quoteLiteral } from "../sql/quote";
 
@@ -14,21 +14,24 @@ export function isSelectedSql(selection: Selection): string {
   const excluded = selection.excludeTables ?? [];
   return `found.nspname <> ${quoteLiteral(MODULE_SCHEMA)}
       AND ${family(asked(selection), selection.tables === undefined ? "roots" : "above")}${
-        excluded.length === 0 ? "" : ` AND NOT ${family(named(excluded), "above")}`
+        excluded.length === 0 ? "" : ` AND NOT ${family(namedSql(excluded.map(parseTableName)), "above")}`
       }`;
 }
 
 function asked({ tables, schemas }: Selection): Condition {
-  if (tables !== undefined) return named(tables);
+  if (tables !== undefined) return namedSql(tables.map(parseTableName));
   if (schemas !== undefined) return (schema) => `${schema} = ANY (${nameArray(schemas)})`;
   return (schema) => `${schema} !~ '^pg_' AND ${schema} <> 'information_schema'`;
 }
 
-/** Names are compared as one text, because PostgreSQL looks an element of a long array up by its hash. */
-function named(names: readonly string[]): Condition {
+/**
+ * Whether a table has one of the names. They are compared as one text, because PostgreSQL looks an element of a long
+ * array up by its hash.
+ */
+export function namedSql(names: readonly TableName[]): Condition {
   const quoted = (part: string): string => `'"' || replace(${part}::text, '"', '""') || '"'`;
   return (schema, name) =>
-    `${quoted(schema)} || '.' || ${quoted(name)} = ANY (${nameArray(names.map(parseTableName).map(quoteTableName))})`;
+    `${quoted(schema)} || '.' || ${quoted(name)} = ANY (${nameArray(names.map(quoteTableName))})`;
 }
 
 function nameArray(names: readonly string[]): string {

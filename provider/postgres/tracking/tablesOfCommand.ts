@@ -44,7 +44,7 @@ export const FURTHER_SQL = `touched := ARRAY(
           SELECT r.oid FROM pg_class r
            WHERE (SELECT bool_or(command_tag = 'ALTER TABLE') FROM command)
              AND EXISTS (SELECT FROM pg_class p WHERE p.oid = ANY (touched) AND p.relkind = 'p')
-             AND r.relkind IN ('r', 'p') AND NOT r.relispartition AND r.relreplident = 'f' AND ${writtenHere("r")}) e
+             AND r.relkind IN ('r', 'p') AND NOT r.relispartition AND r.relreplident = 'f' AND ${writtenHereSql("r")}) e
         UNION
         SELECT b.relid FROM reached t CROSS JOIN LATERAL (
           SELECT i.inhrelid AS relid FROM pg_inherits i WHERE i.inhparent = t.relid OFFSET 0) b)
@@ -93,7 +93,7 @@ function isOwn(publication: string): string {
  * Whether this transaction, or a subtransaction of it, has written row `row` of a catalog: the transaction that wrote it
  * has not ended, and nobody else sees such a row.
  */
-function writtenHere(row: string): string {
+export function writtenHereSql(row: string): string {
   const current = "pg_current_xact_id()";
   const since = `(age(${current}::xid) - age(${row}.xmin))`;
   return `CASE WHEN ${since} >= 0

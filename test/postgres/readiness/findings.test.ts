@@ -14,7 +14,11 @@ import { readinessFindings } from "../../../provider/postgres/readiness/findings
 import { check } from "../../../provider/postgres/readiness/readiness";
 import { select } from "../../../provider/postgres/selection/selection";
 import { publishes } from "../../../provider/postgres/catalog/membership";
-import { bestIdentity, publishingBreaksWrites } from "../../../provider/postgres/catalog/publishability";
+import {
+  bestOf,
+  publishability,
+  publishingBreaksWrites,
+} from "../../../provider/postgres/catalog/publishability";
 import { tablesByOid } from "../../../provider/postgres/catalog/tableIndex";
 import { obstacles } from "../../../provider/postgres/readiness/preflight";
 import { catalogOf, listed, publication, role, table } from "../../support/catalog";
@@ -38,6 +42,8 @@ const made = (managedBy: string): Mark => ({
 });
 
 describe("the best identity of a table", () => {
+  const bestIdentity = (...of: Parameters<typeof publishability>) => bestOf(publishability(...of));
+
   test("is full, unless something rules it out", () => {
     const orders = table("public.orders");
     expect(bestIdentity(orders, catalogOf({ tables: [orders] }))).toEqual({ identity: "full" });

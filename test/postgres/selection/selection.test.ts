@@ -111,7 +111,7 @@ test.each([
 test("accepts an exclusion whose table does not exist, and reports it", () => {
   const found = select(catalog, { allTables: true, excludeTables: ["public.items", "public.orders"] });
   expect(found.rejected).toEqual([]);
-  expect(found.missingExclusions).toEqual(["public.items"]);
+  expect(found.missing.map(({ subject }) => subject)).toEqual(["public.items"]);
   expect(found.tables.map(formatTableName)).toEqual(["public.Users", "shop.items"]);
 });
 

@@ -138,6 +138,11 @@ function describe(mistake: Mistake, values: object, fix: Fixes): string {
   // The one check of several arguments together: which of them exclude one another.
   const [, spare] = givenSelections(values);
   if (steps.length === 0) return `${said}; remove the other: ${fix.remove([spare ?? ""])}`;
+  // The entry of an object of a user's own names whose value is right: it is the name that is wrong.
+  const wrongName =
+    fieldAt(trailInputs, steps.slice(0, -1)) instanceof z.ZodRecord &&
+    fieldAt(trailInputs, steps)?.safeParse(valueAt(values, steps)).success === true;
+  if (wrongName) return `${said}; remove it: ${fix.remove(steps)}`;
   return `${said}; fix: ${fix.set(steps, valueAt(values, steps))}`;
 }
 

@@ -62,6 +62,7 @@ export function fieldAt(schema: z.ZodObject, steps: readonly PropertyKey[]): z.Z
   for (const step of steps) {
     if (field instanceof z.ZodObject) field = fieldsOf(field)[String(step)];
     else if (field instanceof z.ZodArray) field = field.element as z.ZodType;
+    else if (field instanceof z.ZodRecord) field = field.valueType as z.ZodType;
     else return undefined;
     if (field !== undefined) field = coreOf(field);
   }
@@ -74,12 +75,16 @@ function checkedFields({ path, ...issue }: z.core.$ZodIssue): readonly (readonly
   return Array.isArray(together) ? together.map((field) => [...path, String(field)]) : [path];
 }
 
-/** In Pulumi's notation: `role.name`, `tables[0]`. */
+/** In Pulumi's notation: `role.name`, `tables[0]`, `identity.tables["public.orders"]`. */
 export function pathText(path: readonly PropertyKey[]): string {
   return path
-    .map((step, index) =>
-      typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${String(step)}`,
-    )
+    .map((step, index) => {
+      if (typeof step === "number") return `[${step}]`;
+      const name = String(step);
+      // Within an object of a user's own names, a name may have dots and brackets in it.
+      if (index > 0 && !/^[\w-]+$/.test(name)) return `[${JSON.stringify(name)}]`;
+      return `${index === 0 ? "" : "."}${name}`;
+    })
     .join("");
 }
 

@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import ts from "typescript";
+import * as z from "zod";
 import { definitions } from "../../provider/contract/kinds";
-import { docOf, fieldsOf } from "../../provider/contract/schema";
+import { coreOf, docOf, fieldsOf } from "../../provider/contract/schema";
 import { trailInputs, trailOutputs } from "../../provider/contract/trail";
 
 const PROJECT = path.resolve(__dirname, "../..");
@@ -152,7 +153,13 @@ describe("docs/reference.md", () => {
         ([, field]) => docOf(field).filledInBy !== "resource",
       );
       expect(rows(type)).toEqual([
-        ...named.map(([name]) => name),
+        // What is within an object that users fill in has rows of its own.
+        ...named.flatMap(([name, field]) => {
+          const core = coreOf(field);
+          const within =
+            core instanceof z.ZodObject && docOf(field).filledInBy === undefined ? fieldsOf(core) : {};
+          return [name, ...Object.keys(within).map((key) => `${name}.${key}`)];
+        }),
         ...readBack,
         ...Object.keys(fieldsOf(outputs)),
       ]);

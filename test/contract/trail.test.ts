@@ -7,18 +7,22 @@ import { trailInputs } from "../../provider/contract/trail";
 /** Arguments that no resource gets: Bemi's own field, and the flag that says whether ReadAccess is declared at all. */
 const OF_THE_COMPONENT = ["environment", "readAccess"];
 
-/** The component's arguments, with the fields of an object in place of the object. */
-const args = Object.entries(fieldsOf(trailInputs)).flatMap(([name, field]): [string, z.ZodType][] => {
-  const core = coreOf(field);
-  if (!(core instanceof z.ZodObject)) return [[name, field]];
-  return Object.entries(fieldsOf(core)).map(([key, inner]) => [`${name}.${key}`, inner]);
-});
+/** Arguments, with the fields of an object in place of the object. */
+const withoutObjects = (inputs: z.ZodObject): [string, z.ZodType][] =>
+  Object.entries(fieldsOf(inputs)).flatMap(([name, field]): [string, z.ZodType][] => {
+    const core = coreOf(field);
+    if (!(core instanceof z.ZodObject)) return [[name, field]];
+    return Object.entries(fieldsOf(core)).map(([key, inner]) => [`${name}.${key}`, inner]);
+  });
+
+/** The component's arguments. */
+const args = withoutObjects(trailInputs);
 
 /** Every field of every kind, those of the plan that is checked beforehand included. */
 const kindFields = [
   ...definitions.map(({ inputs }) => inputs),
   logicalReplicationInputs.shape.preflight.unwrap(),
-].flatMap((inputs) => Object.values(fieldsOf(inputs)));
+].flatMap((inputs) => withoutObjects(inputs).map(([, field]) => field));
 
 test.each(args.filter(([name]) => !OF_THE_COMPONENT.includes(name)))(
   "%s is the field of a kind, with the same check and the same default",

@@ -9,7 +9,10 @@ import { Engine, type EngineState, type Program } from "./engine";
 import { TARGET, type TestRun } from "./run";
 
 /** The arguments that say which tables are tracked. `trackNewTables` is true by default. */
-export type TrackingArgs = Pick<PublicationInputs, "schemas" | "tables" | "allTables" | "excludeTables"> &
+export type TrackingArgs = Pick<
+  PublicationInputs,
+  "schemas" | "tables" | "allTables" | "excludeTables" | "identity"
+> &
   Partial<Pick<PublicationInputs, "trackNewTables">>;
 
 /** The state of a stack with the two resources that make tables tracked. */

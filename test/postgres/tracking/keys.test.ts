@@ -1,0 +1,161 @@
+import { testDatabase, type TestDatabase } from "../../support/postgres";
+import { testRun, type TestRun } from "../../support/run";
+import { change, down, up, type Stack, type TrackingArgs } from "../../support/stack";
+import { identities as identitiesOf, members } from "../../support/tables";
+
+/** Every table of the schema keeps its key, but those that are named. */
+const KEYS: TrackingArgs = {
+  schemas: ["public"],
+  identity: { default: "primaryKey", tables: { "public.whole": "full", "public.by_month_2": "full" } },
+};
+/** Nothing but one table keeps its key. */
+const ONE: TrackingArgs = {
+  schemas: ["public"],
+  identity: { default: "full", tables: { "public.documents": "primaryKey" } },
+};
+
+let db: TestDatabase;
+let run: TestRun;
+
+beforeAll(async () => {
+  db = await testDatabase({ profile: "neon" });
+});
+afterAll(() => db.close());
+beforeEach(() => {
+  run = testRun(db);
+});
+afterEach(async () => {
+  await run.end();
+  await db.clear();
+});
+
+/** The replica identity of every table by its name; all are in schema public. */
+async function identities(of: Pick<TestDatabase, "sql">): Promise<Record<string, string>> {
+  const found = await identitiesOf(of);
+  return Object.fromEntries(
+    Object.entries(found).map(([name, identity]) => [name.replace(/^public\./, ""), identity]),
+  );
+}
+
+/** Writes each of the tables, in a transaction of its own: what the trail publishes must not refuse it. */
+async function write(...names: string[]): Promise<void> {
+  for (const name of names)
+    await db.sql(`INSERT INTO ${name} (id) VALUES (1); UPDATE ${name} SET id = 1; DELETE FROM ${name}`);
+}
+
+test("publishes a new table with its key, and with FULL where it has none", async () => {
+  await up(run, KEYS);
+  await db.sql(`
+    CREATE TABLE keyed (id int PRIMARY KEY);
+    CREATE TABLE keyless (id int);
+    CREATE TABLE deferred (id int PRIMARY KEY DEFERRABLE);
+    CREATE TABLE copied AS SELECT 1 AS id;
+    CREATE TABLE whole (id int PRIMARY KEY);
+    CREATE TABLE nothing (id int PRIMARY KEY); ALTER TABLE nothing REPLICA IDENTITY NOTHING;
+    CREATE TABLE indexed (id int NOT NULL UNIQUE);
+    ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_id_key`);
+  const names = ["copied", "deferred", "indexed", "keyed", "keyless", "nothing", "whole"];
+  expect(await members(db)).toEqual(names.map((name) => `public.${name}`));
+  expect(await identities(db)).toEqual({
+    keyed: "d",
+    keyless: "f",
+    deferred: "f",
+    copied: "f",
+    whole: "f",
+    nothing: "f",
+    indexed: "i",
+  });
+  await write(...names);
+});
+
+test("gives a table its key when a migration adds it, and FULL when one drops it", async () => {
+  const stack = await up(run, KEYS);
+  const migration = await db.connect();
+  const during = {
+    sql: <Row extends object>(text: string) => migration.query<Row>(text).then(({ rows }) => rows),
+  };
+  await migration.query("BEGIN; CREATE TABLE made (id int); INSERT INTO made VALUES (1)");
+  expect(await identities(during)).toEqual({ made: "f" });
+  await migration.query("UPDATE made SET id = 1; ALTER TABLE made ADD PRIMARY KEY (id)");
+  expect(await identities(during)).toEqual({ made: "d" });
+  await migration.query("UPDATE made SET id = 2; COMMIT");
+  expect(await identities(db)).toEqual({ made: "d" });
+  await db.sql("CREATE TABLE later (id int)");
+  await db.sql("CREATE UNIQUE INDEX later_id ON later (id); ALTER TABLE later ALTER id SET NOT NULL");
+  expect(await identities(db)).toEqual({ made: "d", later: "f" });
+  await db.sql("ALTER TABLE later ADD PRIMARY KEY USING INDEX later_id");
+  expect(await identities(db)).toEqual({ made: "d", later: "d" });
+
+  await db.sql("ALTER TABLE made DROP CONSTRAINT made_pkey; ALTER TABLE later DROP COLUMN id, ADD id int");
+  expect(await identities(db)).toEqual({ made: "f", later: "f" });
+  expect(await members(db)).toEqual(["public.later", "public.made"]);
+  await write("made", "later");
+  // No up fails because of it. Destroy gives back what a table had.
+  const again = await change(run, stack, KEYS);
+  expect(again.identity).toMatchObject({ wanted: 2, done: 2 });
+  expect(await identities(db)).toEqual({ made: "f", later: "f" });
+  await down(run, again);
+  expect(await identities(db)).toEqual({ made: "d", later: "d" });
+});
+
+test("leaves a table FULL that its application has set to FULL", async () => {
+  await db.sql("CREATE TABLE own (id int PRIMARY KEY); ALTER TABLE own REPLICA IDENTITY FULL");
+  const stack = await up(run, KEYS);
+  await db.sql("ALTER TABLE own DROP CONSTRAINT own_pkey; ALTER TABLE own ADD PRIMARY KEY (id)");
+  expect(await identities(db)).toEqual({ own: "f" });
+  const again = await change(run, stack, KEYS);
+  expect(await identities(db)).toEqual({ own: "f" });
+  await down(run, again);
+  expect(await identities(db)).toEqual({ own: "f" });
+});
+
+test("a partition follows the nearest table above it that identity names", async () => {
+  await db.sql(`
+    CREATE TABLE by_month (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE by_month_1 PARTITION OF by_month FOR VALUES FROM (0) TO (9);
+    CREATE TABLE documents (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE documents_1 PARTITION OF documents FOR VALUES FROM (0) TO (9)`);
+  const partitions = `
+    CREATE TABLE by_month_2 PARTITION OF by_month FOR VALUES FROM (9) TO (19) PARTITION BY RANGE (id);
+    CREATE TABLE deep PARTITION OF by_month_2 FOR VALUES FROM (9) TO (19);
+    CREATE TABLE documents_2 PARTITION OF documents FOR VALUES FROM (9) TO (19)`;
+  const stack = await up(run, KEYS);
+  await db.sql(partitions);
+  const keys = { by_month: "d", by_month_1: "d", documents: "d", documents_1: "d", documents_2: "d" };
+  expect(await identities(db)).toEqual({ ...keys, by_month_2: "f", deep: "f" });
+  // An up sees it in the same way.
+  const same = await change(run, stack, KEYS);
+  expect(await identities(db)).toEqual({ ...keys, by_month_2: "f", deep: "f" });
+  await change(run, same, ONE);
+  await db.sql("DROP TABLE deep; CREATE TABLE deep PARTITION OF by_month_2 FOR VALUES FROM (9) TO (19)");
+  expect(await identities(db)).toEqual({
+    documents: "d",
+    documents_1: "d",
+    documents_2: "d",
+    by_month: "f",
+    by_month_1: "f",
+    by_month_2: "f",
+    deep: "f",
+  });
+  expect(await members(db)).toEqual(["public.by_month", "public.documents"]);
+  await write("by_month", "documents");
+});
+
+test("a change of identity gives tables back their own identity, and takes it again", async () => {
+  await db.sql(`
+    CREATE TABLE documents (id int PRIMARY KEY);
+    CREATE TABLE indexed (id int NOT NULL UNIQUE);
+    ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_id_key;
+    CREATE TABLE whole (id int)`);
+  const before = await identities(db);
+  let stack: Stack = await up(run, { schemas: ["public"] });
+  expect(await identities(db)).toEqual({ documents: "f", indexed: "f", whole: "f" });
+  stack = await change(run, stack, KEYS);
+  expect(await identities(db)).toEqual({ documents: "d", indexed: "i", whole: "f" });
+  expect(stack.publication).toMatchObject({ wanted: 3, done: 3, pending: [] });
+  await write("documents", "indexed", "whole");
+  stack = await change(run, stack, ONE);
+  expect(await identities(db)).toEqual({ documents: "d", indexed: "f", whole: "f" });
+  await down(run, stack);
+  expect(await identities(db)).toEqual(before);
+});

@@ -1,3 +1,4 @@
+import type { ReplicaIdentityInputs } from "../../provider/contract/kinds/replicaIdentity";
 import type { Target } from "../../provider/contract/target";
 import { apiRole } from "../../provider/neon";
 import {
@@ -18,6 +19,7 @@ export interface TrailArgs extends Target {
   readonly tables?: readonly string[];
   readonly allTables?: true;
   readonly excludeTables?: readonly string[];
+  readonly identity?: ReplicaIdentityInputs["identity"];
   /** Default: "sql". */
   readonly createdBy?: "sql" | "api";
   /** Whether the role may read the tables. Default: true. */
@@ -67,6 +69,7 @@ function declare(args: TrailArgs): Program {
   const { name = "bemi", createdBy = "sql", trackNewTables = true, adopt = false, passwordVersion } = args;
   const target = { projectId, branch, database };
   const selected = { ...target, schemas, tables, allTables, excludeTables };
+  const tracked = { ...selected, identity: args.identity };
   const managedBy = (resource: string): string => `shop/production/orders-${resource}`;
   const role = { ...target, name, adopt, passwordVersion };
   return {
@@ -75,13 +78,13 @@ function declare(args: TrailArgs): Program {
       : { role: () => ({ ...role, managedBy: managedBy("role") }) }),
     ...(args.readAccess === false ? {} : { access: () => ({ ...selected, role: name }) }),
     identity: () => ({
-      ...selected,
+      ...tracked,
       trackNewTables,
       publication: name,
       managedBy: managedBy("replica-identity"),
     }),
     publication: () => ({
-      ...selected,
+      ...tracked,
       name,
       trackNewTables,
       adopt,
@@ -89,7 +92,7 @@ function declare(args: TrailArgs): Program {
     }),
     slot: () => ({ ...target, name, role: name, dropOnDestroy: args.dropSlotOnDestroy ?? true }),
     readiness: (state) => ({
-      ...selected,
+      ...tracked,
       role: name,
       publication: name,
       slot: name,

@@ -8,6 +8,7 @@ import { mayCreateTriggers, tracksNewTables } from "../tracking/state";
 import { toRestore, type IdentityCircumstances } from "./hypothetical";
 import { changedMeanwhile, claimOf } from "./claim";
 import type { PreparationStep, TableStep } from "./plan";
+import { keepsKey, trackedTables } from "./trackedTables";
 
 /** What the steps change, a sentence each. A step that changes nothing, as most do when they are repeated, has none. */
 export function describeChanges(
@@ -19,7 +20,7 @@ export function describeChanges(
   return steps.flatMap((step): string[] => {
     switch (step.step) {
       case "claim tables":
-        return describeClaim(catalog, step, circumstances);
+        return [...describeClaim(catalog, step, circumstances), ...describeKept(catalog, step, publication)];
       case "replace functions of event triggers":
         return tracksNewTables(catalog, publication)
           ? []
@@ -70,6 +71,21 @@ export function describeClaim(
       `The replica identity of ${formatTableName(table)} was changed since the last run. It is tracked again; destroy gives it back ${WORDS[identity]}.`,
     );
   return lines;
+}
+
+/** The tables that keep their key as identity, when the selection or the argument `identity` changes. */
+function describeKept(
+  catalog: Catalog,
+  { before, after }: Pick<ClaimStep, "before" | "after">,
+  publication: string,
+): string[] {
+  const [was, wanted] = [before, after].map((record) => claimOf(record, publication)?.selections.at(-1));
+  if (wanted === undefined || JSON.stringify(was) === JSON.stringify(wanted)) return [];
+  const kept = trackedTables(catalog, wanted)
+    .filter((entry) => keepsKey(entry) && entry.table.identity !== "full")
+    .map(({ table }) => table);
+  const what = "as replica identity, so the row before a change is not captured";
+  return kept.length === 0 ? [] : [tablesSentence(kept, `keeps its key ${what}`, `keep their key ${what}`)];
 }
 
 const WORDS = { default: "DEFAULT", nothing: "NOTHING", index: "USING INDEX", full: "FULL" } as const;

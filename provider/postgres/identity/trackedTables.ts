@@ -46,10 +46,7 @@ export function trackedTables(catalog: Catalog, selection: Selection): TrackedTa
  */
 function besideFull(table: TableFacts, previous: PreviousIdentity | undefined): TableFacts {
   if (table.identity !== "full") return table;
-  const { identity = "default", index } = previous ?? {};
-  // Where the index of an identity was gone already, the table becomes DEFAULT.
-  if (identity === "index" && index === undefined) return { ...table, identity: "default" };
-  return { ...table, identity, identityIndex: index ?? null };
+  return { ...table, identity: previous?.identity ?? "default", identityIndex: previous?.index ?? null };
 }
 
 /**

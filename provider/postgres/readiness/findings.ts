@@ -235,7 +235,7 @@ function trackedFindings(
     return [
       degraded(
         subject,
-        "has FULL identity, and not its key as identity asks: it has no primary key that is not deferrable.",
+        "has FULL identity, although identity asks for its key: it has no key that can serve.",
         KEYLESS_REMEDY,
       ),
     ];

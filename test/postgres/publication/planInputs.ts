@@ -74,6 +74,8 @@ const family = fc.record({
   ),
 });
 
+const identityOfTable = fc.constantFrom("full" as const, "primaryKey" as const);
+
 const onePublication = fc.record({
   allTables: mostly(false),
   schemas: fc.subarray(SCHEMAS, { maxLength: 1 }),
@@ -101,6 +103,12 @@ export const situations: fc.Arbitrary<Situation> = fc
     locked: fc.array(fc.nat(9), { maxLength: 2 }),
     selections: fc.tuple(fc.nat(2), fc.option(fc.nat(2)), fc.array(fc.nat(9), { maxLength: 3 })),
     trackNewTables: fc.boolean(),
+    identity: fc.option(
+      fc.record({
+        default: identityOfTable,
+        tables: fc.dictionary(fc.nat(9).map(String), identityOfTable, { maxKeys: 3 }),
+      }),
+    ),
   })
   .map((drawn) => {
     const names = PUBLICATIONS.filter((name) => drawn.publications[name] !== null);
@@ -158,10 +166,23 @@ export const situations: fc.Arbitrary<Situation> = fc
         adopt: false,
         trackNewTables: drawn.trackNewTables,
         ...selectionOf(now, tables, picked),
+        ...(drawn.identity === null ? {} : { identity: identityOf(drawn.identity, tables) }),
       },
       state: before === null ? undefined : selectionOf(before, tables, []),
     };
   });
+
+/** The choices by the names of the tables, of which their numbers were drawn. */
+function identityOf(
+  drawn: NonNullable<PublicationInputs["identity"]>,
+  tables: readonly TableFacts[],
+): PublicationInputs["identity"] {
+  const named = Object.entries(drawn.tables ?? {}).flatMap(([number, choice]) => {
+    const facts = tables[Number(number)];
+    return facts === undefined ? [] : [[formatTableName(facts), choice] as const];
+  });
+  return { ...drawn, tables: Object.fromEntries(named) };
+}
 
 function tablesOf(
   families: readonly (typeof family extends fc.Arbitrary<infer Value> ? Value : never)[],

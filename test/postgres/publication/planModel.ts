@@ -85,8 +85,9 @@ export function apply(model: Model, step: AnyStep, inputs: PublicationInputs, ma
       });
     case "set replica identity full": {
       const previous = new Map(model.record);
+      // One that was FULL before gets nothing back.
       for (const { oid, identity, identityIndex } of step.tables)
-        if (!previous.has(oid)) previous.set(oid, { identity, identityIndex });
+        if (identity !== "full" && !previous.has(oid)) previous.set(oid, { identity, identityIndex });
       const oids = new Set(step.tables.map(({ oid }) => oid));
       return {
         ...changed(

@@ -59,8 +59,8 @@ export interface SelectionFields {
 export interface IdentityArgs {
   /**
    * `"full"` sets REPLICA IDENTITY FULL: every change carries the whole row as it was before. `"primaryKey"`
-   * leaves the identity of a table alone: its changes carry only the key of the row before, and cost no more
-   * write-ahead log than today. Default: `"full"`.
+   * leaves the identity of a table alone: its changes carry only the key of the row before, without the cost
+   * of FULL. Default: `"full"`.
    */
   default?: Input<"full" | "primaryKey">;
   /**

@@ -71,12 +71,12 @@ export function claimed(
 
   const covered = coveredBy(catalog, record.claims);
   if (isRecordLost(record, catalog, publication, state))
-    for (const oid of fullOids(catalog, [state])) covered.add(oid);
+    for (const oid of fullOids(record, catalog, [state])) covered.add(oid);
   if (ownPublication(catalog, publication) !== undefined)
     for (const { oid } of membersOf(catalog, publication)) covered.add(oid);
 
   const entries = new Map(previousByOid(record, catalog));
-  for (const entry of trackedTables(catalog, selection)) {
+  for (const entry of trackedTables(catalog, selection, record)) {
     const { table } = entry;
     const { oid } = table;
     if (table.identity !== "full") {
@@ -107,6 +107,7 @@ export function setByTrail(
   const mine = oidsOf(catalog, own.selections);
   for (const oid of beside) mine.add(oid);
   const others = fullOids(
+    record,
     catalog,
     record.claims.flatMap((claim) => (claim === own || isLeftOver(claim, catalog) ? [] : claim.selections)),
   );
@@ -215,11 +216,11 @@ function oidsOf(catalog: Catalog, selections: readonly Selection[]): Set<number>
 }
 
 /** Of the tables of these selections, those that are to be FULL, or have no other identity that names a row. */
-function fullOids(catalog: Catalog, selections: readonly Selection[]): Set<number> {
+function fullOids(record: DatabaseRecord, catalog: Catalog, selections: readonly Selection[]): Set<number> {
   return new Set(
     selections.flatMap((each) =>
       mayKeepKeys(each.identity)
-        ? trackedTables(catalog, each).flatMap((entry) => (keepsKey(entry) ? [] : [entry.table.oid]))
+        ? trackedTables(catalog, each, record).flatMap((entry) => (keepsKey(entry) ? [] : [entry.table.oid]))
         : [...oidsOf(catalog, [each])],
     ),
   );

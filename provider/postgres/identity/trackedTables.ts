@@ -5,7 +5,7 @@ import { hasUsableIdentity, publishability, type Publishability } from "../catal
 import { tablesByOid } from "../catalog/tableIndex";
 import { readRecord } from "../record/moduleSchema";
 import { previousByOid } from "../record/previous";
-import type { PreviousIdentity } from "../record/record";
+import type { DatabaseRecord, PreviousIdentity } from "../record/record";
 import { askedIdentity, mayKeepKeys } from "../selection/identityChoice";
 import { select, type Selection } from "../selection/selection";
 
@@ -21,12 +21,20 @@ export interface TrackedTable extends Publishability {
   readonly keyless: boolean;
 }
 
-/** The tables that the selection comes to, in the order of their names, with the decision about each. */
-export function trackedTables(catalog: Catalog, selection: Selection): TrackedTable[] {
+/**
+ * The tables that the selection comes to, in the order of their names, with the decision about each.
+ *
+ * @param record default: the one in the catalog; it is only read where tables may keep their key
+ */
+export function trackedTables(
+  catalog: Catalog,
+  selection: Selection,
+  record?: DatabaseRecord,
+): TrackedTable[] {
   const { tables } = select(catalog, selection);
   const asked = askedIdentity(catalog, selection.identity);
   const previous = mayKeepKeys(selection.identity)
-    ? previousByOid(readRecord(catalog), catalog)
+    ? previousByOid(record ?? readRecord(catalog), catalog)
     : new Map<number, PreviousIdentity>();
   return tables.map((table) => {
     const choice = asked(table);

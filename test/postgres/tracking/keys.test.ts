@@ -1,6 +1,15 @@
+import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
 import { testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, type TestRun } from "../../support/run";
-import { change, down, up, type Stack, type TrackingArgs } from "../../support/stack";
+import {
+  change,
+  down,
+  identityInputs,
+  preview,
+  up,
+  type Stack,
+  type TrackingArgs,
+} from "../../support/stack";
 import { identities as identitiesOf, members } from "../../support/tables";
 
 /** Every table of the schema keeps its key, but those that are named. */
@@ -158,4 +167,56 @@ test("a change of identity gives tables back their own identity, and takes it ag
   expect(await identities(db)).toEqual({ documents: "d", indexed: "f", whole: "f" });
   await down(run, stack);
   expect(await identities(db)).toEqual(before);
+});
+
+test("a preview names tables that keep their key, and refuses those that have none", async () => {
+  await db.sql("CREATE TABLE documents (id int PRIMARY KEY, body text); CREATE TABLE keyless (id int)");
+  const line =
+    "1 table keeps its key as replica identity, so the row before a change is not captured: public.documents";
+  const look = async (args: TrackingArgs, stack?: Stack): Promise<readonly string[]> => {
+    const looking = testRun(db);
+    const planned = await preview(looking, args, stack === undefined ? {} : { stack }).finally(looking.end);
+    return planned["identity"] ?? [];
+  };
+  expect(await look(ONE)).toContain(line);
+  const all = { ...ONE, identity: { default: "primaryKey" } } as const;
+  const why =
+    /Nothing was changed.*\n.*public\.keyless cannot keep its key .*Give it a primary key, set it to "full"/;
+  await expect(look(all)).rejects.toThrow(why);
+  await expect(up(run, all)).rejects.toThrow(why);
+  const stack = await up(run, ONE);
+  expect(await look(ONE, stack)).not.toContain(line);
+  await expect(look(all, stack)).rejects.toThrow(why);
+  expect(await identities(db)).toEqual({ documents: "d", keyless: "f" });
+});
+
+describe("without event triggers", () => {
+  const byHand = { ...KEYS, trackNewTables: false };
+
+  test("an up mends a table that has lost its key, and takes in a new one without a key", async () => {
+    await db.sql("CREATE TABLE lost (id int PRIMARY KEY); CREATE TABLE kept (id int PRIMARY KEY)");
+    const stack = await up(run, byHand);
+    await db.sql("ALTER TABLE lost DROP CONSTRAINT lost_pkey; CREATE TABLE late (id int)");
+    await expect(write("lost")).rejects.toThrow(/cannot update table "lost"/);
+    await run.end();
+    const again = await change(run, stack, byHand);
+    expect(await identities(db)).toEqual({ lost: "f", kept: "d", late: "f" });
+    await write("lost", "kept", "late");
+    await down(run, again);
+    expect(await identities(db)).toEqual({ lost: "d", kept: "d", late: "d" });
+  });
+
+  test("FULL that somebody sets is drift, and the next up takes it back", async () => {
+    await db.sql(
+      "CREATE TABLE kept (id int NOT NULL UNIQUE); ALTER TABLE kept REPLICA IDENTITY USING INDEX kept_id_key",
+    );
+    const stack = await up(run, byHand);
+    await db.sql("ALTER TABLE kept REPLICA IDENTITY FULL");
+    await write("kept");
+    await run.end();
+    const seen = await replicaIdentity.read({ ...identityInputs(byHand), ...stack.identity }, run);
+    expect(seen?.drift).toEqual({ identityNotRestored: "public.kept" });
+    await change(run, stack, byHand);
+    expect(await identities(db)).toEqual({ kept: "i" });
+  });
 });

@@ -37,6 +37,22 @@ const STARTS: Record<string, Start> = {
           CREATE TABLE by_key (id int PRIMARY KEY); CREATE TABLE keyless (id int);`,
     tracked: 5,
   },
+  "tables that keep their key, at first, then all, then none, and FULL set by hand": {
+    sql: `CREATE TABLE by_index (id int PRIMARY KEY, code text NOT NULL);
+          CREATE UNIQUE INDEX by_code ON by_index (code);
+          ALTER TABLE by_index REPLICA IDENTITY USING INDEX by_code;
+          CREATE TABLE by_full (id int PRIMARY KEY); ALTER TABLE by_full REPLICA IDENTITY FULL;
+          CREATE TABLE by_key (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY);
+          CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY LIST (id);
+          CREATE TABLE part PARTITION OF parted FOR VALUES IN (1);`,
+    ups: [
+      { schemas: ["public"], identity: { default: "full", tables: { "public.by_index": "primaryKey" } } },
+      { schemas: ["public"], identity: { default: "primaryKey" } },
+      { schemas: ["public"] },
+      { schemas: ["public"], identity: { default: "primaryKey", tables: { "public.parted": "full" } } },
+    ],
+    meanwhile: "ALTER TABLE by_key REPLICA IDENTITY FULL; ALTER TABLE by_index REPLICA IDENTITY FULL",
+  },
   "the index of an identity dropped while tracked": {
     sql: `CREATE TABLE by_index (id int PRIMARY KEY, code text NOT NULL);
           CREATE UNIQUE INDEX by_code ON by_index (code);

@@ -27,6 +27,7 @@ export const CODES = {
   NB205: "The selection is perhaps not what was meant",
   NB206: "The server cannot serve a trail",
   NB207: "The statistics say too little",
+  NB208: "A table keeps its key as replica identity",
   NB301: "The IP Allow list opens the project",
   NB302: "The IP Allow list closes the project",
   NB303: "The role can write",

@@ -65,6 +65,23 @@ test("reports every mistake at once, each with its key and the command that mend
   ]);
 });
 
+test("reads the identities of tables, and names a wrong one as --path takes it", () => {
+  const given = { ...minimal, "audit-trail:identity": '{"tables":{"public.documents":"primaryKey"}}' };
+  expect(parseStackConfig(given, PLACE).identity).toEqual({ tables: { "public.documents": "primaryKey" } });
+  const wrong = { default: "key", tables: { documents: "full", "public.notes": "primarykey" }, table: {} };
+  expect(mistakesOf({ ...minimal, "audit-trail:identity": JSON.stringify(wrong) })).toEqual([
+    'identity.default must be "full" or "primaryKey"; fix: pulumi config set --path identity.default VALUE',
+    expect.stringMatching(
+      /^identity\.tables\.documents must be a table name with its schema, such as "public\.orders".*; remove it: pulumi config rm --path identity\.tables\.documents$/,
+    ),
+    `identity.tables["public.notes"] must be "full" or "primaryKey"; fix: pulumi config set --path 'identity.tables["public.notes"]' primaryKey`,
+    "identity.table is not a key of identity (did you mean identity.tables?); remove it: pulumi config rm --path identity.table",
+  ]);
+  expect(mistakesOf({ ...minimal, "audit-trail:identity": '"full"' })).toEqual([
+    'identity must be an object such as {"default":"full"}; fix: pulumi config set --path identity.default VALUE',
+  ]);
+});
+
 test("refuses two ways of saying what to track", () => {
   expect(
     mistakesOf({ ...minimal, "audit-trail:schemas": '["public"]', "audit-trail:allTables": "true" }),

@@ -1,11 +1,12 @@
 import * as z from "zod";
+import { identity } from "../../provider/contract/fields/identity";
 import { givenSelections, selection } from "../../provider/contract/fields/selection";
 import { BEMI } from "../../provider/contract/fields/names";
 import { trailDefaults } from "../../provider/contract/trail";
 import type { Operation, TrailSettings } from "../../report/plan/facts";
 import type { DeclaredResource, DeclaredTrail } from "../declared";
 
-const SELECTION = z.object(selection);
+const SELECTION = z.object({ ...selection, identity });
 
 /** The kinds whose inputs say which tables are selected, the best source first. */
 const SELECTING = ["Publication", "ReplicaIdentity", "Readiness", "ReadAccess"] as const;

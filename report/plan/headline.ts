@@ -40,9 +40,11 @@ export function headline({ facts, tables, wal, days }: HeadlineInput): string {
 function tableParts({ operations }: TrailFacts, tables: readonly PlannedTable[]): string[] {
   const changes = (type: string): boolean =>
     operations.some((each) => each.type === type && each.change !== "none");
-  const full = changes("ReplicaIdentity")
-    ? tables.filter(({ identityNow, identityThen }) => identityNow !== identityThen).length
-    : 0;
+  const changing = changes("ReplicaIdentity")
+    ? tables.filter(({ identityNow, identityThen }) => identityNow !== identityThen)
+    : [];
+  const full = changing.filter(({ identityThen }) => identityThen === "FULL").length;
+  const keys = changing.length - full;
   const joining = changes("Publication")
     ? tables.filter(
         ({ verdict, lock }) => verdict !== "blocked" && verdict !== "not captured" && lock !== "none",
@@ -52,7 +54,12 @@ function tableParts({ operations }: TrailFacts, tables: readonly PlannedTable[])
     ...(full > 0
       ? [`${counted(full, "table")} ${full === 1 ? "gets" : "get"} the whole row before each change`]
       : []),
-    ...(joining > full
+    ...(keys > 0
+      ? [
+          `${counted(keys, "table")} ${keys === 1 ? "keeps" : "keep"} only the key of the row before each change`,
+        ]
+      : []),
+    ...(joining > changing.length
       ? [`${counted(joining, "table")} ${joining === 1 ? "joins" : "join"} the publication`]
       : []),
   ];
@@ -75,6 +82,7 @@ function walParts(
     ];
   }
   const more = wal.then - wal.now;
+  if (more <= -NOTHING) return [`-${formatBytes(-more)} WAL a day`];
   if (more < NOTHING) return ["hardly any more WAL"];
   const factor = wal.now < 1 ? "" : ` (${formatFactor(wal.then / wal.now)})`;
   return [`+${formatBytes(more)} WAL a day${factor}`];

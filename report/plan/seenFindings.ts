@@ -78,7 +78,7 @@ function projectFindings({ project }: Seen, mode: "enable" | "require", isNew: b
   ];
 }
 
-function tableFindings({ name, verdict, because, wal }: PlannedTable): Single[] {
+function tableFindings({ name, key, verdict, because, wal }: PlannedTable): Single[] {
   switch (verdict) {
     case "blocked":
       return [
@@ -97,7 +97,9 @@ function tableFindings({ name, verdict, because, wal }: PlannedTable): Single[] 
           "warn",
           name,
           `logs ${formatBytes((wal?.then ?? 0) - (wal?.now ?? 0))} more a day (${formatFactor((wal?.then ?? 0) / Math.max(1, wal?.now ?? 0))}): FULL logs the whole row before each change, values that are out of line included.`,
-          "Put it in excludeTables if its history is not worth that.",
+          key === "none"
+            ? "Put it in excludeTables if its history is not worth that."
+            : 'Set it to "primaryKey" in identity.tables if the row before a change is not worth that, or put it in excludeTables.',
         ),
       ];
     case "not captured":
@@ -118,6 +120,16 @@ function tableFindings({ name, verdict, because, wal }: PlannedTable): Single[] 
           name,
           `is captured without the row before a change: it ${because}.`,
           "Remove the cause to get whole rows.",
+        ),
+      ];
+    case "keeps key":
+      return [
+        single(
+          "NB208",
+          "note",
+          name,
+          "keeps its key as replica identity, as identity asks: the row before a change is not captured.",
+          "",
         ),
       ];
     case "changes":

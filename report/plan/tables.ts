@@ -1,8 +1,12 @@
 import type { Catalog, TableFacts } from "../../provider/contract/catalog";
 import { covers } from "../../provider/postgres/catalog/membership";
-import { publishability, type Publishability } from "../../provider/postgres/catalog/publishability";
 import { tablesByOid } from "../../provider/postgres/catalog/tableIndex";
 import { formatTableName } from "../../provider/postgres/catalog/tableNames";
+import { setByTrail, type FormerIdentity } from "../../provider/postgres/identity/claim";
+import { keyFindings } from "../../provider/postgres/identity/keyFindings";
+import { keepsKey, trackedTables, type TrackedTable } from "../../provider/postgres/identity/trackedTables";
+import { readRecord } from "../../provider/postgres/record/moduleSchema";
+import { mayKeepKeys } from "../../provider/postgres/selection/identityChoice";
 import type { SelectedTables } from "../../provider/postgres/selection/selection";
 import { LOCK_POLICY } from "../../provider/postgres/sql/lockPolicy";
 import type { TrailSettings } from "./facts";
@@ -13,14 +17,24 @@ import { loggedBefore, walBytes, type Logging } from "./wal";
  * - `blocked`: it cannot be tracked, so the up fails;
  * - `expensive`: FULL multiplies what its changes cost;
  * - `not captured`: it is left out of the publication, because its writes would fail;
- * - `key only`: its changes are captured without the row before;
+ * - `key only`: its changes are captured without the row before, because FULL is ruled out;
+ * - `keeps key`: the same, because the argument `identity` asks for it;
  * - `changes`: it becomes tracked;
  * - `tracked`: nothing changes.
  */
-export type Verdict = "blocked" | "expensive" | "not captured" | "key only" | "changes" | "tracked";
+export type Verdict =
+  "blocked" | "expensive" | "not captured" | "key only" | "keeps key" | "changes" | "tracked";
 
 /** The worst first. */
-const ORDER: readonly Verdict[] = ["blocked", "expensive", "not captured", "key only", "changes", "tracked"];
+const ORDER: readonly Verdict[] = [
+  "blocked",
+  "expensive",
+  "not captured",
+  "key only",
+  "keeps key",
+  "changes",
+  "tracked",
+];
 
 /** Write-ahead log of a day, in bytes: with the settings and identities of today, and with those after the up. */
 export interface DailyWal {
@@ -76,9 +90,17 @@ export interface TablesInput {
 
 /** The selected tables that hold rows, the worst first. */
 export function plannedTables(input: TablesInput): PlannedTable[] {
-  return input.selected.tables
-    .filter(({ partitioned }) => !partitioned)
-    .map((table) => planned(table, input))
+  const { catalog, settings } = input;
+  const { selection, publication } = settings;
+  const identities: Identities = {
+    refused: new Set(keyFindings(catalog, { ...selection, publication }).map(({ subject }) => subject)),
+    former: mayKeepKeys(selection.identity)
+      ? setByTrail(readRecord(catalog), catalog, publication)
+      : new Map<number, FormerIdentity>(),
+  };
+  return trackedTables(catalog, selection)
+    .filter(({ table }) => !table.partitioned)
+    .map((entry) => planned(entry, input, identities))
     .sort(
       (a, b) =>
         ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) ||
@@ -109,17 +131,37 @@ export function dailyWal(
   return sum;
 }
 
-function planned(table: TableFacts, { catalog, statistics, settings, days }: TablesInput): PlannedTable {
+/** What the argument `identity` comes to. */
+interface Identities {
+  /** Names of the tables that are asked to keep their key, and have none. */
+  readonly refused: ReadonlySet<string>;
+  /** What the tables that the trail has set to FULL had before, by oid. */
+  readonly former: ReadonlyMap<number, FormerIdentity>;
+}
+
+function planned(
+  possible: TrackedTable,
+  { catalog, statistics, settings, days }: TablesInput,
+  { refused, former }: Identities,
+): PlannedTable {
+  const { table } = possible;
   const counted = statistics.tables.get(table.oid);
-  const possible = publishability(table, catalog);
-  const full = possible.full || table.identity === "full";
+  const back = keepsKey(possible) ? former.get(table.oid) : undefined;
+  const then: TableFacts = possible.full
+    ? { ...table, identity: "full", identityIndex: null }
+    : { ...table, ...back };
   const publication = catalog.publications.find(({ name }) => name === settings.publication);
   const published = publication !== undefined && covers(publication, table, tablesByOid(catalog));
-  const before = full ? "row" : loggedBefore(table);
+  const before = loggedBefore(then);
   const wal =
     counted === undefined || days === undefined ? null : walOf(table, counted, catalog, before, days);
-  const lock = lockOf({ identity: possible.full && table.identity !== "full", published });
-  const { verdict, because } = verdictOn(table, { possible, published, settings, wal });
+  const lock = lockOf({ identity: then.identity !== table.identity, published });
+  const { verdict, because } = refused.has(formatTableName(table))
+    ? {
+        verdict: "blocked" as const,
+        because: "is asked by identity to keep its key, and has none that can serve",
+      }
+    : verdictOn(table, { possible, then: then.identity, published, settings, wal });
   return {
     oid: table.oid,
     name: formatTableName(table),
@@ -130,7 +172,7 @@ function planned(table: TableFacts, { catalog, statistics, settings, days }: Tab
         ? "none"
         : `index ${table.identityIndex.name}`,
     identityNow: identityText(table),
-    identityThen: full ? "FULL" : identityText(table),
+    identityThen: identityText(then),
     changesPerDay:
       counted === undefined || days === undefined ? null : (counted.updates + counted.deletes) / days,
     wal,
@@ -176,15 +218,17 @@ function lockOf(does: { readonly identity: boolean; readonly published: boolean 
 function verdictOn(
   table: TableFacts,
   about: {
-    readonly possible: Publishability;
+    readonly possible: TrackedTable;
+    /** The identity after the up. */
+    readonly then: TableFacts["identity"];
     readonly published: boolean;
     readonly settings: TrailSettings;
     readonly wal: DailyWal | null;
   },
 ): Pick<PlannedTable, "verdict" | "because"> {
-  const { possible, published, settings, wal } = about;
+  const { possible, then, published, settings, wal } = about;
   const because = possible.because ?? "";
-  const done = published && table.identity === "full";
+  const done = published && (table.identity === "full" || keepsKey(possible));
   if (!table.mayAlter && !done)
     return { verdict: "blocked", because: `belongs to ${table.owner}, and only its owner can publish it` };
   if (possible.best === "none")
@@ -192,7 +236,8 @@ function verdictOn(
       verdict: settings.selection.tables === undefined ? "not captured" : "blocked",
       because: `${because}, and it has no key either`,
     };
-  if (possible.best === "key") return { verdict: "key only", because };
+  if (keepsKey(possible) && then !== "full") return { verdict: "keeps key", because: "" };
+  if (possible.best === "key" && because !== "") return { verdict: "key only", because };
   if (wal !== null && isExpensive(wal)) return { verdict: "expensive", because: "" };
   return { verdict: done ? "tracked" : "changes", because: "" };
 }

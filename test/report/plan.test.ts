@@ -1,4 +1,9 @@
-import type { TrailFacts } from "../../report/plan/facts";
+import type { TableFacts } from "../../provider/contract/catalog";
+import { claimed } from "../../provider/postgres/identity/claim";
+import { withRecord } from "../../provider/postgres/record/moduleSchema";
+import { emptyRecord } from "../../provider/postgres/record/record";
+import type { Selection } from "../../provider/postgres/selection/selection";
+import type { Seen, TrailFacts } from "../../report/plan/facts";
 import type { PlanReport } from "../../report/plan/report";
 import { catalogOf, listed, publication, table } from "../support/catalog";
 import { DOCUMENTS, operations, project, reportOf, seen, seenTracked, settings, trail } from "./facts";
@@ -13,6 +18,25 @@ function codesOf({ trails }: PlanReport): string[] {
 
 const ORDERS = table("public.orders");
 const DRIFT = { resource: "orders-publication", name: "notPublished", text: "public.orders" } as const;
+
+const FULL_MEMBER = { identity: "full", listedIn: listed("bemi") } as const;
+const KEEPING: Selection = {
+  schemas: ["public"],
+  identity: { tables: { "public.documents": "primaryKey" } },
+};
+
+/** What is seen of tables that the trail has set to FULL. */
+function trackedBefore(...tables: Parameters<typeof seen>[0]): Seen {
+  const found = seen(tables, { catalog: { publications: [publication("bemi")] } });
+  const before = found.catalog.tables.map((each) => ({ ...each, identity: "default" as const }));
+  const mark = { projectId: "p", branchId: "b", database: "neondb", managedBy: "shop/x/y", id: "i" };
+  const record = claimed(
+    emptyRecord(5),
+    { ...found.catalog, publications: [], tables: before },
+    { publication: "bemi", mark, selection: { schemas: ["public"] }, state: undefined },
+  );
+  return { ...found, catalog: withRecord(found.catalog, record) };
+}
 
 const OFF = { ...catalogOf().server, walLevel: "replica" };
 
@@ -35,6 +59,23 @@ const HEADLINES: readonly [what: string, facts: TrailFacts, headline: string][] 
     "statistics of an hour",
     trail({ seen: { ...seen([[ORDERS]]), statistics: { windowSeconds: 3600 * 3, tables: new Map() } } }),
     "1 table gets the whole row before each change; its cost is unknown (statistics of 3 hours); the compute no longer sleeps while Bemi is connected",
+  ],
+  [
+    "a table with documents that keeps its key",
+    trail({
+      settings: settings({ selection: KEEPING }),
+      seen: seen([[ORDERS], [table("public.documents"), DOCUMENTS]]),
+    }),
+    "1 table gets the whole row before each change; 2 tables join the publication; hardly any more WAL; the compute no longer sleeps while Bemi is connected",
+  ],
+  [
+    "a table with documents that is to keep its key from now on",
+    trail({
+      settings: settings({ selection: KEEPING }),
+      operations: operations("update"),
+      seen: trackedBefore([table("public.documents", FULL_MEMBER), DOCUMENTS]),
+    }),
+    "1 table keeps only the key of the row before each change; -954 MB WAL a day",
   ],
   [
     "a trail that is as it should be",
@@ -64,6 +105,32 @@ const HEADLINES: readonly [what: string, facts: TrailFacts, headline: string][] 
   ],
 ];
 
+test("advises a table with a key to keep it where FULL is expensive, and shows what it comes to", () => {
+  const advice = (facts: Partial<TableFacts>): string[] => {
+    const report = reportOf(trail({ seen: seen([[table("public.documents", facts), DOCUMENTS]]) }));
+    return (report.trails[0]?.findings ?? []).flatMap(({ code, remedy }) =>
+      code === "NB201" ? [remedy] : [],
+    );
+  };
+  expect(advice({})).toEqual([expect.stringMatching(/^Set it to "primaryKey" in identity\.tables if/)]);
+  expect(advice({ hasPrimaryKey: false })).toEqual([expect.stringMatching(/^Put it in excludeTables if/)]);
+  const kept = reportOf(
+    trail({
+      settings: settings({ selection: KEEPING }),
+      operations: operations("update"),
+      seen: trackedBefore([table("public.documents", FULL_MEMBER), DOCUMENTS]),
+    }),
+  );
+  expect(kept.trails[0]?.tables).toMatchObject([
+    {
+      identityNow: "FULL",
+      identityThen: "DEFAULT",
+      verdict: "keeps key",
+      lock: expect.stringMatching(/^ACCESS EXCLUSIVE/) as string,
+    },
+  ]);
+});
+
 test.each(HEADLINES)("says in one sentence what happens: %s", (_, facts, expected) => {
   expect(headlineOf(facts)).toBe(expected);
 });
@@ -80,6 +147,27 @@ const FINDINGS: readonly [what: string, facts: TrailFacts, codes: readonly strin
     ["warn NB101", "warn NB102"],
   ],
   ["a table is expensive", trail({ seen: seen([[ORDERS, DOCUMENTS]]) }), ["warn NB201"]],
+  [
+    "a table with documents keeps its key",
+    trail({
+      settings: settings({ selection: KEEPING }),
+      seen: seen([[table("public.documents"), DOCUMENTS]]),
+    }),
+    ["note NB208"],
+  ],
+  [
+    "a table is asked to keep its key, and has none",
+    trail({
+      settings: settings({ selection: KEEPING }),
+      seen: seen([[table("public.documents", { hasPrimaryKey: false }), DOCUMENTS]]),
+    }),
+    ["block NB203"],
+  ],
+  [
+    "identity names a table that does not exist",
+    trail({ settings: settings({ selection: KEEPING }), seen: seen([[ORDERS]]) }),
+    ["warn NB205"],
+  ],
   [
     "a column list rules FULL out",
     trail({

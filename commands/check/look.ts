@@ -7,6 +7,7 @@ import { describeMistakes, mistakesIn } from "../../provider/contract/mistakes";
 import type { RecordedTarget } from "../../provider/contract/target";
 import { publishingBreaksWrites } from "../../provider/postgres/catalog/publishability";
 import { formatTableName } from "../../provider/postgres/catalog/tableNames";
+import { claimedIdentity } from "../../provider/postgres/identity/claim";
 import { check } from "../../provider/postgres/readiness/readiness";
 import { select } from "../../provider/postgres/selection/selection";
 import type { CheckFacts, ReadinessFinding } from "../../report/check/facts";
@@ -34,7 +35,11 @@ export async function lookAt(trail: DeclaredTrail, run: Run): Promise<CheckFacts
     inputs,
     async (session) => {
       const catalog = await session.catalog();
-      const { outputs: readiness, findings } = check(session, catalog, inputs);
+      // Arguments of the command do not say which tables keep their key, but the trail's record does.
+      const identity = inputs.identity ?? claimedIdentity(catalog, inputs.publication);
+      const asked =
+        identity === undefined ? inputs : { ...inputs, identity: { default: "full" as const, ...identity } };
+      const { outputs: readiness, findings } = check(session, catalog, asked);
       const role = catalog.roles.find(({ name }) => name === inputs.role);
       const tried = hasPassword && role?.canLogin === true && role.mayConnect;
       return {

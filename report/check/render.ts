@@ -28,7 +28,7 @@ function blockOf(report: CheckReport): string {
     ...labelled("  slot     ", describeSlot(facts), WIDTH),
     ...labelled(
       "  tables   ",
-      `${counted(readiness.selected, "table")}: ${readiness.published} published, ${readiness.full} with the whole row before a change; new tables: ${readiness.newTables}`,
+      `${counted(readiness.selected, "table")}: ${readiness.published} published, ${readiness.full} with the whole row before a change${keptKeys(readiness)}; new tables: ${readiness.newTables}`,
       WIDTH,
     ),
     ...labelled(
@@ -39,6 +39,10 @@ function blockOf(report: CheckReport): string {
       WIDTH,
     ),
   ].join("\n");
+}
+
+function keptKeys({ keyIdentity }: CheckFacts["readiness"]): string {
+  return keyIdentity === 0 ? "" : `, ${keyIdentity} with its key alone`;
 }
 
 function describeSlot({ slot, trail, readiness }: CheckFacts): string {
@@ -84,7 +88,12 @@ export function renderJson(reports: readonly CheckReport[]): string {
 }
 
 function tablesOf({ facts: { readiness } }: CheckedReport): Readonly<Record<string, number>> {
-  return { selected: readiness.selected, published: readiness.published, full: readiness.full };
+  return {
+    selected: readiness.selected,
+    published: readiness.published,
+    full: readiness.full,
+    keyIdentity: readiness.keyIdentity,
+  };
 }
 
 /** The statuses by the numbers that Prometheus gets, which are the exit codes. */
@@ -127,7 +136,7 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: "tables",
-    help: "Number of selected tables, of those published, and of those with the replica identity FULL",
+    help: "Number of selected tables, of those published, of those with the replica identity FULL, and of those with their key alone",
     values: ofChecked((report) =>
       Object.entries(tablesOf(report)).map(([state, value]) => [{ state }, value] as const),
     ),

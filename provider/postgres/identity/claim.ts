@@ -3,6 +3,7 @@ import { membersOf } from "../catalog/membership";
 import { formatTableName, parseTableName } from "../catalog/tableNames";
 import type { Mark } from "../ownership/mark";
 import { ownPublication } from "../ownership/ownObjects";
+import { readRecord } from "../record/moduleSchema";
 import { previousByOid } from "../record/previous";
 import type { Claim, DatabaseRecord, PreviousIdentity } from "../record/record";
 import { mayKeepKeys, type IdentityChoice } from "../selection/identityChoice";
@@ -17,6 +18,11 @@ const DEFAULT: FormerIdentity = { identity: "default", identityIndex: null };
 /** The claim of the trail with this publication, whichever resource made it. */
 export function claimOf({ claims }: DatabaseRecord, publication: string): Claim | undefined {
   return claims.find((claim) => claim.publication === publication);
+}
+
+/** What the last up of the trail with this publication was given as `identity`; `undefined`: every table is to be FULL. */
+export function claimedIdentity(catalog: Catalog, publication: string): Selection["identity"] {
+  return claimOf(readRecord(catalog), publication)?.selections.at(-1)?.identity;
 }
 
 /** What a trail claims. */

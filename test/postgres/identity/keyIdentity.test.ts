@@ -1,5 +1,5 @@
 import type { Catalog, TableFacts } from "../../../provider/contract/catalog";
-import { claimed, setByTrail } from "../../../provider/postgres/identity/claim";
+import { claimed, claimedIdentity, setByTrail } from "../../../provider/postgres/identity/claim";
 import { keyFindings } from "../../../provider/postgres/identity/keyFindings";
 import { planTables } from "../../../provider/postgres/identity/plan";
 import { trackedTables } from "../../../provider/postgres/identity/trackedTables";
@@ -168,6 +168,8 @@ describe("the record", () => {
       expect(decodeRecord(encodeRecord(record))).toEqual(record);
       return record.claims[0]?.selections;
     };
+    expect(claimedIdentity(claiming(before, KEYS), "bemi")).toEqual({ default: "primaryKey" });
+    expect(claimedIdentity(claiming(before, FULL), "bemi")).toBeUndefined();
     expect(choice({ default: "full", tables: {} })).toEqual(choice(undefined));
     expect(choice({ default: "full", tables: { "public.keyed": "full" } })).toEqual(choice(undefined));
     expect(choice({ tables: { '"public".keyed': "primaryKey" } })).toEqual([

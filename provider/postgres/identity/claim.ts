@@ -51,7 +51,8 @@ export function isRecordLost(
  * the claim covers, the record knows only those that were not DEFAULT before:
  * - a table that is not FULL now gets back what it has now, also if it was tracked before: then somebody has set it;
  * - a table that is FULL stays FULL for good, if nothing says that this module has set it: neither a claim that covers it
- *   already, nor the trail's own publication, nor the state.
+ *   already, nor the trail's own publication, nor the state;
+ * - a table that had left the selection and is back needs no entry of its own any more, unless it was not DEFAULT before.
  */
 export function claimed(
   record: DatabaseRecord,
@@ -80,10 +81,18 @@ export function claimed(
       const now = full ? entryOf(table) : undefined;
       if (now === undefined) entries.delete(oid);
       else entries.set(oid, now);
-    } else if (entries.has(oid)) continue;
+    } else if (entries.has(oid)) comeBack(entries, oid);
     else if (!covered.has(oid)) entries.set(oid, { ...named(table), identity: "full" });
   }
   return { ...record, claims, previous: inOrder(entries, catalog) };
+}
+
+/** Makes the entry of a table that had left the selection what it was before. */
+function comeBack(entries: Map<number, PreviousIdentity>, oid: number): void {
+  const entry = entries.get(oid);
+  if (entry?.left === undefined) return;
+  if (entry.identity === "default") entries.delete(oid);
+  else entries.set(oid, { ...entry, left: undefined });
 }
 
 /**
@@ -107,6 +116,7 @@ export function setByTrail(
     record.claims.filter((claim) => claim !== own && !isLeftOver(claim, catalog)),
   );
   const entries = previousByOid(record, catalog);
+  for (const [oid, { left }] of entries) if (left === publication) mine.add(oid);
   return new Map(
     catalog.tables.flatMap(({ oid, identity }): [number, FormerIdentity][] => {
       if (identity !== "full" || !mine.has(oid) || others.has(oid)) return [];
@@ -195,7 +205,11 @@ function withoutUnclaimed(record: DatabaseRecord, catalog: Catalog): DatabaseRec
   for (const { publication } of record.claims)
     if (ownPublication(catalog, publication) !== undefined)
       for (const { oid } of membersOf(catalog, publication)) covered.add(oid);
-  const entries = [...previousByOid(record, catalog)].filter(([oid]) => covered.has(oid));
+  const publications = new Set(record.claims.map(({ publication }) => publication));
+  const tables = new Map(catalog.tables.map((table) => [table.oid, table]));
+  const entries = [...previousByOid(record, catalog)].filter(([oid, { left }]) =>
+    left === undefined ? covered.has(oid) : publications.has(left) && tables.get(oid)?.identity === "full",
+  );
   return { ...record, previous: inOrder(new Map(entries), catalog) };
 }
 

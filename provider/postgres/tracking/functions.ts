@@ -9,7 +9,7 @@ import { FUNCTION_PREFIX, ownNames } from "../ownership/ownNames";
 import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { joinSql } from "../sql/joining";
 import { isSelectedSql } from "./isSelected";
-import { noteSql } from "./note";
+import { leftSql, noteSql } from "./note";
 import { FURTHER_SQL, NAMED_SQL, tablesSql } from "./tablesOfCommand";
 
 /*
@@ -141,6 +141,13 @@ AND NOT ${HAS_KEY};
         END IF;
         IF listed THEN
           EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', found.list_names[n], found.nspname, found.relname);
+          IF NOT selected AND found.relreplident = 'f' THEN
+            BEGIN
+              ${leftSql("found.oid", publication)}
+            EXCEPTION WHEN others THEN
+              ${warn("record")};
+            END;
+          END IF;
         ELSE
           GET DIAGNOSTICS context = PG_CONTEXT;
           IF NOT ${SET_JUST_NOW} THEN

@@ -27,13 +27,17 @@ export interface Claiming {
   readonly state: FormerState | undefined;
 }
 
-/** What the state says: the selection, and how many of its tables had the identity that they should have. */
-export type FormerState = Selection & { readonly done?: number };
+/**
+ * What the state says: the selection, how many of its tables had the identity that they should have, and the id of the
+ * claim, once there has been one.
+ */
+export type FormerState = Selection & { readonly done?: number; readonly ownershipId?: string };
 
 /**
  * Whether the record was lost: the state says that the trail has a claim, and there is none. FULL tables of the state's
- * selection are then taken for ones that this module changed. A destroy that was killed after its last statement leaves
- * no claim either. But it has restored the tables, so that fewer are as the state says, and those were so before.
+ * selection are then taken for ones that this module changed. A create that failed before its claim, or an import, has
+ * written no claim: then they were FULL before. A destroy that was killed after its last statement leaves no claim either.
+ * But it has restored the tables, so that fewer are as the state says, and those were so before.
  */
 export function isRecordLost(
   record: DatabaseRecord,
@@ -41,7 +45,7 @@ export function isRecordLost(
   publication: string,
   state: FormerState | undefined,
 ): state is FormerState {
-  if (state === undefined || claimOf(record, publication) !== undefined) return false;
+  if (state?.ownershipId === undefined || claimOf(record, publication) !== undefined) return false;
   const done = trackedTables(catalog, state).filter(({ because }) => because === undefined);
   return done.length >= (state.done ?? Infinity);
 }

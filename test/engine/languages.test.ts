@@ -7,7 +7,6 @@ import { stripVTControlCharacters } from "node:util";
 import { version } from "../../package.json";
 import { KINDS } from "../../provider/plugin/pluginProcess";
 import { packageSchema } from "../../provider/plugin/schema";
-import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { PROJECT } from "../../tools/pulumiCli";
 import { PYTHON_SDK, type Language } from "../../tools/pulumiCli/languages";
@@ -20,6 +19,7 @@ import { counting } from "../support/counts";
 import { languages } from "../support/languages";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
+import { testSandbox } from "../support/sandbox";
 
 const { yaml, python, nodejsPrinter } = languages();
 const inYaml = testsIn("YAML", yaml);
@@ -34,7 +34,7 @@ let archive: string;
 const stacks: Cli[] = [];
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ profile: "neon" });
+  sandbox = await testSandbox();
   before = await facts();
   folder = mkdtempSync(path.join(tmpdir(), "neon-bemi-languages-"));
   [archive = ""] = (await release(PROJECT, path.join(folder, "release"))).archives;

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
@@ -8,6 +7,7 @@ import { Cli, environmentOf } from "../support/cli";
 import { counting } from "../support/counts";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
+import { testSandbox } from "../support/sandbox";
 
 /** The life of one stack, in the order of a user. Each test begins in the state that the test before it left. */
 let sandbox: Sandbox;
@@ -16,7 +16,7 @@ let before: Fact[];
 let settings: Record<string, unknown>;
 
 beforeAll(async () => {
-  sandbox = await startSandbox({});
+  sandbox = await testSandbox();
   const { projectId, database } = sandbox.info;
   cli = await Cli.create(environmentOf(sandbox.info));
   settings = {

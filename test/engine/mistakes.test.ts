@@ -3,7 +3,6 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { PROJECT } from "../../tools/pulumiCli";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
@@ -12,6 +11,7 @@ import { Cli, environmentOf, errorsIn, type Outcome } from "../support/cli";
 import { counting } from "../support/counts";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
+import { testSandbox } from "../support/sandbox";
 import { MISTAKES, REFUSED, type Mistake, type Program } from "./mistakeRows";
 
 // On a busy machine a command of the CLI can take many seconds.
@@ -32,7 +32,7 @@ const outcomes = new Map<Mistake, Outcome>();
 let written: unknown[];
 
 beforeAll(async () => {
-  sandbox = await startSandbox({});
+  sandbox = await testSandbox();
   lanes = Array.from({ length: LANES }, () => new Map<Program, Cli>());
   const rows = MISTAKES.values();
   written = await writtenBy(() =>

@@ -1,16 +1,16 @@
-import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
 import { Cli, environmentOf } from "../support/cli";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
+import { testSandbox } from "../support/sandbox";
 
 /** Two accounts of Neon's, each with its own API, key and project. */
 let sandboxes: readonly [Sandbox, Sandbox];
 
 beforeAll(async () => {
-  sandboxes = await Promise.all([startSandbox({}), startSandbox({})]);
+  sandboxes = await Promise.all([testSandbox(), testSandbox()]);
 });
 
 afterAll(async () => {

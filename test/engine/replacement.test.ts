@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { allowListFacts, catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
@@ -10,6 +9,7 @@ import { startConsumer, type Consumer } from "../../tools/start/consumer";
 import { Cli, environmentOf } from "../support/cli";
 import { runSql } from "../support/postgres";
 import { expectCareful, readRequestLog } from "../support/requestLog";
+import { testSandbox } from "../support/sandbox";
 
 /** Every kind of resource, replaced on request. Each test begins in the state that the test before it left. */
 let sandbox: Sandbox;
@@ -30,7 +30,7 @@ interface Connection {
 }
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ profile: "neon" });
+  sandbox = await testSandbox();
   await patchList(["198.51.100.0/24", "127.0.0.0/8"]);
   before = await facts();
   cli = await Cli.ofProgram(environmentOf(sandbox.info), program(sandbox.info.database));

@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import * as z from "zod";
-import { startSandbox, type Sandbox, type SandboxInfo, type SandboxOptions } from "../../sandbox";
+import type { Sandbox, SandboxInfo, SandboxOptions } from "../../sandbox";
 import { allowListFacts, catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
 import { Cli, environmentOf } from "./cli";
 import { Gate } from "./gate";
 import { expectCareful, readRequestLog } from "./requestLog";
 import { runSql } from "./postgres";
+import { testSandbox } from "./sandbox";
 
 interface TrailStackOptions {
   readonly sandbox?: SandboxOptions;
@@ -36,7 +37,7 @@ export class TrailStack {
   ) {}
 
   static async open(options: TrailStackOptions = {}): Promise<TrailStack> {
-    const sandbox = await startSandbox(options.sandbox);
+    const sandbox = await testSandbox(options.sandbox);
     for (const statement of options.prepare ?? []) await runSql(sandbox.info.superuserUri, statement);
     const gate = await Gate.open(sandbox.info);
     const before = await factsOf(sandbox.info);

@@ -34,13 +34,17 @@ export interface Claiming {
   readonly state: FormerState | undefined;
 }
 
-/** What the state says: the selection, and how many of its tables had the identity that they should have. */
-export type FormerState = Selection & { readonly done?: number };
+/**
+ * What the state says: the selection, how many of its tables had the identity that they should have, and the id of the
+ * claim, once there has been one.
+ */
+export type FormerState = Selection & { readonly done?: number; readonly ownershipId?: string };
 
 /**
  * Whether the record was lost: the state says that the trail has a claim, and there is none. FULL tables of the state's
- * selection are then taken for ones that this module changed. A destroy that was killed after its last statement leaves
- * no claim either. But it has restored the tables, so that fewer are as the state says, and those were so before.
+ * selection are then taken for ones that this module changed. A create that failed before its claim, or an import, has
+ * written no claim: then they were FULL before. A destroy that was killed after its last statement leaves no claim either.
+ * But it has restored the tables, so that fewer are as the state says, and those were so before.
  */
 export function isRecordLost(
   record: DatabaseRecord,
@@ -48,7 +52,7 @@ export function isRecordLost(
   publication: string,
   state: FormerState | undefined,
 ): state is FormerState {
-  if (state === undefined || claimOf(record, publication) !== undefined) return false;
+  if (state?.ownershipId === undefined || claimOf(record, publication) !== undefined) return false;
   const done = trackedTables(catalog, state).filter(({ because }) => because === undefined);
   return done.length >= (state.done ?? Infinity);
 }
@@ -59,7 +63,8 @@ export function isRecordLost(
  * - a table that is not FULL now gets back what it has now, also if it was tracked before: then somebody has set it;
  * - of a table that keeps its key, the identity that it has is known, in case somebody sets it to FULL;
  * - a table that is FULL stays FULL for good, if nothing says that this module has set it: neither a claim that covers it
- *   already, nor the trail's own publication, nor the state.
+ *   already, nor the trail's own publication, nor the state;
+ * - a table that had left the selection and is back needs no entry of its own any more, unless it was not DEFAULT before.
  */
 export function claimed(
   record: DatabaseRecord,
@@ -90,10 +95,18 @@ export function claimed(
       const now = entry.full || keepsKey(entry) ? entryOf(table) : undefined;
       if (now === undefined) entries.delete(oid);
       else entries.set(oid, now);
-    } else if (entries.has(oid)) continue;
+    } else if (entries.has(oid)) comeBack(entries, oid);
     else if (!covered.has(oid)) entries.set(oid, { ...named(table), identity: "full" });
   }
   return { ...record, claims, previous: inOrder(entries, catalog) };
+}
+
+/** Makes the entry of a table that had left the selection what it was before. */
+function comeBack(entries: Map<number, PreviousIdentity>, oid: number): void {
+  const entry = entries.get(oid);
+  if (entry?.left === undefined) return;
+  if (entry.identity === "default") entries.delete(oid);
+  else entries.set(oid, { ...entry, left: undefined });
 }
 
 /**
@@ -118,6 +131,7 @@ export function setByTrail(
     record.claims.flatMap((claim) => (claim === own || isLeftOver(claim, catalog) ? [] : claim.selections)),
   );
   const entries = previousByOid(record, catalog);
+  for (const [oid, { left }] of entries) if (left === publication) mine.add(oid);
   return new Map(
     catalog.tables.flatMap(({ oid, identity }): [number, FormerIdentity][] => {
       if (identity !== "full" || !mine.has(oid) || others.has(oid)) return [];
@@ -206,7 +220,11 @@ function withoutUnclaimed(record: DatabaseRecord, catalog: Catalog): DatabaseRec
   for (const { publication } of record.claims)
     if (ownPublication(catalog, publication) !== undefined)
       for (const { oid } of membersOf(catalog, publication)) covered.add(oid);
-  const entries = [...previousByOid(record, catalog)].filter(([oid]) => covered.has(oid));
+  const publications = new Set(record.claims.map(({ publication }) => publication));
+  const tables = new Map(catalog.tables.map((table) => [table.oid, table]));
+  const entries = [...previousByOid(record, catalog)].filter(([oid, { left }]) =>
+    left === undefined ? covered.has(oid) : publications.has(left) && tables.get(oid)?.identity === "full",
+  );
   return { ...record, previous: inOrder(new Map(entries), catalog) };
 }
 

@@ -40,17 +40,24 @@ const indexIdentity = z.object({
 });
 
 /**
- * The replica identity that a tracked table gets back. Only tables that had another one than DEFAULT have an entry. All
- * claims share the entries, so a table that two trails track gets back what it had before both.
+ * The replica identity that a table gets back. Of the tracked tables, only those that had another one than DEFAULT have an
+ * entry. All claims share the entries, so a table that two trails track gets back what it had before both.
  */
 const previousIdentity = z.object({
   /** Oid of the table, valid while {@link DatabaseRecord.database} is the oid of the database. */
   oid: z.number(),
   schema: z.string(),
   name: z.string(),
-  identity: z.enum(["nothing", "full", "index"]),
+  /** `default` only together with `left`. */
+  identity: z.enum(["default", "nothing", "full", "index"]),
   /** Only where `identity` is `index`, and the index existed. */
   index: indexIdentity.optional(),
+  /**
+   * The publication that the event trigger took the table out of, when a command of the application moved it out of the
+   * selection. No claim covers the table by its name any more, so the entry alone says that it is still FULL because of
+   * that trail.
+   */
+  left: z.string().optional(),
 });
 
 /** What a role that this module did not make could read before the module granted it anything. */

@@ -11,7 +11,7 @@ import { quoteIdentifier, quoteLiteral } from "../sql/quote";
 import { joinSql } from "../sql/joining";
 import { asksForKeySql, GETS_KEY_SQL, HAS_KEY_SQL, NAMES_ROWS_SQL } from "./askedIdentity";
 import { isSelectedSql } from "./isSelected";
-import { noteSql } from "./note";
+import { leftSql, noteSql } from "./note";
 import { FURTHER_SQL, NAMED_SQL, tablesSql } from "./tablesOfCommand";
 
 /*
@@ -151,6 +151,13 @@ BEGIN
         END IF;
         IF listed THEN
           EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', found.list_names[n], found.nspname, found.relname);
+          IF NOT selected AND found.relreplident = 'f' THEN
+            BEGIN
+              ${leftSql("found.oid", publication)}
+            EXCEPTION WHEN others THEN
+              ${warn("record")};
+            END;
+          END IF;
         ELSE
           GET DIAGNOSTICS context = PG_CONTEXT;
           IF found.relreplident <> 'd' AND NOT ${SET_JUST_NOW} THEN

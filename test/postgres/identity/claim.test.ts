@@ -102,12 +102,23 @@ test("a trail that came with a dump holds its tables only as long as its publica
 });
 
 test("a destroy that was killed at its very end has restored the tables: those still FULL are the user's", () => {
-  const record = claim(emptyRecord(5), before, PUBLIC, { state: { ...PUBLIC, done: 3 } });
+  const record = claim(emptyRecord(5), before, PUBLIC, {
+    state: { ...PUBLIC, done: 3, ownershipId: MARK.id },
+  });
   expect(previous(record)).toEqual(previous(first));
 });
 
+test("what was FULL before a create that failed before its claim, or before an import, stays FULL", () => {
+  const state = { ...PUBLIC, done: 1 };
+  expect(previous(claim(emptyRecord(5), before, PUBLIC, { state }))).toEqual(previous(first));
+});
+
 test("does not take its own FULL for the user's when the record was lost", () => {
-  expect(previous(claim(emptyRecord(5), allFull(), PUBLIC, { state: { ...PUBLIC, done: 3 } }))).toEqual([]);
+  expect(
+    previous(
+      claim(emptyRecord(5), allFull(), PUBLIC, { state: { ...PUBLIC, done: 3, ownershipId: MARK.id } }),
+    ),
+  ).toEqual([]);
   const publications = [publication("bemi", { comment: encodeMark(MARK) })];
   const tables = [{ ...orders, ...FULL, listedIn: listed("bemi") }, whole];
   expect(previous(claim(emptyRecord(5), catalogOf({ tables, publications })))).toEqual([{ whole: "full" }]);

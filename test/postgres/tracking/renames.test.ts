@@ -49,6 +49,35 @@ test("a table that leaves the selection leaves the publication", async () => {
   expect(await members(db)).toEqual([]);
 });
 
+test("a table that leaves the selection is FULL until the next up gives back what it was", async () => {
+  const state = await up(`CREATE SCHEMA archive; CREATE TABLE plain (id int);
+    CREATE TABLE quiet (id int); ALTER TABLE quiet REPLICA IDENTITY NOTHING;
+    CREATE TABLE indexed (id int NOT NULL UNIQUE); ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_id_key;
+    CREATE TABLE whole (id int); ALTER TABLE whole REPLICA IDENTITY FULL`);
+  const before = { indexed: "i", plain: "d", quiet: "n", whole: "f" };
+  const names = Object.keys(before);
+  const move = (from: string, to: string) =>
+    db.sql(names.map((name) => `ALTER TABLE ${from}.${name} SET SCHEMA ${to}`).join("; "));
+  const nextUp = async () => {
+    await run.end();
+    await replicaIdentity.update({ ...IDENTITY, ...state.full }, IDENTITY, run);
+    const found = Object.entries(await identities(db));
+    return Object.fromEntries(found.map(([name, identity]) => [name.split(".")[1], identity]));
+  };
+  await move("public", "archive");
+  await run.end();
+  const seen = await replicaIdentity.read({ ...IDENTITY, ...state.full }, run);
+  expect(seen?.drift).toEqual({ identityNotRestored: "archive.indexed, archive.quiet, archive.plain" });
+
+  // Back in the selection, the tables are tracked as if they had never left it.
+  await move("archive", "public");
+  expect(await members(db)).toEqual(names.map((name) => `public.${name}`));
+  expect(await nextUp()).toEqual({ indexed: "f", plain: "f", quiet: "f", whole: "f" });
+  await move("public", "archive");
+  await db.sql("ALTER SCHEMA archive RENAME TO elsewhere");
+  expect(await nextUp()).toEqual(before);
+});
+
 test.each(["", "CONCURRENTLY"])("a partition that is detached %s is listed by itself", async (how) => {
   await up(`CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE SCHEMA elsewhere;
     CREATE TABLE one PARTITION OF parted FOR VALUES IN (1);

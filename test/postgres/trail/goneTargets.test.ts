@@ -1,7 +1,8 @@
-import { startSandbox, type Sandbox } from "../../../sandbox";
+import type { Sandbox } from "../../../sandbox";
 import { catalogState, differences, newDatabase, removeDatabases, uriTo } from "../../support/catalogState";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { roundTrip, type Start } from "../../support/roundTrip";
+import { testSandbox } from "../../support/sandbox";
 import type { EngineState } from "../../support/engine";
 import { liveRun } from "../../support/run";
 import { TARGET, testRun } from "../../support/run";
@@ -123,7 +124,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
 describe("on Neon", () => {
   let sandbox: Sandbox;
   beforeAll(async () => {
-    sandbox = await startSandbox();
+    sandbox = await testSandbox();
     const { info } = sandbox;
     const run = liveRun(info);
     await logicalReplication.create(

@@ -17,6 +17,7 @@ import type {
 } from "../../../sandbox/neon/wire";
 import { createCompute, type PostgresCompute } from "../../../sandbox/postgres";
 import { noServers } from "../../support/noServers";
+import { DEFAULT_VERSION } from "../../support/postgres";
 import { readRequestLog } from "../../support/requestLog";
 
 export interface Reply {
@@ -74,13 +75,13 @@ export async function startBench(
     readonly profile?: Profile;
     readonly faults?: string;
     readonly pace?: number;
-    /** Default: 17, the version that needs no download. */
+    /** Default: 17, or the first one of `TEST_POSTGRES`. */
     readonly pgVersion?: PostgresVersion;
     /** `false`: without servers, for tests of settings and lists only. Default: `true`. */
     readonly servers?: boolean;
   } = {},
 ): Promise<Bench> {
-  const { pgVersion = 17, profile = "neon", servers = true, ...others } = options;
+  const { pgVersion = DEFAULT_VERSION, profile = "neon", servers = true, ...others } = options;
   // The servers need the emulator to decide about addresses, and the emulator needs the servers to start.
   const late: { emulator?: Emulator } = {};
   const compute = servers

@@ -53,11 +53,14 @@ interface Use {
 /**
  * Runs the program of `examples/fleet` under Pulumi's engine, with one project for each trail in an emulator that enforces
  * Neon's rate limit.
+ *
+ * @param print called after each command, because all of them together take long
  */
 export async function measureFleet(
   counts: readonly number[],
   cleanup: Cleanup,
   progress: (line: string) => void,
+  print: (figures: readonly FleetFigure[]) => void,
 ): Promise<FleetFigure[]> {
   const figures: FleetFigure[] = [];
   for (const trails of counts) {
@@ -68,7 +71,9 @@ export async function measureFleet(
     await cli.config({ "fleet-audit:tenants": tenantsOf(sandbox) });
     for (const [command, args] of COMMANDS) {
       progress(`${command} of ${trails} trails`);
-      figures.push({ command, trails, ...(await measured(cli, sandbox, args)) });
+      const figure = { command, trails, ...(await measured(cli, sandbox, args)) };
+      figures.push(figure);
+      print([figure]);
     }
     await cli.remove();
     await sandbox.stop();

@@ -28,7 +28,10 @@ async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): P
   if (parts.includes("fleet")) {
     const measured = await steps.run(
       `Measuring stacks of ${options.trails.join(", ")} trails`,
-      (progress) => measureFleet(options.trails, cleanup, progress),
+      (progress) =>
+        measureFleet(options.trails, cleanup, progress, (figure) => {
+          steps.print(fleetTable(figure));
+        }),
       () => "many trails in one stack",
     );
     steps.print("", fleetTable(measured));

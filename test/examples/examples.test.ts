@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { copyFile, mkdir, readFile, symlink } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,6 +8,7 @@ import { startSandbox } from "../../sandbox";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { PROJECT } from "../../tools/pulumiCli";
 import { startConsumer } from "../../tools/start/consumer";
+import { actionlint } from "../support/actionlint";
 import { Cli, environmentOf } from "../support/cli";
 import { runSql } from "../support/postgres";
 import { expectCareful, readRequestLog } from "../support/requestLog";
@@ -17,6 +20,9 @@ import {
   type Ran,
   type Runner,
 } from "../support/workflows";
+
+/** Each job runs Pulumi's engine several times, in milliseconds. */
+const TIMEOUT = 300_000;
 
 let sandbox: Sandbox;
 /** The program of `examples/program`, with its stack `production`, as a repository has it. */
@@ -69,46 +75,74 @@ async function comments(): Promise<Comment[]> {
   return JSON.parse(await readFile(path.join(runner.folder, "comments.json"), "utf8")) as Comment[];
 }
 
-test("GitHub: plan comments, up sets up, nightly finds the trail alive and then its drift", async () => {
-  // Not the workflow's own, so it must stay as it is.
-  const other = {
-    id: 1,
-    user: { login: "somebody" },
-    body: "<!-- neon-bemi plan shop-audit/production sha256:0 -->",
-  };
-  await repository.write({ "comments.json": JSON.stringify([other]) });
-  const plan = () => runGithubJob(runner, "plan.yml", "plan");
-  expectSuccess(await plan());
-  const before = (await comments())[1]?.body;
-  expect(before).toContain("2 tables get the whole row before each change");
-
-  expectSuccess(await runGithubJob(runner, "up.yml", "plan"));
-  expect(await readFile(path.join(runner.folder, "summary.md"), "utf8")).toBe(before);
-  expectSuccess(await runGithubJob(runner, "up.yml", "up"));
-
-  // The same comment, with another text.
-  expectSuccess(await plan());
-  expect(await comments()).toEqual([
-    other,
-    expect.objectContaining({ id: 2, body: expect.stringContaining("nothing changes") as string }),
-  ]);
-
-  const connection = (await repository.output("connection")) as Parameters<
-    typeof startConsumer
-  >[0]["connection"];
-  const { sslRootCert } = sandbox.info;
-  const consumer = await startConsumer({ connection, publication: "bemi", slot: "bemi", sslRootCert });
-  try {
-    expectSuccess(await runGithubJob(runner, "nightly.yml", "nightly"));
-    await runSql(sandbox.info.superuserUri, "ALTER PUBLICATION bemi DROP TABLE public.customers");
-    const found = await runGithubJob(runner, "nightly.yml", "nightly");
-    expect(found.map(({ code }) => code)).toEqual([0, 2, 255]);
-    expect(found[1]?.output).toContain("public.customers");
-    expect(found[2]?.output).toMatch(/notPublished: "public\.customers"/);
-  } finally {
-    await consumer.stop();
-  }
+const checker = actionlint();
+if ("reason" in checker) process.stderr.write(`No check of the workflows: ${checker.reason}\n`);
+("reason" in checker ? test.skip : test)("actionlint finds nothing in GitHub's workflows", () => {
+  const { program } = checker as { readonly program: string };
+  const folder = path.join(PROJECT, "examples", "github");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".yml"));
+  expect(files).toHaveLength(4);
+  const { stdout, status } = spawnSync(program, ["-no-color", ...files], { cwd: folder, encoding: "utf8" });
+  expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
+
+test(
+  "the programs for several databases and for a fleet are previewed",
+  async () => {
+    const { projectId, superuserUri } = sandbox.info;
+    await runSql(superuserUri, "CREATE DATABASE billing OWNER neondb_owner");
+    const databases = await exampleStack("databases");
+    await databases.config({
+      "shop-databases-audit:projectId": projectId,
+      "shop-databases-audit:databases": ["neondb", "billing"],
+    });
+    const fleet = await exampleStack("fleet");
+    await fleet.config({ "fleet-audit:tenants": { acme: { projectId, excludeTables: ["public.events"] } } });
+    expect(await databases.must(["preview"])).toMatch(/\+ 17 to create/);
+    expect(await fleet.must(["preview"])).toMatch(/\+ 9 to create/);
+  },
+  TIMEOUT,
+);
+
+test(
+  "GitHub: plan comments, up sets up, and nightly finds the trail alive",
+  async () => {
+    // Not the workflow's own, so it must stay as it is.
+    const other = {
+      id: 1,
+      user: { login: "somebody" },
+      body: "<!-- neon-bemi plan shop-audit/production sha256:0 -->",
+    };
+    await repository.write({ "comments.json": JSON.stringify([other]) });
+    expectSuccess(await runGithubJob(runner, "plan.yml", "plan"));
+    const [kept, made, ...more] = await comments();
+    expect([kept, more]).toEqual([other, []]);
+    expect(made?.body).toMatch(/\d+ tables get the whole row before each change/);
+
+    // The comment of an earlier report is replaced.
+    const earlier = { ...made, body: made?.body.replace(/sha256:\S+/, "sha256:0") };
+    await repository.write({ "comments.json": JSON.stringify([other, earlier]) });
+    expectSuccess(await runGithubJob(runner, "plan.yml", "plan", "Comment"));
+    expect(await comments()).toEqual([other, made]);
+
+    expectSuccess(await runGithubJob(runner, "up.yml", "plan"));
+    const summary = await readFile(path.join(runner.folder, "summary.md"), "utf8");
+    expect(summary).toMatch(/\d+ tables get the whole row before each change/);
+    expectSuccess(await runGithubJob(runner, "up.yml", "up"));
+
+    const connection = (await repository.output("connection")) as Parameters<
+      typeof startConsumer
+    >[0]["connection"];
+    const { sslRootCert } = sandbox.info;
+    const consumer = await startConsumer({ connection, publication: "bemi", slot: "bemi", sslRootCert });
+    try {
+      expectSuccess(await runGithubJob(runner, "nightly.yml", "nightly"));
+    } finally {
+      await consumer.stop();
+    }
+  },
+  TIMEOUT,
+);
 
 /** A merge request of GitLab with its notes. */
 class Notes {
@@ -149,29 +183,35 @@ class Notes {
   }
 }
 
-test("GitLab: plan writes one note and renews it, up mends, nightly finds the dead trail", async () => {
-  const requests = new Notes();
-  try {
-    const gitlab = { ...runner, env: { ...runner.env, ...(await requests.start()) } };
-    await copyFile(
-      path.join(PROJECT, "examples", "gitlab", "comment.mjs"),
-      path.join(runner.folder, "comment.mjs"),
-    );
-    requests.notes.push({
-      id: 1,
-      author: { id: 1 },
-      body: "<!-- neon-bemi plan shop-audit/production sha256:0 -->",
-    });
-    expectSuccess([await runGitlabJob(gitlab, "plan")]);
-    expect(requests.notes.map(({ body }) => body)).toEqual([expect.stringContaining("public.customers")]);
-    expectSuccess([await runGitlabJob(gitlab, "up")]);
-    // The consumer of the other test is gone.
-    const { code, output } = await runGitlabJob(gitlab, "nightly");
-    expect({ code, output }).toEqual({
-      code: 1,
-      output: expect.stringMatching(/NB606[^]*unchanged/) as string,
-    });
-  } finally {
-    requests.stop();
-  }
-});
+test(
+  "GitLab: nightly finds drift, plan notes it once, and up mends it",
+  async () => {
+    const requests = new Notes();
+    try {
+      const gitlab = { ...runner, env: { ...runner.env, ...(await requests.start()) } };
+      await copyFile(
+        path.join(PROJECT, "examples", "gitlab", "comment.mjs"),
+        path.join(runner.folder, "comment.mjs"),
+      );
+      await runSql(sandbox.info.superuserUri, "ALTER PUBLICATION bemi DROP TABLE public.customers");
+      const found = await runGitlabJob(gitlab, "nightly");
+      expect(found.code).not.toBe(0);
+      expect(found.output).toMatch(/public\.customers[^]*notPublished: "public\.customers"/);
+
+      const earlier = "<!-- neon-bemi plan shop-audit/production sha256:0 -->";
+      requests.notes.push(
+        { id: 1, author: { id: 2 }, body: earlier },
+        { id: 2, author: { id: 1 }, body: earlier },
+      );
+      expectSuccess([await runGitlabJob(gitlab, "plan")]);
+      expect(requests.notes.map(({ body }) => body)).toEqual([
+        earlier,
+        expect.stringMatching(/NB401 [^]*public\.customers/),
+      ]);
+      expectSuccess([await runGitlabJob(gitlab, "up")]);
+    } finally {
+      requests.stop();
+    }
+  },
+  TIMEOUT,
+);

@@ -63,11 +63,16 @@ export interface Comment {
   readonly body: string;
 }
 
-/** Runs the steps of a job of GitHub's one after the other, as GitHub does: after a failure only those that say so. */
+/**
+ * Runs the steps of a job of GitHub's one after the other, as GitHub does: after a failure only those that say so.
+ *
+ * @param only name of the only step to run. Default: all steps
+ */
 export async function runGithubJob(
   { folder, env, values }: Runner,
   file: string,
   name: string,
+  only?: string,
 ): Promise<Ran[]> {
   const { jobs, defaults, env: forAll } = await readWorkflow(file);
   const job = jobs[name];
@@ -77,6 +82,7 @@ export async function runGithubJob(
     Object.fromEntries(Object.entries(given).map(([key, text]) => [key, withValues(text, values)]));
   let keys: NodeJS.ProcessEnv = {};
   for (const step of job.steps) {
+    if (only !== undefined && step.name !== only) continue;
     const failed = ran.some(({ code }) => code !== 0);
     if (failed && step.if?.includes("!cancelled()") !== true) continue;
     if (step.uses?.startsWith("pulumi/esc-action@") === true) keys = escKeys(env);

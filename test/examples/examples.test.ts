@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { copyFile, mkdir, readFile, symlink } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
+import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -49,6 +49,7 @@ beforeAll(async () => {
       "matrix.stack": "production",
       "github.event.number": "7",
       STACK: "production",
+      PROJECT_ID: sandbox.info.projectId,
       CI_MERGE_REQUEST_IID: "8",
       PULUMI_OIDC_TOKEN: "token",
     },
@@ -215,3 +216,36 @@ test(
   },
   TIMEOUT,
 );
+
+const program = path.join(PROJECT, "examples", "pull-request");
+(existsSync(program) ? test : test.skip)(
+  "both make a test stack on a branch of its own, and remove it",
+  async () => {
+    const folder = path.join(repository.folder, "pull-request");
+    await mkdir(folder);
+    await symlink(path.join(repository.folder, "node_modules"), path.join(folder, "node_modules"));
+    await copyFile(path.join(program, "Pulumi.yaml"), path.join(folder, "Pulumi.yaml"));
+    const source = await readFile(path.join(program, "index.ts"), "utf8");
+    await writeFile(path.join(folder, "index.ts"), source.replace("../../components", "pulumi-neon-bemi"));
+    await writeFile(path.join(folder, "package.json"), `{ "name": "pull-request", "main": "index.ts" }\n`);
+
+    expectSuccess(await runGithubJob(runner, "test-stack.yml", "up"));
+    expect(await branchNames()).toContain("pr-7");
+    expectSuccess(await runGithubJob(runner, "test-stack.yml", "remove"));
+    // The workflow also runs for a pull request that never had a stack.
+    expectSuccess(await runGithubJob(runner, "test-stack.yml", "remove"));
+    expectSuccess([await runGitlabJob(runner, "test-stack")]);
+    expect(await branchNames()).toContain("pr-8");
+    expectSuccess([await runGitlabJob(runner, "remove-test-stack")]);
+    expect(await branchNames()).toEqual(["main"]);
+  },
+  TIMEOUT,
+);
+
+async function branchNames(): Promise<string[]> {
+  const { apiUrl, apiKey, projectId } = sandbox.info;
+  const headers = { Authorization: `Bearer ${apiKey}` };
+  const answer = await fetch(`${apiUrl}/projects/${projectId}/branches`, { headers });
+  const { branches } = (await answer.json()) as { branches: { name: string }[] };
+  return branches.map(({ name }) => name);
+}

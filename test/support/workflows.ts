@@ -145,20 +145,22 @@ export async function runGitlabJob({ folder, env, values }: Runner, name: string
     key,
     value.replace(/\$(\w+)/g, (_, variable: string) => values[variable] ?? ""),
   ]);
-  return bash(["-e", "-o", "pipefail"], [...before, ...script].join("\n"), folder, {
+  return bash(["-e", "-o", "pipefail"], withValues([...before, ...script].join("\n"), values), folder, {
     ...env,
     ...values,
     ...(Object.fromEntries(expanded) as Record<string, string>),
   });
 }
 
-/** Replaces the expressions `${{ name }}`. */
+/** Replaces the expressions `${{ name }}`, and the project of the examples. */
 function withValues(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(/\$\{\{ ([\w.]+) \}\}/g, (_, name: string) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`The test has no value for ${name}`);
-    return value;
-  });
+  return text
+    .replaceAll("cool-darkness-123456", values["PROJECT_ID"] ?? "")
+    .replace(/\$\{\{ ([\w.]+) \}\}/g, (_, name: string) => {
+      const value = values[name];
+      if (value === undefined) throw new Error(`The test has no value for ${name}`);
+      return value;
+    });
 }
 
 async function bash(

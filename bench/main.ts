@@ -6,6 +6,7 @@ import { testDatabase, type DatabaseAccess } from "../test/support/postgres";
 import type { TrailTraffic } from "../test/support/trailLoad";
 import { figuresTable, type Figure } from "./figures";
 import { measureEngine } from "./engine";
+import { fleetTable, measureFleet } from "./fleet";
 import { measureIdentities } from "./identities";
 import { measureLifecycle, measureNewTable, measureRead, trafficFigures } from "./lifecycle";
 import { measureTriggers } from "./triggers";
@@ -24,6 +25,18 @@ export function main(args: readonly string[]): Promise<number> {
 
 async function measure(options: BenchOptions, steps: Steps, cleanup: Cleanup): Promise<void> {
   const { parts, rounds } = options;
+  if (parts.includes("fleet")) {
+    const measured = await steps.run(
+      `Measuring stacks of ${options.trails.join(", ")} trails`,
+      (progress) =>
+        measureFleet(options.trails, cleanup, progress, (figure) => {
+          steps.print(fleetTable(figure));
+        }),
+      () => "many trails in one stack",
+    );
+    steps.print("", fleetTable(measured));
+    return;
+  }
   const figures = SQL_PARTS.some((part) => parts.includes(part))
     ? await measureSql(options, steps, cleanup)
     : [];

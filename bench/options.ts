@@ -8,7 +8,7 @@ export const SQL_PARTS = ["identities", "lifecycle", "read", "new-table"] as con
 export type SqlPart = (typeof SQL_PARTS)[number];
 
 /** The parts of the benchmark, in the order in which they run. */
-export const PARTS = [...SQL_PARTS, "triggers", "engine"] as const;
+export const PARTS = [...SQL_PARTS, "triggers", "engine", "fleet"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -17,11 +17,13 @@ export interface BenchOptions {
   /** Major version of the server. */
   readonly postgres: PostgresVersion;
   readonly parts: readonly Part[];
+  /** Numbers of trails of the part `fleet`, ascending. */
+  readonly trails: readonly number[];
   /** How often everything is timed. The report shows the medians. */
   readonly rounds: number;
 }
 
-const USAGE = `npm run bench [-- [--tables 1000,5000] [--postgres ${POSTGRES_VERSIONS.join("|")}] [--only ${PARTS.join("|")}] [--rounds 5]]`;
+const USAGE = `npm run bench [-- [--tables 1000,5000] [--postgres ${POSTGRES_VERSIONS.join("|")}] [--only ${PARTS.join("|")}] [--rounds 5] [--trails 50,100,200]]`;
 
 /**
  * Reads the command line of `npm run bench`.
@@ -29,10 +31,8 @@ const USAGE = `npm run bench [-- [--tables 1000,5000] [--postgres ${POSTGRES_VER
  * @throws UserError for an option or value that is not known
  */
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const { tables, postgres, only, rounds } = read(args);
-  const counts = tables.split(",").map(Number);
-  if (!counts.every((count) => Number.isInteger(count) && count >= 1 && count <= 99_000))
-    throw new UserError(`--tables ${tables} is not a list of numbers from 1 to 99000. Usage: ${USAGE}`);
+  const { tables, postgres, only, rounds, trails } = read(args);
+  const counts = numbers("tables", tables, 99_000);
   const version = parsePostgres(postgres, USAGE);
   const part = PARTS.find((known) => known === only);
   if (only !== undefined && part === undefined)
@@ -42,14 +42,32 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   if (!/^[1-9]\d?$/.test(rounds))
     throw new UserError(`--rounds ${rounds} is not a number from 1 to 99. Usage: ${USAGE}`);
   return {
-    tables: [...new Set([10, ...counts])].sort((a, b) => a - b),
+    tables: ascending([10, ...counts]),
+    trails: ascending(numbers("trails", trails, 900)),
     postgres: version,
-    parts: part === undefined ? PARTS : [part],
+    // The fleet takes longer than everything else together.
+    parts: part === undefined ? PARTS.filter((each) => each !== "fleet") : [part],
     rounds: Number(rounds),
   };
 }
 
-function read(args: readonly string[]): { tables: string; postgres: string; only?: string; rounds: string } {
+function numbers(option: string, text: string, most: number): number[] {
+  const counts = text.split(",").map(Number);
+  if (counts.every((count) => Number.isInteger(count) && count >= 1 && count <= most)) return counts;
+  throw new UserError(`--${option} ${text} is not a list of numbers from 1 to ${most}. Usage: ${USAGE}`);
+}
+
+function ascending(counts: readonly number[]): number[] {
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+function read(args: readonly string[]): {
+  tables: string;
+  postgres: string;
+  only?: string;
+  rounds: string;
+  trails: string;
+} {
   try {
     return parseArgs({
       args: [...args],
@@ -58,6 +76,7 @@ function read(args: readonly string[]): { tables: string; postgres: string; only
         postgres: { type: "string", default: "17" },
         only: { type: "string" },
         rounds: { type: "string", default: "5" },
+        trails: { type: "string", default: "50,100,200" },
       },
     }).values;
   } catch (error) {

@@ -4,7 +4,7 @@ import { DOCS } from "../finding";
 import { formatBytes, formatCount, formatDuration, formatFactor } from "../units";
 import type { PlanFinding } from "./findings";
 import type { PlanReport, TrailReport } from "./report";
-import { findingText, locksText, resourcesText, verdictText } from "./text";
+import { findingParts, locksText, resourcesText, verdictText } from "./text";
 import type { DailyWal, PlannedTable } from "./tables";
 
 /** GitHub takes no longer comment, in characters. */
@@ -54,10 +54,14 @@ function summaryOf(trail: TrailReport): string[] {
 
 function findingList(findings: readonly PlanFinding[]): string {
   return findings
-    .map(
-      (finding) =>
-        `- ${finding.accepted === undefined ? SEVERITIES[finding.severity] : "☑️"} **${finding.code}** ${escape(findingText(finding, NAMED))}`,
-    )
+    .map((finding) => {
+      const { who, what } = findingParts(finding, NAMED);
+      const icon = finding.accepted === undefined ? SEVERITIES[finding.severity] : "☑️";
+      // What a finding is about is what a reader looks for.
+      return [`- ${icon} ${finding.code}`, ...(who === "" ? [] : [`**${escape(who)}**`]), escape(what)].join(
+        " ",
+      );
+    })
     .join("\n");
 }
 

@@ -1,4 +1,4 @@
-import { counted } from "../../provider/contract/wording";
+import { firstFew } from "../../provider/contract/wording";
 import { selectionFindings, serverFindings, type Finding } from "../../provider/postgres/selection/findings";
 import type { Code } from "../finding";
 import { formatBytes, formatDuration, formatFactor } from "../units";
@@ -60,7 +60,7 @@ function projectFindings({ project }: Seen, mode: "enable" | "require", isNew: b
             "NB102",
             "warn",
             subject,
-            "keeps logical replication on for good: Neon cannot turn it off again.",
+            "keeps logical replication on: Neon cannot turn it off again.",
             "Try it on another project first.",
           ),
         ]),
@@ -183,7 +183,7 @@ function accessFindings({ settings, operations }: TrailFacts, { project }: Seen,
         "NB302",
         "warn",
         subject,
-        `is empty, which admits everyone. From then on only ${counted(own.length, "address")} may connect: ${own.join(", ")}.`,
+        `is empty, which admits everyone. Afterwards only ${firstFew(own)} may connect.`,
         "Make sure that your application and this machine are among them.",
       ),
     );

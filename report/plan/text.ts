@@ -55,14 +55,24 @@ export function locksText({ tables }: TrailReport): string {
   return strongest === undefined ? "No table is locked." : `Locks: ${strongest}; one table after the other.`;
 }
 
-/** A finding as one text of sentences, with its first subjects. */
-export function findingText({ subjects, message, remedy, accepted }: PlanFinding, named: number): string {
-  const who =
-    subjects.length === 0
-      ? []
-      : [subjects.length === 1 ? (subjects[0] ?? "") : `${firstFew(subjects, named)}: each`];
+/** The first subjects of a finding, and what it says about them, in sentences. `who` is empty if it has no subject. */
+export function findingParts(
+  { subjects, message, remedy, accepted }: PlanFinding,
+  named: number,
+): { readonly who: string; readonly what: string } {
+  const each = subjects.length > 1 ? ["each"] : [];
   const reason = accepted === undefined ? [] : [`Accepted: ${accepted}`];
-  return [...who, message, ...(remedy === "" || accepted !== undefined ? [] : [remedy]), ...reason].join(" ");
+  const end = remedy === "" || accepted !== undefined ? [] : [remedy];
+  return {
+    who: `${firstFew(subjects, named)}${subjects.length > 1 ? ":" : ""}`,
+    what: [...each, message, ...end, ...reason].join(" "),
+  };
+}
+
+/** A finding as one text of sentences, with its first subjects. */
+export function findingText(finding: PlanFinding, named: number): string {
+  const { who, what } = findingParts(finding, named);
+  return who === "" ? what : `${who} ${what}`;
 }
 
 function trailLines(trail: TrailReport): string[] {
@@ -71,7 +81,7 @@ function trailLines(trail: TrailReport): string[] {
     ...wrap(`${name}: ${headline}`, WIDTH),
     `  ${resourcesText(trail)}${costText(trail)}`,
     ...findings.flatMap((finding) =>
-      labelled(`  ${labelOf(finding)} ${finding.code} `, findingText(finding, NAMED), WIDTH),
+      labelled(`  ${labelOf(finding)} ${finding.code} `, findingText(shortened(finding), NAMED), WIDTH),
     ),
     ...tableLines(trail),
     ...labelled("  access   ", access.join(" "), WIDTH).slice(access.length === 0 ? 1 : 0),
@@ -82,6 +92,11 @@ function trailLines(trail: TrailReport): string[] {
           ...labelled("  stays    ", destroy.stays.join(" "), WIDTH),
         ]),
   ];
+}
+
+/** A note without its way out, which the documentation has: the terminal has one screen. */
+function shortened(finding: PlanFinding): PlanFinding {
+  return finding.severity === "note" ? { ...finding, remedy: "" } : finding;
 }
 
 function costText({ costPerMonth }: TrailReport): string {

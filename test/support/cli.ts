@@ -80,14 +80,25 @@ export class Cli {
     language: Language = "javascript",
   ): Promise<Cli> {
     const cli = await Cli.make(env, ownProject(language), language);
-    const modules = path.join(cli.folder, "node_modules");
-    await mkdir(path.join(modules, "@pulumi"), { recursive: true });
-    await symlink(PROJECT, path.join(modules, "pulumi-neon-bemi"));
-    for (const name of [path.join("@pulumi", "pulumi"), "@types"])
-      await symlink(path.join(PROJECT, "node_modules", name), path.join(modules, name));
+    await cli.install();
     await writeFile(path.join(cli.folder, "package.json"), `{ "name": "shop", "main": "${cli.main}" }\n`);
     await writeFile(path.join(cli.folder, "tsconfig.json"), TSCONFIG);
     await cli.program(source);
+    return cli;
+  }
+
+  /**
+   * A stack of one of the TypeScript programs in `examples`, with this package among its node_modules.
+   *
+   * @param name name of the folder
+   */
+  static async ofExample(env: Readonly<Record<string, string>>, name: string): Promise<Cli> {
+    const folder = path.join(PROJECT, "examples", name);
+    const files: Record<string, string> = {};
+    for (const file of ["Pulumi.yaml", "package.json", "index.ts"])
+      files[file] = await readFile(path.join(folder, file), "utf8");
+    const cli = await Cli.ofProject(env, files);
+    await cli.install();
     return cli;
   }
 
@@ -129,6 +140,15 @@ export class Cli {
   async write(files: Readonly<Record<string, string>>): Promise<void> {
     for (const [name, content] of Object.entries(files))
       await writeFile(path.join(this.folder, name), content);
+  }
+
+  /** What `npm install` does: this package and what a program needs beside it, in node_modules. */
+  private async install(): Promise<void> {
+    const modules = path.join(this.folder, "node_modules");
+    await mkdir(path.join(modules, "@pulumi"), { recursive: true });
+    await symlink(PROJECT, path.join(modules, "pulumi-neon-bemi"));
+    for (const name of [path.join("@pulumi", "pulumi"), "@types"])
+      await symlink(path.join(PROJECT, "node_modules", name), path.join(modules, name));
   }
 
   /** Makes an empty stack of the same name in another backend, and uses that one from now on. */

@@ -1,0 +1,15 @@
+// One database with an audit trail. What differs between environments is in the stack's configuration.
+import * as pulumi from "@pulumi/pulumi";
+import { BemiAuditTrail } from "pulumi-neon-bemi";
+
+const config = new pulumi.Config();
+
+const trail = new BemiAuditTrail("orders", {
+  projectId: config.require("projectId"),
+  branch: config.get("branch"),
+  database: config.get("database") ?? "neondb",
+  schemas: ["public"],
+  excludeTables: config.getObject<string[]>("excludeTables"),
+});
+
+export const { connection, endpoint, status } = trail;

@@ -16,6 +16,11 @@ export interface Definition<
   readonly outputs: Outputs;
   /** Inputs whose change makes another object of it: the new one is created, then the old one is deleted. */
   readonly replaceOn: readonly (keyof z.output<Inputs> & string)[];
+  /**
+   * Whether a replacement first deletes the old object, because both would have the same name: then Pulumi also deletes
+   * what depends on the replaced inputs, and makes it anew afterwards. Left out: the new object is made first.
+   */
+  readonly deleteBeforeReplace?: true;
   /** Inputs with a default that a program can read back as outputs. */
   readonly readBack: readonly (keyof z.output<Inputs> & string)[];
   /**

@@ -50,10 +50,13 @@ export class Resource {
   readonly #living = new Living();
   /** Outputs that are secret whatever they are made of. */
   readonly secrets: readonly string[];
+  /** Whether a replacement deletes the old object before it makes the new one. */
+  readonly deletedBeforeReplace: boolean;
 
   /** @param offline - previews and reads look at nothing, because the user says that nothing can be reached */
   constructor(kind: AnyKind, run: Run, offline = false) {
-    const { inputs, outputs } = kind.definition;
+    const { inputs, outputs, deleteBeforeReplace = false } = kind.definition;
+    this.deletedBeforeReplace = deleteBeforeReplace;
     this.#kind = kind;
     this.#run = run;
     this.#offline = offline;

@@ -3,8 +3,19 @@ import { define } from "../definition";
 import { roleName } from "../fields/names";
 import { roleFields, roleOutputs } from "../fields/role";
 import { databaseTarget } from "../fields/target";
+import { flag } from "../fields/values";
 
-export const apiRoleInputs = z.strictObject({ ...databaseTarget, name: roleName, ...roleFields });
+export const apiRoleInputs = z.strictObject({
+  ...databaseTarget,
+  name: roleName,
+  ...roleFields,
+  renewPassword: flag().optional().meta({
+    description:
+      "Gives a role that is taken over a new password. For a branch that the program makes: its roles have the passwords of the branch that was copied.",
+    whenOmitted: "a role that is taken over keeps its password",
+    filledInBy: "component",
+  }),
+});
 
 export const apiRoleOutputs = roleOutputs.extend({
   roleCreatedAt: z.string().optional().meta({

@@ -169,8 +169,8 @@ function neonOf(
   const project = (id: string): Promise<NeonProject> =>
     Promise.resolve().then(() => (id === PROJECT ? PROJECT_FACTS : notFound()));
   const branches = [
-    { id: "br-main", name: "main", isDefault: true },
-    { id: "br-dev", name: "dev", isDefault: false },
+    { id: "br-main", name: "main", isDefault: true, isProtected: false, annotation: {} },
+    { id: "br-dev", name: "dev", isDefault: false, isProtected: false, annotation: {} },
   ];
   const databases = ["neondb", second].map((name) => ({ name, owner: "neondb_owner" }));
   const uri = new URL(db.ownerUri);

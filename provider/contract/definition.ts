@@ -25,9 +25,9 @@ export interface Definition<
   readonly readBack: readonly (keyof z.output<Inputs> & string)[];
   /**
    * What a preview says of a create whose inputs are not known yet, so that no plan could be made: a warning of what it
-   * may come to. Left out: nothing but that.
+   * may come to, from the inputs that are known. Left out, or `undefined`: nothing but that.
    */
-  readonly unplanned?: string;
+  readonly unplanned?: (inputs: Readonly<Record<string, unknown>>) => string | undefined;
 }
 
 /** Checks the types of a definition, and names its handler. */

@@ -246,7 +246,8 @@ export class Resource {
     if (missing.length > 0) {
       const { unplanned } = this.#kind.definition;
       this.#run.log(`Not known yet: ${missing.join(", ")}. So nothing could be looked at for this preview.`);
-      if (state === undefined && unplanned !== undefined) this.#run.log(unplanned);
+      const warning = state === undefined ? unplanned?.(inputs) : undefined;
+      if (warning !== undefined) this.#run.log(warning);
       return { ...unknown, ...news };
     }
     const others = this.#others(urn, inputs);

@@ -31,6 +31,11 @@ security, create roles and databases. Prefer \`ReplicationRole\` where the serve
   inputs: apiRoleInputs,
   outputs: apiRoleOutputs,
   replaceOn: ["projectId", "branch", "name"],
+  unplanned: ({ adopt, renewPassword }) => {
+    if (adopt !== true) return undefined;
+    const password = renewPassword === true ? "gets a new password there" : "keeps its password";
+    return `A role of this name that exists on the branch is taken over, and ${password}.`;
+  },
 });
 
 export type ApiRoleInputs = z.output<typeof apiRoleInputs>;

@@ -115,12 +115,16 @@ export function obstacleToDelete(
 }
 
 /**
- * Whether this resource made the branch: by the mark. A branch without any mark counts by the time at which Neon made it,
- * in case that Neon does not keep annotations.
+ * Whether this resource made the branch: by the mark. If neither the branch's name nor the names in the mark are those of
+ * the state, the id alone is no proof: the state may have been edited. A branch without any mark counts by the time at
+ * which Neon made it, in case that Neon does not keep annotations.
  */
 function isMadeHere(state: BranchState, branch: NeonBranch): boolean {
   const mark = markOf(branch);
-  if (mark !== undefined) return isMarkOf(mark, state);
+  if (mark !== undefined) {
+    const named = branch.name === state.name || mark.managedBy === state.managedBy;
+    return named && isMarkOf(mark, state);
+  }
   return (
     branch.id === state.branchId && branch.createdAt !== undefined && branch.createdAt === state.createdAt
   );

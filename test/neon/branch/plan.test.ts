@@ -132,6 +132,14 @@ describe("a destroy", () => {
     expect(obstacleToDelete(STATE, found, [MAIN, found])).toMatch(message);
   });
 
+  test("deletes a branch that somebody renamed, or after a rename of the stack, but not after both", () => {
+    const renamed = { ...own, name: "mine" };
+    const moved = { ...STATE, managedBy: "shop/other/preview" };
+    expect(obstacleToDelete(STATE, renamed, [MAIN, renamed])).toBeUndefined();
+    expect(obstacleToDelete(moved, own, [MAIN, own])).toBeUndefined();
+    expect(obstacleToDelete(moved, renamed, [MAIN, renamed])).toMatch(/this resource's mark/);
+  });
+
   test("refuses a branch from which others were made, and names them", () => {
     const child = branch("mine", { parentId: own.id });
     expect(obstacleToDelete(STATE, own, [MAIN, own, child])).toMatch(

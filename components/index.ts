@@ -1,5 +1,6 @@
 export { ApiRole, type ApiRoleArgs } from "./generated/apiRole";
 export { BemiAuditTrail } from "./generated/bemiAuditTrail";
+export { Branch, type BranchArgs } from "./generated/branch";
 export { IpAllow, type IpAllowArgs } from "./generated/ipAllow";
 export {
   LogicalReplication,
@@ -13,7 +14,7 @@ export { Readiness, type ReadinessArgs } from "./generated/readiness";
 export { ReplicaIdentity, type ReplicaIdentityArgs } from "./generated/replicaIdentity";
 export { ReplicationRole, type ReplicationRoleArgs } from "./generated/replicationRole";
 export { ReplicationSlot, type ReplicationSlotArgs } from "./generated/replicationSlot";
-export type { BranchArgs, DatabaseArgs, IdentityArgs, SelectionArgs } from "./generated/shared";
+export type { BranchTargetArgs, DatabaseArgs, IdentityArgs, SelectionArgs } from "./generated/shared";
 export type {
   BemiAuditTrailArgs,
   BemiConnection,

@@ -9,6 +9,7 @@ import { ReplicaIdentity } from "./generated/replicaIdentity";
 import { ReplicationRole } from "./generated/replicationRole";
 import { ReplicationSlot } from "./generated/replicationSlot";
 import type { SelectionArgs } from "./generated/shared";
+import type { Place } from "./place";
 import {
   TRAIL_DEFAULTS,
   type BemiAuditTrailArgs,
@@ -26,7 +27,7 @@ interface Trail {
 }
 
 /** Declares the resources of the component `BemiAuditTrail`, which is their parent. */
-export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAuditTrailArgs): Trail {
+export function declareTrail(parent: pulumi.Resource, name: string, { args, ownBranch }: Place): Trail {
   const { projectId, branch, database, identity, trackNewTables, adopt } = args;
   const target = { projectId, branch, database };
   const selection = selectionOf(args);
@@ -69,13 +70,11 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
     ),
   );
 
-  const Role = createdBy === "api" ? ApiRole : ReplicationRole;
+  const login = { ...target, name: args.role?.name, passwordVersion: args.role?.passwordVersion, adopt };
   const role = then(
-    new Role(
-      roleName,
-      { ...target, name: args.role?.name, passwordVersion: args.role?.passwordVersion, adopt },
-      next(),
-    ),
+    createdBy === "api"
+      ? new ApiRole(roleName, { ...login, ...(ownBranch ? { renewPassword: true } : {}) }, next())
+      : new ReplicationRole(roleName, login, next()),
   );
 
   if (args.readAccess ?? createdBy === "sql") {

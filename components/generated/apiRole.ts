@@ -32,6 +32,12 @@ export interface ApiRoleArgs {
    * be given the new password. Default: the password stays as it is.
    */
   passwordVersion?: Input<number>;
+  /**
+   * Gives a role that is taken over a new password. For a branch that the program makes: its roles have the
+   * passwords of the branch that was copied. `BemiAuditTrail` fills it in. Default: a role that is taken over
+   * keeps its password.
+   */
+  renewPassword?: Input<boolean>;
 }
 
 /**

@@ -4,6 +4,7 @@ import { ComponentResource, type ComponentResourceOptions, type Output } from "@
 import { trailDefinition } from "../../provider/contract/trail";
 import { checkArguments } from "../arguments";
 import { typeToken } from "../binding";
+import { placeOf } from "../place";
 import { declareTrail } from "../trail";
 import type { BemiAuditTrailArgs, BemiConnection, BemiEndpoint, BemiStatus } from "./trailTypes";
 
@@ -27,9 +28,10 @@ export class BemiAuditTrail extends ComponentResource {
   readonly debezium: Output<Record<string, string>>;
 
   constructor(name: string, args: BemiAuditTrailArgs, opts?: ComponentResourceOptions) {
-    checkArguments(trailDefinition, name, args);
+    const place = placeOf(args);
+    checkArguments(trailDefinition, name, place.args);
     super(typeToken("BemiAuditTrail"), name, {}, opts);
-    const outputs = declareTrail(this, name, args);
+    const outputs = declareTrail(this, name, place);
     this.connection = outputs.connection;
     this.endpoint = outputs.endpoint;
     this.status = outputs.status;

@@ -3,7 +3,7 @@
 import type { Input } from "@pulumi/pulumi";
 
 /** The Neon branch a resource works on. */
-export interface BranchArgs {
+export interface BranchTargetArgs {
   /** Id of the Neon project, e.g. `cool-darkness-123456`. */
   projectId: Input<string>;
   /**

@@ -1,6 +1,7 @@
 // Written by `npm run generate` from provider/contract. Edit the contract.
 
 import type { Input } from "@pulumi/pulumi";
+import type { Branch } from "./branch";
 import type { AtMostOneSelection, IdentityArgs } from "./shared";
 
 /** Arguments of {@link BemiAuditTrail}. */
@@ -9,17 +10,20 @@ export type BemiAuditTrailArgs = BemiAuditTrailFields & AtMostOneSelection;
 /** Arguments, of which some exclude each other: see {@link BemiAuditTrailArgs}. */
 export interface BemiAuditTrailFields {
   /**
-   * Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces `LogicalReplication`,
+   * Id of the Neon project, e.g. `cool-darkness-123456`. A change replaces `Branch`, `LogicalReplication`,
    * `ReplicationRole`, `ApiRole`, `ReadAccess`, `ReplicaIdentity`, `Publication`, `ReplicationSlot`,
    * `Readiness` and `IpAllow`.
    */
   projectId: Input<string>;
   /**
-   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. A change
-   * replaces `ReplicationRole`, `ApiRole`, `ReadAccess`, `ReplicaIdentity`, `Publication`, `ReplicationSlot`
-   * and `Readiness`. Default: the project's default branch.
+   * Name of the branch, or its `br-` id. Naming the same branch in another way is no change. In TypeScript
+   * also a `Branch` of the program: then a role and a publication that came along with the copy are taken
+   * over without `adopt`, and the role gets a new password on that branch. In other languages, give its
+   * `branchId`, and set `adopt`. A change replaces `ReplicationRole`, `ApiRole`, `ReadAccess`,
+   * `ReplicaIdentity`, `Publication`, `ReplicationSlot` and `Readiness`. Default: the project's default
+   * branch.
    */
-  branch?: Input<string>;
+  branch?: Input<string> | Branch;
   /**
    * Name of the database, e.g. `neondb`. It is reached as its owner, over the branch's direct (never pooled)
    * endpoint. A change replaces `ReadAccess`, `ReplicaIdentity`, `Publication`, `ReplicationSlot` and
@@ -101,7 +105,7 @@ export interface BemiAuditTrailFields {
   logicalReplication?: Input<"enable" | "require">;
   /**
    * Takes over a role and a publication of these names that exist already, and leaves them in place on
-   * destroy. Default: `false`.
+   * destroy. Default: `false`; `true` where `branch` is a `Branch` of the program.
    */
   adopt?: Input<boolean>;
   /**

@@ -16,13 +16,18 @@ export interface Definition<
   readonly outputs: Outputs;
   /** Inputs whose change makes another object of it: the new one is created, then the old one is deleted. */
   readonly replaceOn: readonly (keyof z.output<Inputs> & string)[];
+  /**
+   * Whether a replacement first deletes the old object, because both would have the same name: then Pulumi also deletes
+   * what depends on the replaced inputs, and makes it anew afterwards. Left out: the new object is made first.
+   */
+  readonly deleteBeforeReplace?: true;
   /** Inputs with a default that a program can read back as outputs. */
   readonly readBack: readonly (keyof z.output<Inputs> & string)[];
   /**
    * What a preview says of a create whose inputs are not known yet, so that no plan could be made: a warning of what it
-   * may come to. Left out: nothing but that.
+   * may come to, from the inputs that are known. Left out, or `undefined`: nothing but that.
    */
-  readonly unplanned?: string;
+  readonly unplanned?: (inputs: Readonly<Record<string, unknown>>) => string | undefined;
 }
 
 /** Checks the types of a definition, and names its handler. */

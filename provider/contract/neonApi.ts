@@ -35,6 +35,17 @@ export interface NeonApi {
   endpoints(projectId: string, branchId: string): Promise<NeonEndpoint[]>;
   /** Restarts one compute, which drops its connections. */
   restartEndpoint(projectId: string, endpointId: string): Promise<void>;
+  /**
+   * Makes a branch with a read-write compute. Fails with 409 when the name is taken. Its annotation tells whether a branch
+   * is the one that was asked for, if Neon's answer is lost.
+   */
+  createBranch(projectId: string, branch: NewBranch): Promise<NeonBranch>;
+  /** Changes what is given, and leaves the rest. */
+  updateBranch(projectId: string, branchId: string, change: BranchChange): Promise<void>;
+  /** Succeeds when the branch does not exist. Ends the connections to its compute. */
+  deleteBranch(projectId: string, branchId: string): Promise<void>;
+  /** Waits for all operations of the project that have not ended, whoever started them. */
+  settled(projectId: string): Promise<void>;
   databases(projectId: string, branchId: string): Promise<NeonDatabase[]>;
   /** `undefined` when the role does not exist. */
   role(projectId: string, branchId: string, name: string): Promise<NeonRole | undefined>;
@@ -71,6 +82,8 @@ export interface NeonProject {
   /** Whether the project refuses connections from the internet. */
   readonly blockPublicConnections: boolean;
   readonly allowedIps: NeonAllowedIps;
+  /** How many branches the project may have; left out where Neon does not say. */
+  readonly branchesLimit?: number;
 }
 
 /** The IP Allow list of a project. */
@@ -90,6 +103,34 @@ export interface NeonBranch {
   readonly id: string;
   readonly name: string;
   readonly isDefault: boolean;
+  readonly isProtected: boolean;
+  /** Left out for a root branch; a branch that was made with the schema only is one too. */
+  readonly parentId?: string;
+  /** When the branch was made, in ISO format; left out where Neon does not say. */
+  readonly createdAt?: string;
+  /** When Neon deletes the branch, in ISO format; left out: never. */
+  readonly expiresAt?: string;
+  /** What the client that made the branch noted about it; empty: nothing. */
+  readonly annotation: Readonly<Record<string, string>>;
+}
+
+/** A branch to make. */
+export interface NewBranch {
+  readonly name: string;
+  /** Id of the branch to copy. */
+  readonly parentId: string;
+  /** Whether to copy the schema without the rows. Such a branch has no parent. */
+  readonly schemaOnly: boolean;
+  /** When Neon deletes it, in ISO format, with precision up to seconds; left out: never. */
+  readonly expiresAt?: string;
+  readonly annotation: Readonly<Record<string, string>>;
+}
+
+/** What can be changed of a branch. */
+export interface BranchChange {
+  readonly name?: string;
+  /** `null`: the branch does not expire any more. */
+  readonly expiresAt?: string | null;
 }
 
 /** A compute. */

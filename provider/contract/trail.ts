@@ -47,6 +47,12 @@ const role = group({
 export const trailInputs = z
   .strictObject({
     ...databaseTarget,
+    branch: databaseTarget.branch.meta({
+      description:
+        "Name of the branch, or its `br-` id. Naming the same branch in another way is no change. In TypeScript also a `Branch` of the program: then a role and a publication that came along with the copy are taken over without `adopt`, and the role gets a new password on that branch. In other languages, give its `branchId`, and set `adopt`.",
+      whenOmitted: "the project's default branch",
+      resource: "Branch",
+    }),
     environment: environment.default(trailDefaults.environment),
     ...selection,
     schemas: selection.schemas.meta({
@@ -77,6 +83,7 @@ export const trailInputs = z
     adopt: publicationInputs.shape.adopt.meta({
       description:
         "Takes over a role and a publication of these names that exist already, and leaves them in place on destroy.",
+      whenOmitted: "`false`; `true` where `branch` is a `Branch` of the program",
     }),
     dropSlotOnDestroy: replicationSlotInputs.shape.dropOnDestroy,
   })

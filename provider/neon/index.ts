@@ -2,6 +2,7 @@
 export { createNeonApi } from "./api/client";
 export { NeonError } from "./api/errors";
 export { apiRole } from "./apiRole/apiRole";
+export { branch } from "./branch/branch";
 export { ipAllow } from "./ipAllow/ipAllow";
 export { logicalReplication, logicalReplicationKind } from "./logicalReplication/logicalReplication";
 export { connectTo } from "./target/connection";

@@ -4,7 +4,7 @@ import type { AnyKind } from "../contract/kind";
 import type { NeonApi } from "../contract/neonApi";
 import { PROVIDER_ENVIRONMENT, type ProviderInputs } from "../contract/provider";
 import { secret } from "../contract/secrets";
-import { apiRole, createNeonApi, ipAllow, logicalReplicationKind } from "../neon";
+import { apiRole, branch, createNeonApi, ipAllow, logicalReplicationKind } from "../neon";
 import * as sql from "../postgres";
 import { CommandMemory } from "./commandMemory";
 import { ComponentServer } from "./construct";
@@ -18,6 +18,7 @@ const NEON_API_URL = "https://console.neon.tech/api/v2";
 
 /** Every kind of resource that the plugin serves. */
 export const KINDS = [
+  branch,
   logicalReplicationKind(systemClock, sql.inspect),
   sql.withVerifiedLogin(apiRole),
   ipAllow,

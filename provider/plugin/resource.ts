@@ -50,10 +50,13 @@ export class Resource {
   readonly #living = new Living();
   /** Outputs that are secret whatever they are made of. */
   readonly secrets: readonly string[];
+  /** Whether a replacement deletes the old object before it makes the new one. */
+  readonly deletedBeforeReplace: boolean;
 
   /** @param offline - previews and reads look at nothing, because the user says that nothing can be reached */
   constructor(kind: AnyKind, run: Run, offline = false) {
-    const { inputs, outputs } = kind.definition;
+    const { inputs, outputs, deleteBeforeReplace = false } = kind.definition;
+    this.deletedBeforeReplace = deleteBeforeReplace;
     this.#kind = kind;
     this.#run = run;
     this.#offline = offline;
@@ -243,7 +246,8 @@ export class Resource {
     if (missing.length > 0) {
       const { unplanned } = this.#kind.definition;
       this.#run.log(`Not known yet: ${missing.join(", ")}. So nothing could be looked at for this preview.`);
-      if (state === undefined && unplanned !== undefined) this.#run.log(unplanned);
+      const warning = state === undefined ? unplanned?.(inputs) : undefined;
+      if (warning !== undefined) this.#run.log(warning);
       return { ...unknown, ...news };
     }
     const others = this.#others(urn, inputs);

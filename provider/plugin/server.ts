@@ -122,7 +122,8 @@ export function service({
     }),
 
     diff: unary(({ request }: Call<pb.DiffRequest>) => {
-      const { changes, replaces } = resourceOf(request.getUrn()).diff(
+      const resource = resourceOf(request.getUrn());
+      const { changes, replaces } = resource.diff(
         receive(request.getOlds()).values,
         receive(request.getOldInputs()).values,
         receive(request.getNews()).values,
@@ -132,6 +133,7 @@ export function service({
         .setChanges(changes.size === 0 ? DIFF_NONE : DIFF_SOME)
         .setHasdetaileddiff(true)
         .setReplacesList([...replaces])
+        .setDeletebeforereplace(replaces.length > 0 && resource.deletedBeforeReplace)
         .setDiffsList([...new Set([...changes.keys()].map(rootOf))]);
       for (const [path, { change, input }] of changes) {
         const kind = CHANGES[change][replaces.includes(rootOf(path)) ? "replacing" : "inPlace"];

@@ -62,6 +62,9 @@ function watchedApi(api: NeonApi, wrote: () => void): NeonApi {
     noted(work, wrote, (error) => error instanceof NeonError && !error.outcomeUnknown);
   const mutating: Partial<NeonApi> = {
     updateSettings: (...given) => change(() => api.updateSettings(...given)),
+    createBranch: (...given) => change(() => api.createBranch(...given)),
+    updateBranch: (...given) => change(() => api.updateBranch(...given)),
+    deleteBranch: (...given) => change(() => api.deleteBranch(...given)),
     createRole: (...given) => change(() => api.createRole(...given)),
     resetPassword: (...given) => change(() => api.resetPassword(...given)),
     deleteRole: (...given) => change(() => api.deleteRole(...given)),

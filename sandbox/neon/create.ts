@@ -1,7 +1,7 @@
 import type { OperationFault } from "./faults";
 import { newBranchId, newDatabaseId, newEndpointId, newPassword, newProjectId } from "./names";
 import { Operations, type OperationState } from "./operations";
-import { setPassword, setUpServer } from "./servers";
+import { removeRows, setPassword, setUpServer } from "./servers";
 import {
   assertServer,
   defaultBranch,
@@ -96,11 +96,14 @@ interface NewBranch {
   readonly name?: string;
   readonly protected: boolean;
   readonly expiresAt?: string;
+  /** Without the rows, and without a parent. */
+  readonly schemaOnly: boolean;
+  readonly annotation: Readonly<Record<string, string>>;
   readonly withEndpoint: boolean;
 }
 
 /**
- * Makes a branch: a copy of the parent as it is now. It is ready when the operations are finished.
+ * Makes a branch: a copy of the parent as it is now, or of its schema. It is ready when the operations are finished.
  *
  * @param fault how the operations end
  */
@@ -112,7 +115,14 @@ export async function createBranch(
   fault?: OperationFault,
 ): Promise<{ branch: BranchState; operations: OperationState[] }> {
   const { compute } = neon;
-  const branch = newBranch({ name: asked.name, isDefault: false, parentId: parent.id });
+  const { schemaOnly, annotation } = asked;
+  const branch = newBranch({
+    name: asked.name,
+    isDefault: false,
+    parentId: schemaOnly ? undefined : parent.id,
+    initSource: schemaOnly ? "schema-only" : "parent-data",
+    annotation,
+  });
   branch.protected = asked.protected;
   branch.expiresAt = asked.expiresAt;
   branch.roles = parent.roles.map((role) => ({ ...role }));
@@ -128,6 +138,7 @@ export async function createBranch(
     if (!parentWasRunning) await compute.stop(parent.id);
     await followWalLevel(neon, project, branch);
     if (parent.protected) await renewPasswords(neon, branch);
+    if (schemaOnly) await removeRows(neon.compute, branch);
     if (!asked.withEndpoint) await compute.stop(branch.id);
     setReady(branch);
   });
@@ -164,13 +175,21 @@ async function renewPasswords(neon: Neon, branch: BranchState): Promise<void> {
     if (role.login) await setPassword(neon.compute, branch.id, role, newPassword());
 }
 
-function newBranch(asked: { name?: string; isDefault: boolean; parentId?: string }): BranchState {
+function newBranch(asked: {
+  name?: string;
+  isDefault: boolean;
+  parentId?: string;
+  initSource?: BranchState["initSource"];
+  annotation?: BranchState["annotation"];
+}): BranchState {
   const id = newBranchId();
   const now = new Date();
   return {
     id,
     name: asked.name ?? id,
     parentId: asked.parentId,
+    initSource: asked.initSource ?? "parent-data",
+    annotation: asked.annotation ?? {},
     state: "init",
     stateChangedAt: now,
     isDefault: asked.isDefault,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { addControlRoutes } from "./control";
 import { ApiError, locked } from "./errors";
+import { removeExpired } from "./expiry";
 import type { Fault, Faults, OperationFault } from "./faults";
 import { authenticate, authorize } from "./keys";
 import type { RequestLog } from "./log";
@@ -84,6 +85,7 @@ async function serve(
     hits.push(...faults.hit(route.method, route.path));
     await applyFaults(neon, hits, "before", projectId);
     const operationFault = operationFaultOf(hits, faults.released);
+    await removeExpired(neon);
     outcome = await route.handle({ params, query: request.query, body: request.body, key, operationFault });
     await applyFaults(neon, hits, "after", projectId);
   } catch (error) {

@@ -74,6 +74,28 @@ export async function setPassword(
 }
 
 /**
+ * Empties every table of a copy that is to have the schema only. Neon writes the schema anew; here the objects keep their
+ * oids.
+ */
+export async function removeRows(compute: Compute, branch: BranchState): Promise<void> {
+  for (const { name } of branch.databases)
+    await compute.sql(
+      branch.id,
+      `DO $$
+         DECLARE tables text;
+         BEGIN
+           SELECT pg_catalog.string_agg(c.oid::pg_catalog.regclass::text, ', ') INTO tables
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+              AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema';
+           IF tables IS NOT NULL THEN EXECUTE 'TRUNCATE ' || tables; END IF;
+         END $$`,
+      [],
+      name,
+    );
+}
+
+/**
  * Drops a role. In every database, the objects that it owns are reassigned to the owner of the database, as
  * compute_tools/src/spec_apply.rs does.
  */

@@ -44,7 +44,12 @@ export interface BranchState {
   protected: boolean;
   /** The branch has no server. It can only be listed, renamed and deleted. */
   listedOnly?: true;
+  /** When Neon deletes the branch, in ISO format; `undefined`: never. */
   expiresAt?: string;
+  /** What the branch was made from: its parent with all data, or only the schema of another branch. */
+  readonly initSource: "parent-data" | "schema-only";
+  /** What the client that made the branch noted about it. */
+  readonly annotation: Readonly<Record<string, string>>;
   readonly createdAt: Date;
   updatedAt: Date;
   endpoint?: EndpointState;
@@ -118,6 +123,10 @@ export function requireEndpoint(
 export function defaultBranch(project: ProjectState): BranchState {
   for (const branch of project.branches.values()) if (branch.isDefault) return branch;
   throw notFound("default branch of project", project.id);
+}
+
+export function hasChildren(project: ProjectState, { id }: BranchState): boolean {
+  return [...project.branches.values()].some(({ parentId }) => parentId === id);
 }
 
 /** Whether the branch has a server that runs. */

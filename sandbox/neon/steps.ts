@@ -18,6 +18,15 @@ export function suspend(neon: Neon, branch: BranchState): Step {
   });
 }
 
+/** Steps that delete the branch with its compute. */
+export function removal(neon: Neon, project: ProjectState, branch: BranchState): Step[] {
+  const remove = step(branch, "delete_timeline", async () => {
+    project.branches.delete(branch.id);
+    if (!branch.listedOnly) await neon.compute.deleteBranch(branch.id);
+  });
+  return isRunning(neon, branch) ? [suspend(neon, branch), remove] : [remove];
+}
+
 export function start(neon: Neon, branch: BranchState): Step {
   return step(branch, "start_compute", async () => {
     await neon.compute.start(branch.id);

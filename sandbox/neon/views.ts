@@ -108,7 +108,7 @@ export function branchView(project: ProjectState, branch: BranchState): Branch {
     created_at: time(branch.createdAt),
     updated_at: time(branch.updatedAt),
     ...(branch.expiresAt === undefined ? {} : { expires_at: branch.expiresAt }),
-    init_source: "parent-data",
+    init_source: branch.initSource,
   };
 }
 

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BemiAuditTrail, Provider, type BemiAuditTrailArgs } from "../../components";
+import { BemiAuditTrail, Branch, Provider, type BemiAuditTrailArgs } from "../../components";
 import { definitions } from "../../provider/contract/kinds";
 
 interface Registered {
@@ -17,6 +17,7 @@ const COMPUTED = {
   host: "ep-a.neon.tech",
   port: 5432,
   fingerprint: "f",
+  branchId: "br-own-123456",
 };
 
 beforeAll(async () => {
@@ -186,4 +187,40 @@ test("an explicit provider keeps its key secret", async () => {
   expect(made?.type).toBe("pulumi:providers:neon-bemi");
   expect(JSON.stringify(made?.inputs)).toContain("napi_other");
   expect(made?.inputs["apiKey"]).not.toBe("napi_other");
+});
+
+describe("on a branch that the program makes", () => {
+  async function trailOn(args: Partial<Optional>): Promise<void> {
+    registered = [];
+    const branch = new Branch("preview", { projectId: "p", name: "pr-7" });
+    const all = { projectId: "p", database: "neondb", branch, ...args } as BemiAuditTrailArgs;
+    await valueOf(new BemiAuditTrail("orders", all).connection);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  function inputsOf(type: string) {
+    return registered.find((each) => each.type.endsWith(`:${type}`))?.inputs;
+  }
+
+  test("every resource is about its id, and what came along with the copy is taken over", async () => {
+    await trailOn({});
+    const placed = registered.filter(({ inputs }) => "database" in inputs);
+    expect(placed).toHaveLength(7);
+    expect(placed.filter(({ inputs }) => inputs["branch"] !== "br-own-123456")).toEqual([]);
+    expect(inputsOf("ReplicationRole")).toMatchObject({ adopt: true });
+    expect(inputsOf("Publication")).toMatchObject({ adopt: true });
+    expect(inputsOf("LogicalReplication")).toMatchObject({ preflight: { adopt: true } });
+  });
+
+  test("a role of the API gets a new password, and adopt: false is respected", async () => {
+    await trailOn({ role: { createdBy: "api" }, adopt: false });
+    expect(inputsOf("ApiRole")).toMatchObject({ adopt: false, renewPassword: true });
+    expect(inputsOf("Publication")).toMatchObject({ adopt: false });
+  });
+
+  test("named as text, adopts nothing and renews no password", async () => {
+    await trailOn({ branch: "pr-7", role: { createdBy: "api" } });
+    expect(inputsOf("ApiRole")).toMatchObject({ branch: "pr-7", adopt: false });
+    expect(inputsOf("ApiRole")).not.toHaveProperty("renewPassword");
+  });
 });

@@ -8,6 +8,7 @@ import * as neon from "../../provider/neon";
 import * as postgres from "../../provider/postgres";
 
 const handlers = [
+  neon.branch,
   neon.logicalReplication,
   neon.apiRole,
   neon.ipAllow,

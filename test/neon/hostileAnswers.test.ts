@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { UserError } from "../../provider/contract/errors";
 import { printable, printableLines } from "../../provider/contract/printable";
-import { apiRole, logicalReplication } from "../../provider/neon";
+import { apiRole, branch, logicalReplication } from "../../provider/neon";
 import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import { liveRun, type LoggedRun } from "../support/run";
 import { scriptedApi, type Reply, type ScriptedApi, type SeenRequest } from "./api/scriptedApi";
 import { virtualClock } from "./clocks";
-import { BRANCH, PROJECT, SmallNeon, twisted, twists } from "./hostileAnswers";
+import { BRANCH, OWN_BRANCH, PROJECT, SmallNeon, twisted, twists } from "./hostileAnswers";
 
 const CASES = 2_100;
 
@@ -37,8 +37,46 @@ const allow = {
 };
 const allowState = { ...allow, added: ["203.0.113.7"], wasOpen: false };
 
-/** Work of every kind of this room, with the roles that exist before it. */
-const WORK: Readonly<Record<string, { roles: string[]; do: (run: LoggedRun) => Promise<unknown> }>> = {
+const newBranch = {
+  projectId: PROJECT,
+  name: OWN_BRANCH.name,
+  schemaOnly: false,
+  managedBy: "shop/pr-7/branch",
+};
+const branchState = {
+  ...newBranch,
+  branchId: OWN_BRANCH.id,
+  endpointId: "ep-own-123456",
+  host: "ep-own.neon.example",
+  port: 5432,
+  createdAt: OWN_BRANCH.created_at,
+  ownershipId: "id-1",
+};
+
+/** Work of a kind, with what exists before it. */
+interface Work {
+  readonly roles: readonly string[];
+  /** Whether the module's own branch exists. */
+  readonly branch?: true;
+  readonly do: (run: LoggedRun) => Promise<unknown>;
+}
+
+/** Work of every kind of this room. */
+const WORK: Readonly<Record<string, Work>> = {
+  "plan a branch": { roles: [], do: (run) => branch.plan(newBranch, run) },
+  "make a branch": { roles: [], do: (run) => branch.create(newBranch, run) },
+  "read a branch": { roles: [], branch: true, do: (run) => branch.read(branchState, run) },
+  "read a branch whose creation failed": {
+    roles: [],
+    branch: true,
+    do: (run) => branch.read(newBranch, run),
+  },
+  "change a branch": {
+    roles: [],
+    branch: true,
+    do: (run) => branch.update(branchState, { ...newBranch, expiresInHours: 1 }, run),
+  },
+  "delete a branch": { roles: [], branch: true, do: (run) => branch.delete(branchState, run) },
   "turn on": { roles: [], do: (run) => logicalReplication.create(setting, run) },
   "plan to turn on": { roles: [], do: (run) => logicalReplication.plan(setting, run) },
   "read the setting": {
@@ -83,14 +121,18 @@ afterAll(async () => {
 });
 
 /**
- * What a request may change: this project's settings, Bemi's role, the compute. A role is made on the branch that Neon
+ * What a request may change: this project's settings, Bemi's role, the compute, the module's own branch. A role is made on the branch that Neon
  * says the name means; one that exists is changed and deleted on the recorded branch only.
  */
 function isAllowed({ method, url, body }: SeenRequest): boolean {
   if (method === "GET") return true;
   const project = `/projects/${PROJECT}`;
   const roles = `${project}/branches/${BRANCH}/roles`;
-  if (method === "PATCH") return url === project;
+  const own = `${project}/branches/${OWN_BRANCH.id}`;
+  if (method === "PATCH") return url === project || url === own;
+  if (method === "DELETE" && url === own) return true;
+  if (method === "POST" && url === `${project}/branches`)
+    return (body as { branch: { name: string } }).branch.name === newBranch.name;
   if (method === "POST" && /^\/projects\/cool-darkness-123456\/branches\/[a-z0-9-]+\/roles$/.test(url))
     return JSON.stringify(body) === '{"role":{"name":"bemi"}}';
   return (
@@ -105,8 +147,8 @@ test(`${CASES} twisted answers lead to no fault and to no request about another 
   const cases = fc.record({ work: fc.constantFrom(...Object.keys(WORK)), at: fc.nat(6), twist: twists });
   await fc.assert(
     fc.asyncProperty(cases, async ({ work, at, twist }) => {
-      const { roles, do: act } = WORK[work] ?? { roles: [], do: () => Promise.resolve() };
-      const neon = new SmallNeon(roles);
+      const { roles, branch: made, do: act } = WORK[work] ?? { roles: [], do: () => Promise.resolve() };
+      const neon = new SmallNeon(roles, made);
       let count = 0;
       answer = (request) => {
         const honest = neon.answer(request);

@@ -4,6 +4,9 @@ import type { Reply, SeenRequest } from "./api/scriptedApi";
 export const PROJECT = "cool-darkness-123456";
 export const BRANCH = "br-cool-sea-123456";
 const ENDPOINT = "ep-cool-sea-123456";
+/** A branch that the module has made, and its mark. */
+export const OWN_BRANCH = { id: "br-own-123456", name: "pr-7", created_at: "2026-11-27T01:00:00Z" };
+export const OWN_ANNOTATION = { "pulumi-neon-bemi": "shop/pr-7/branch", "pulumi-neon-bemi-id": "id-1" };
 const OTHERS_ADDRESS = "198.51.100.1";
 
 /** A small Neon that answers every request of this module as Neon documents it. */
@@ -11,9 +14,14 @@ export class SmallNeon {
   readonly #roles = new Map<string, string>([["owner", "owners-password-1"]]);
   #ips: readonly string[] = [OTHERS_ADDRESS];
   #logical = false;
+  #madeBranch = false;
 
-  /** @param roles that exist besides the owner */
-  constructor(roles: readonly string[] = []) {
+  /**
+   * @param roles that exist besides the owner
+   * @param madeBranch whether the module's own branch exists
+   */
+  constructor(roles: readonly string[] = [], madeBranch = false) {
+    this.#madeBranch = madeBranch;
     for (const role of roles) this.#roles.set(role, `password-of-${role}-1`);
   }
 
@@ -34,7 +42,20 @@ export class SmallNeon {
     if (kind === "connection_uri")
       return ok({ uri: "postgresql://owner:owners-password-1@ep-cool.neon.example/neondb?sslmode=require" });
     const branch = { id: BRANCH, name: "main", default: true };
-    if (id === undefined) return ok({ branches: [branch], pagination: {} });
+    const own = { ...OWN_BRANCH, parent_id: BRANCH };
+    const annotations = { [own.id]: { value: OWN_ANNOTATION } };
+    if (kind === "branches" && id === undefined) {
+      if (method === "POST") this.#madeBranch = true;
+      if (method === "POST") return ok({ branch: own, endpoints: [], operations: [operation] });
+      return ok({ branches: this.#madeBranch ? [branch, own] : [branch], annotations, pagination: {} });
+    }
+    if (id === own.id && part === undefined && this.#madeBranch) {
+      if (method === "DELETE") this.#madeBranch = false;
+      if (method !== "GET") return ok({ branch: own, operations: [operation] });
+      return ok({ branch: own, annotation: annotations[own.id] });
+    }
+    if (id === own.id && part === "endpoints" && this.#madeBranch)
+      return ok({ endpoints: [{ id: "ep-own-123456", host: "ep-own.neon.example", type: "read_write" }] });
     if (id !== BRANCH) return { status: 404, body: { message: "no branch" } };
     if (part === undefined) return ok({ branch });
     if (part === "endpoints")

@@ -1,6 +1,6 @@
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { UNKNOWN } from "../../provider/plugin/values";
-import { MADE, SHELF } from "./fakeKind";
+import { fakeKind, MADE, SHELF, shelfDefinition } from "./fakeKind";
 import { provider, secretly, type Asking } from "./harness";
 
 const { DIFF_NONE, DIFF_SOME } = pb.DiffResponse.DiffChanges;
@@ -116,4 +116,15 @@ test("a rename of stack, project or component is no change", async () => {
     lookAhead: { shelfManagedBy: "store/production/a" },
   };
   expect(await differences({ ...before, ...MADE }, before, after)).toEqual([]);
+});
+
+test("a replacement deletes the old object first only where its kind says so, and only for a replacement", async () => {
+  const definition = { ...shelfDefinition, deleteBeforeReplace: true as const };
+  const single = (await provider({ kinds: [{ ...fakeKind(), definition }] })).ask;
+  const other = { ...SHELF, name: "poems" };
+  const first = async (asked: Asking, news: object) =>
+    (await asked.diff(STATE, SHELF, news)).getDeletebeforereplace();
+  expect(await first(single, other)).toBe(true);
+  expect(await first(single, { ...SHELF, books: ["a"] })).toBe(false);
+  expect(await first(ask, other)).toBe(false);
 });

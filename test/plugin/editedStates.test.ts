@@ -65,6 +65,8 @@ function wrongDelete(base: Base, { seen }: Outcome): string | undefined {
   }
   if (written.role !== undefined)
     return written.role === base.inputs["name"] ? undefined : `deletes role ${written.role}`;
+  if (written.branch !== undefined)
+    return written.branch === base.outputs["branchId"] ? undefined : `deletes branch ${written.branch}`;
   const other = definition.replaceOn
     .filter((key) => key !== "branch" && key !== "database")
     .find((key) => JSON.stringify(seen[key]) !== JSON.stringify(base.inputs[key]));

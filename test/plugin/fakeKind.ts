@@ -33,7 +33,7 @@ export const shelfDefinition = define({
     ...recordedTarget,
   }),
   replaceOn: ["projectId", "branch", "name"],
-  unplanned: "This may close the library.",
+  unplanned: ({ name }) => (name === "silent" ? undefined : "This may close the library."),
 });
 
 /** Inputs of a shelf as Check completes them. */

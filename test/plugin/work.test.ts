@@ -67,6 +67,14 @@ describe("a preview", () => {
     expect(plain(answer.getProperties())).toMatchObject({ count: UNKNOWN, books: ["a", UNKNOWN] });
   });
 
+  test("with inputs that are not known yet does not warn of what the others exclude", async () => {
+    const { ask, engine } = await provider();
+    await ask.create({ ...SHELF, name: "silent", projectId: UNKNOWN }, true);
+    expect(engine.lines.map(({ message }) => message)).toEqual([
+      "Not known yet: projectId. So nothing could be looked at for this preview.",
+    ]);
+  });
+
   test("does without triggers and the look ahead while they are not known yet", async () => {
     const { ask, kind } = await provider();
     await ask.create({ ...SHELF, after: [UNKNOWN], lookAhead: { shelfManagedBy: UNKNOWN } }, true);

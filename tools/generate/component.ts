@@ -40,6 +40,7 @@ export function componentTypes(): string {
   });
   const own = argumentsType(`${type}Args`, `Arguments of {@link ${type}}.`, list, AT_MOST_ONE_SELECTION);
   return `import type { Input } from "@pulumi/pulumi";
+import type { Branch } from "./branch";
 ${sharedImport(own)}
 
 ${own}
@@ -59,6 +60,7 @@ export function componentClass(): string {
 import { trailDefinition } from "../../provider/contract/trail";
 import { checkArguments } from "../arguments";
 import { typeToken } from "../binding";
+import { placeOf } from "../place";
 import { declareTrail } from "../trail";
 import type { ${[`${type}Args`, ...types].join(", ")} } from "./trailTypes";
 
@@ -67,9 +69,10 @@ export class ${type} extends ComponentResource {
 ${fields.map(([name, field]) => outputProperty(name, field, "readonly")).join("\n")}
 
   constructor(name: string, args: ${type}Args, opts?: ComponentResourceOptions) {
-    checkArguments(trailDefinition, name, args);
+    const place = placeOf(args);
+    checkArguments(trailDefinition, name, place.args);
     super(typeToken("${type}"), name, {}, opts);
-    const outputs = declareTrail(this, name, args);
+    const outputs = declareTrail(this, name, place);
 ${fields.map(([name]) => `    this.${name} = outputs.${name};`).join("\n")}
     this.registerOutputs(outputs);
   }
@@ -80,7 +83,7 @@ ${fields.map(([name]) => `    this.${name} = outputs.${name};`).join("\n")}
 /** Groups of arguments that several resources share, for functions that take a part of them. */
 export function sharedTypes(): string {
   const groups = {
-    BranchArgs: { fields: branchTarget, text: "The Neon branch a resource works on." },
+    BranchTargetArgs: { fields: branchTarget, text: "The Neon branch a resource works on." },
     DatabaseArgs: { fields: databaseTarget, text: "The database a resource works in." },
     SelectionArgs: {
       fields: selection,

@@ -13,6 +13,8 @@ export function plainType(field: z.ZodType): string {
 /** The type of an argument: it and all within it may be outputs of other resources, unless it is marked as plain. */
 export function argumentType(field: z.ZodType): string {
   if (docOf(field).plain === true) return plainType(field);
+  const { resource } = docOf(field);
+  if (resource !== undefined) return `${argumentType(coreOf(field))} | ${resource}`;
   return `Input<${typeOf(field, (item) => `Input<${item}>`)}>`;
 }
 

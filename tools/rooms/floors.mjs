@@ -12,9 +12,11 @@ import path from "node:path";
 const CONTRACT = "provider/contract";
 
 /** The rooms of provider/neon from the ground up: each may use the rows above its own row, and nothing beside it. */
-const NEON_FLOORS = [["api"], ["target", "allowList"], ["logicalReplication", "apiRole", "ipAllow"]].map(
-  (floor) => floor.map((room) => `provider/neon/${room}`),
-);
+const NEON_FLOORS = [
+  ["api"],
+  ["target", "allowList"],
+  ["branch", "logicalReplication", "apiRole", "ipAllow"],
+].map((floor) => floor.map((room) => `provider/neon/${room}`));
 
 /** The rooms of provider/postgres from the ground up, with the same rule. */
 const POSTGRES_FLOORS = [

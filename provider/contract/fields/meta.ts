@@ -13,6 +13,11 @@ declare module "zod" {
     filledInBy?: "resource" | "component";
     /** The value decides which resources are declared, so the program must know it: it cannot be a Pulumi `Input`. */
     plain?: true;
+    /**
+     * In TypeScript, the value may also be a resource of this class: `BemiAuditTrail` knows what to take of it. Programs in
+     * other languages give an output of the resource.
+     */
+    resource?: "Branch";
     /** Only a change of the value matters: a preview can look at the rest while it is not known yet. */
     triggerOnly?: true;
     /** Pulumi keeps the output secret: encrypted in the state, hidden on the terminal. */

@@ -3,8 +3,19 @@ import { define } from "../definition";
 import { roleName } from "../fields/names";
 import { roleFields, roleOutputs } from "../fields/role";
 import { databaseTarget } from "../fields/target";
+import { flag } from "../fields/values";
 
-export const apiRoleInputs = z.strictObject({ ...databaseTarget, name: roleName, ...roleFields });
+export const apiRoleInputs = z.strictObject({
+  ...databaseTarget,
+  name: roleName,
+  ...roleFields,
+  renewPassword: flag().optional().meta({
+    description:
+      "Gives a role that is taken over a new password. For a branch that the program makes: its roles have the passwords of the branch that was copied.",
+    whenOmitted: "a role that is taken over keeps its password",
+    filledInBy: "component",
+  }),
+});
 
 export const apiRoleOutputs = roleOutputs.extend({
   roleCreatedAt: z.string().optional().meta({
@@ -20,6 +31,11 @@ security, create roles and databases. Prefer \`ReplicationRole\` where the serve
   inputs: apiRoleInputs,
   outputs: apiRoleOutputs,
   replaceOn: ["projectId", "branch", "name"],
+  unplanned: ({ adopt, renewPassword }) => {
+    if (adopt !== true) return undefined;
+    const password = renewPassword === true ? "gets a new password there" : "keeps its password";
+    return `A role of this name that exists on the branch is taken over, and ${password}.`;
+  },
 });
 
 export type ApiRoleInputs = z.output<typeof apiRoleInputs>;

@@ -85,8 +85,10 @@ resource changes nothing, because Neon cannot turn the setting off again.`,
   outputs: logicalReplicationOutputs,
   // Branch and database only say where the setting is verified.
   replaceOn: ["projectId"],
-  unplanned:
-    "If logical replication of the project is off, this turns it on: all computes of the project restart, every connection drops once, and it cannot be undone.",
+  unplanned: ({ mode }) =>
+    mode === "require"
+      ? undefined
+      : "If logical replication of the project is off, this turns it on: all computes of the project restart, every connection drops once, and it cannot be undone.",
 });
 
 export type PreflightInputs = z.output<typeof preflightInputs>;

@@ -39,6 +39,8 @@ selection.`,
   inputs: publicationInputs,
   outputs: publicationOutputs,
   replaceOn: ["projectId", "branch", "database", "name"],
+  unplanned: ({ adopt }) =>
+    adopt === true ? "A publication of this name that exists on the branch is taken over." : undefined,
   readBack: ["name"],
 });
 

@@ -29,6 +29,10 @@ REPLICATION lets a role read every change of every table in the database, whatev
   inputs: replicationRoleInputs,
   outputs: replicationRoleOutputs,
   replaceOn: ["projectId", "branch", "name"],
+  unplanned: ({ adopt }) =>
+    adopt === true
+      ? "A role of this name that exists on the branch is taken over, and gets a new password there."
+      : undefined,
 });
 
 export type ReplicationRoleInputs = z.output<typeof replicationRoleInputs>;

@@ -5,6 +5,8 @@ import type { NeonApi, NeonProject } from "../../contract/neonApi";
 import { systemClock, type Clock } from "../../contract/clock";
 import { backoff } from "./backoff";
 import { assertAbout, assertLeadsTo, parse, parseProject, passwordIn, roleIn } from "./answers";
+import { branchesOf } from "./branches";
+import { undefinedOn404 } from "./gone";
 import { isOutcomeUnknown, NeonError } from "./errors";
 import { isPending, waitForOperations } from "./operations";
 import { pagesOf } from "./pages";
@@ -17,9 +19,6 @@ import { Transport } from "./transport";
  * How often a mutation is sent in all while its outcome is unknown. Before each repetition its effect is looked for.
  */
 const ATTEMPTS = 3;
-
-/** The largest page that Neon returns, so that one page nearly always holds everything. */
-const PAGE = 1_000;
 
 /**
  * How long Neon's list of operations lags behind the request that started them, in milliseconds. An empty list right
@@ -153,6 +152,8 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
   };
 
   const api: NeonApi = {
+    ...branchesOf({ get, mutate }),
+
     project: (projectId) => {
       const reading = readProject(projectId);
       known.set(projectId, reading);
@@ -202,24 +203,6 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
       }
     },
 
-    branches: async (projectId, search) => {
-      const found = [];
-      const path = ["projects", projectId, "branches"] as const;
-      const pages = pagesOf(`branches of project ${projectId}`, async (cursor) => {
-        const { branches, pagination } = await get(schemas.branchPage, path, { search, limit: PAGE, cursor });
-        return { items: branches, next: pagination?.next };
-      });
-      for await (const branches of pages) found.push(...branches);
-      return found;
-    },
-
-    branch: async (projectId, branchId) => {
-      const path = ["projects", projectId, "branches", branchId] as const;
-      const found = await undefinedOn404(get(schemas.oneBranch, path));
-      if (found !== undefined) assertAbout(branchId, found.branch.id, path);
-      return found?.branch;
-    },
-
     endpoints: async (projectId, branchId) =>
       (await get(schemas.endpoints, ["projects", projectId, "branches", branchId, "endpoints"])).endpoints,
 
@@ -228,6 +211,8 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
       // Neon's API does not show whether a restart took place. The caller sees in the database whether to ask again.
       await mutate({ method: "POST", path }, () => Promise.resolve(true));
     },
+
+    settled: waitForPending,
 
     databases: async (projectId, branchId) =>
       (await get(schemas.databases, ["projects", projectId, "branches", branchId, "databases"])).databases,
@@ -297,14 +282,4 @@ export function createNeonApi(options: NeonApiOptions): NeonApi {
 
 function rolePath(projectId: string, branchId: string, name: string) {
   return ["projects", projectId, "branches", branchId, "roles", name] as const;
-}
-
-/** The result of the work; `undefined` if it ends in a 404. */
-async function undefinedOn404<Value>(work: Promise<Value>): Promise<Value | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof NeonError && error.status === 404) return undefined;
-    throw error;
-  }
 }

@@ -129,15 +129,23 @@ function advice(request: NeonRequest, { status = 0, retryAfter }: NeonFailure): 
     const wait = retryAfter === undefined ? "a few minutes" : `${Math.ceil(retryAfter / 1_000)} s`;
     return `Run this again in ${wait}.`;
   }
-  if (request.method === "PATCH" && "allowed_ips" in request.body.project.settings && status < 500)
+  if (isListChange(request) && status < 500)
     return "IP Allow needs Neon's Scale plan and a key that may change the project's settings.";
   if (status === 403)
     return `The API key may not do this: use a key of an organization admin, or of a member who may change project ${projectId}.`;
+  if (status === 422 && request.method === "DELETE" && request.path.length === 4)
+    return "The branch was not deleted: see it in Neon's console, then run this again.";
   if (status === 422 && request.method === "DELETE")
     return "The role was not deleted: it may own a database, or be protected. Clear that in Neon's console, then run this again.";
   if (status === 422) return "Neon refused the values: correct the value that it names, then run this again.";
   if (status >= 500) return "Run this again; if the error stays, give the request id to Neon's support.";
   return "";
+}
+
+function isListChange(request: NeonRequest): boolean {
+  return (
+    request.method === "PATCH" && "project" in request.body && "allowed_ips" in request.body.project.settings
+  );
 }
 
 function notFound(request: NeonRequest, projectId: string): string {

@@ -3,11 +3,13 @@ import type { NeonSettingsPatch } from "../../contract/neonApi";
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 type Project = readonly ["projects", string];
+type Branch = readonly [...Project, "branches", string];
 type Role = readonly [...Project, "branches", string, "roles", string];
 
 /**
- * Every request that this module can send. The type has no DELETE or POST of a project or a branch, so such a request
- * does not compile. A path is a list of segments and not a text, so no name of an object can lead to another path (see
+ * Every request that this module can send. The type has no DELETE or POST of a project, so such a request does not
+ * compile. The kind `Branch` alone makes, changes and deletes branches. A new branch always has an annotation, by which
+ * the kind recognises its own branches, and is never protected. A path is a list of segments and not a text, so no name of an object can lead to another path (see
  * {@link pathOf}).
  */
 export type NeonRequest =
@@ -17,6 +19,26 @@ export type NeonRequest =
       readonly path: Project;
       readonly body: { readonly project: { readonly settings: NeonSettingsPatch } };
     }
+  | {
+      readonly method: "POST";
+      readonly path: readonly [...Project, "branches"];
+      readonly body: {
+        readonly branch: {
+          readonly name: string;
+          readonly parent_id: string;
+          readonly init_source?: "schema-only";
+          readonly expires_at?: string;
+        };
+        readonly endpoints: readonly [{ readonly type: "read_write" }];
+        readonly annotation_value: Readonly<Record<string, string>>;
+      };
+    }
+  | {
+      readonly method: "PATCH";
+      readonly path: Branch;
+      readonly body: { readonly branch: { readonly name?: string; readonly expires_at?: string | null } };
+    }
+  | { readonly method: "DELETE"; readonly path: Branch }
   | {
       readonly method: "POST";
       readonly path: readonly [...Project, "branches", string, "roles"];

@@ -9,6 +9,9 @@ import type { NeonBranch, NeonDatabase, NeonEndpoint, NeonProject, NeonRole } fr
 /** An id of a project, branch, compute or operation, as Neon's API document gives its form. It becomes part of paths. */
 const id = z.string().regex(/^[a-z0-9-]{1,60}$/);
 
+/** Longest text of a time that is taken, in characters. */
+const LONGEST_TIME = 40;
+
 /** A host name with or without a port. */
 const host = z.string().regex(/^[\w.:[\]-]{1,300}$/);
 
@@ -35,6 +38,7 @@ export const project = z
     project: z.object({
       id,
       store_passwords: z.boolean().optional(),
+      owner: z.object({ branches_limit: z.number().nullish() }).nullish(),
       settings: z
         .object({
           enable_logical_replication: z.boolean().nullish(),
@@ -46,7 +50,7 @@ export const project = z
         .nullish(),
     }),
   })
-  .transform(({ project: { id: projectId, store_passwords, settings } }): NeonProject => ({
+  .transform(({ project: { id: projectId, store_passwords, settings, owner } }): NeonProject => ({
     id: projectId,
     storePasswords: store_passwords ?? true,
     logicalReplication: settings?.enable_logical_replication ?? false,
@@ -55,16 +59,48 @@ export const project = z
       ips: settings?.allowed_ips?.ips ?? [],
       protectedBranchesOnly: settings?.allowed_ips?.protected_branches_only ?? false,
     },
+    ...(owner?.branches_limit ? { branchesLimit: owner.branches_limit } : {}),
   }));
 
-const branch = z
-  .object({ id, name: z.string(), default: z.boolean().optional() })
-  .transform((found): NeonBranch => ({ id: found.id, name: found.name, isDefault: found.default === true }));
-export const oneBranch = z.object({ branch });
-export const branchPage = z.object({
-  branches: z.array(branch),
-  pagination: z.object({ next: z.string().optional() }).optional(),
+const branch = z.object({
+  id,
+  name: z.string(),
+  default: z.boolean().optional(),
+  protected: z.boolean().optional(),
+  parent_id: id.nullish(),
+  created_at: z.string().max(LONGEST_TIME).nullish(),
+  expires_at: z.string().max(LONGEST_TIME).nullish(),
 });
+/** Beside the branch, not in it. */
+const annotation = z.object({ value: z.record(z.string(), z.string()) });
+
+function asBranch(found: z.infer<typeof branch>, noted?: z.infer<typeof annotation>): NeonBranch {
+  const { parent_id: parentId, created_at: createdAt, expires_at: expiresAt } = found;
+  return {
+    id: found.id,
+    name: found.name,
+    isDefault: found.default === true,
+    isProtected: found.protected === true,
+    ...(parentId ? { parentId } : {}),
+    ...(createdAt ? { createdAt } : {}),
+    ...(expiresAt ? { expiresAt } : {}),
+    annotation: noted?.value ?? {},
+  };
+}
+
+export const oneBranch = z
+  .object({ branch, annotation: annotation.nullish() })
+  .transform(({ branch: found, annotation: noted }) => ({ branch: asBranch(found, noted ?? undefined) }));
+export const branchPage = z
+  .object({
+    branches: z.array(branch),
+    annotations: z.record(z.string(), annotation).nullish(),
+    pagination: z.object({ next: z.string().optional() }).optional(),
+  })
+  .transform(({ branches, annotations, pagination }) => ({
+    branches: branches.map((found) => asBranch(found, annotations?.[found.id])),
+    pagination,
+  }));
 
 export const endpoints = z.object({
   endpoints: z.array(

@@ -13,14 +13,15 @@ export type ApiRoleStep =
 type State = ApiRoleInputs & Partial<ApiRoleOutputs>;
 
 /**
- * A role that does not exist is created. An existing role is adopted if `adopt` asks for it, and keeps its password.
+ * A role that does not exist is created. An existing role is adopted if `adopt` asks for it, and keeps its password unless
+ * `renewPassword` asks for a new one.
  *
  * @param existing the role of that name, if there is one
  * @param branchName for the message
  * @throws UserError if the role exists and may not, or cannot, be adopted
  */
 export function planCreate(
-  { projectId, name, adopt }: ApiRoleInputs,
+  { projectId, name, adopt, renewPassword = false }: ApiRoleInputs,
   existing: NeonRole | undefined,
   branchName: string,
 ): ApiRoleStep[] {
@@ -34,7 +35,8 @@ export function planCreate(
   if (!existing.hasPassword) {
     throw new UserError(`${role} has no password to log in with: choose another name.`);
   }
-  return [{ step: "reveal password", role: name }];
+  const reveal: ApiRoleStep = { step: "reveal password", role: name };
+  return renewPassword ? [reveal, { step: "reset password", role: name }] : [reveal];
 }
 
 /**
@@ -58,6 +60,7 @@ export function planDelete({ name, created }: State): ApiRoleStep[] {
  * @param inState whether the state has the role: then its password is only read again
  */
 export function describeSteps(steps: readonly ApiRoleStep[], branchName: string, inState: boolean): string[] {
+  const renews = steps.some(({ step }) => step === "reset password");
   return steps.flatMap(({ step, role }) => {
     if (step === "create role")
       return [
@@ -68,7 +71,11 @@ export function describeSteps(steps: readonly ApiRoleStep[], branchName: string,
         `Role ${role} gets a new password, which drops the connections of branch ${branchName} once; the consumer must be given the new one.`,
       ];
     return step === "reveal password" && !inState
-      ? [`Role ${role} exists already and is used as it is, with its password; it stays on destroy.`]
+      ? [
+          renews
+            ? `Role ${role} exists already and is taken over; it stays on destroy.`
+            : `Role ${role} exists already and is used as it is, with its password; it stays on destroy.`,
+        ]
       : [];
   });
 }

@@ -4,13 +4,13 @@ import { ApiError } from "../errors";
 import {
   defaultBranch,
   requireBranch,
+  hasChildren,
   requireProject,
-  isRunning,
   type BranchState,
   type Neon,
   type ProjectState,
 } from "../state";
-import { step, suspend } from "../steps";
+import { removal, step } from "../steps";
 import { branchView, connectionDetails, databaseView, endpointView, operationView, roleView } from "../views";
 import {
   checked,
@@ -37,11 +37,12 @@ const newBranch = z
         parent_lsn: z.string().optional(),
         parent_timestamp: time.optional(),
         protected: z.boolean().default(false),
-        init_source: z.string().default("parent-data"),
+        init_source: z.enum(["parent-data", "schema-only"]).default("parent-data"),
         expires_at: time.optional(),
       })
       .prefault({}),
     endpoints: z.array(z.object({ type: z.enum(["read_write", "read_only"]) })).default([]),
+    annotation_value: z.record(z.string(), z.string()).default({}),
   })
   .prefault({});
 
@@ -85,7 +86,7 @@ function list(neon: Neon, call: Call) {
   const { items, cursor, more } = page(found, query.limit, query.cursor);
   return {
     branches: items.map((branch) => branchView(project, branch)),
-    annotations: {},
+    annotations: Object.fromEntries(items.map((branch) => [branch.id, annotationView(branch)])),
     pagination: {
       ...(more ? { next: cursor } : {}),
       sort_by: query.sort_by,
@@ -110,17 +111,22 @@ function one(neon: Neon, call: Call) {
   const branch = requireBranch(project, param(call, "branch_id"));
   return {
     branch: branchView(project, branch),
-    annotation: { object: { type: "console/branch", id: branch.id }, value: {} },
+    annotation: annotationView(branch),
   };
+}
+
+function annotationView({ id, annotation }: BranchState) {
+  return { object: { type: "console/branch", id }, value: annotation };
 }
 
 async function create(neon: Neon, call: Call): Promise<Answer> {
   const project = requireProject(neon, param(call, "project_id"));
-  const { branch: asked, endpoints } = checked(newBranch, call.body);
+  const { branch: asked, endpoints, annotation_value: annotation } = checked(newBranch, call.body);
   const parent =
     asked.parent_id === undefined ? defaultBranch(project) : requireBranch(project, asked.parent_id);
   refuseUnsupported(asked, endpoints);
   assertNameIsFree(project, asked.name);
+  assertExpiry(asked.expires_at, asked.protected ? "a protected branch" : undefined);
   const { branch, operations } = await createBranch(
     neon,
     project,
@@ -129,6 +135,8 @@ async function create(neon: Neon, call: Call): Promise<Answer> {
       name: asked.name,
       protected: asked.protected,
       expiresAt: asked.expires_at,
+      schemaOnly: asked.init_source === "schema-only",
+      annotation,
       withEndpoint: endpoints.length > 0,
     },
     call.operationFault,
@@ -158,13 +166,11 @@ function connectionUris(neon: Neon, project: ProjectState, branch: BranchState) 
 
 /** @throws ApiError 422 if the request needs something that the sandbox does not have */
 function refuseUnsupported(
-  asked: { parent_lsn?: string; parent_timestamp?: string; init_source: string },
+  asked: { parent_lsn?: string; parent_timestamp?: string },
   endpoints: readonly { type: string }[],
 ): void {
   if (asked.parent_lsn !== undefined || asked.parent_timestamp !== undefined)
     throw new ApiError(422, "this sandbox keeps no history: it branches from the present only");
-  if (asked.init_source !== "parent-data")
-    throw new ApiError(422, "this sandbox makes branches with their parent's data only");
   if (endpoints.some(({ type }) => type === "read_only"))
     throw new ApiError(422, "this sandbox has no read replicas");
   if (endpoints.length > 1) throw new ApiError(422, "a branch has at most one read_write endpoint");
@@ -175,12 +181,35 @@ function assertNameIsFree(project: ProjectState, name: string | undefined): void
     throw new ApiError(409, `branch with name "${name}" already exists`);
 }
 
+/** How far ahead the expiry of a branch may lie, in milliseconds. */
+const LONGEST_LIFE = 30 * 86_400_000;
+
+/**
+ * @param never what the branch is, if it cannot expire
+ * @throws ApiError 422 if the branch cannot expire at this time
+ */
+function assertExpiry(expiresAt: string | null | undefined, never: string | undefined): void {
+  if (typeof expiresAt !== "string") return;
+  if (never !== undefined) throw new ApiError(422, `${never} cannot have an expiration time`);
+  const ahead = Date.parse(expiresAt) - Date.now();
+  if (ahead <= 0) throw new ApiError(422, "the expiration time must be in the future");
+  if (ahead > LONGEST_LIFE) throw new ApiError(422, "the expiration time must be within 30 days");
+}
+
+/** What keeps the branch from expiring; `undefined`: nothing. */
+function neverExpires(project: ProjectState, branch: BranchState): string | undefined {
+  if (branch.isDefault) return "the default branch";
+  if (branch.protected) return "a protected branch";
+  return hasChildren(project, branch) ? "a branch that has child branches" : undefined;
+}
+
 function change(neon: Neon, call: Call): Answer {
   const project = requireProject(neon, param(call, "project_id"));
   const branch = requireBranch(project, param(call, "branch_id"));
   const asked = checked(branchChange, call.body).branch;
   project.operations.assertIdle();
   if (asked.name !== branch.name) assertNameIsFree(project, asked.name);
+  assertExpiry(asked.expires_at, neverExpires(project, branch));
   branch.name = asked.name ?? branch.name;
   if (asked.expires_at !== undefined) branch.expiresAt = asked.expires_at ?? undefined;
   branch.updatedAt = new Date();
@@ -202,19 +231,12 @@ function remove(neon: Neon, call: Call): Answer {
   const branch = project.branches.get(param(call, "branch_id"));
   if (branch === undefined) return NO_CONTENT;
   if (branch.isDefault) throw new ApiError(422, "cannot delete the default branch");
-  if (branch.parentId === undefined) throw new ApiError(422, "cannot delete a root branch");
+  if (branch.parentId === undefined && branch.initSource !== "schema-only")
+    throw new ApiError(422, "cannot delete a root branch");
   if (branch.protected) throw new ApiError(422, "cannot delete a protected branch");
-  if ([...project.branches.values()].some((child) => child.parentId === branch.id))
-    throw new ApiError(422, "cannot delete a branch that has child branches");
+  if (hasChildren(project, branch)) throw new ApiError(422, "cannot delete a branch that has child branches");
   const view = branchView(project, branch);
-  const removal = step(branch, "delete_timeline", async () => {
-    project.branches.delete(branch.id);
-    if (!branch.listedOnly) await neon.compute.deleteBranch(branch.id);
-  });
-  const operations = project.operations.schedule(
-    isRunning(neon, branch) ? [suspend(neon, branch), removal] : [removal],
-    call.operationFault,
-  );
+  const operations = project.operations.schedule(removal(neon, project, branch), call.operationFault);
   return ok({
     branch: view,
     operations: operations.map((operation) => operationView(project, operation)),

@@ -104,8 +104,8 @@ describe("reads", () => {
         : { status: 200, body: { branches: [branch("z")], pagination: {} } };
     });
     await expect(neon.branches(PROJECT)).resolves.toEqual([
-      { id: "br-a", name: "a", isDefault: false },
-      { id: "br-z", name: "z", isDefault: true },
+      { id: "br-a", name: "a", isDefault: false, isProtected: false, annotation: {} },
+      { id: "br-z", name: "z", isDefault: true, isProtected: false, annotation: {} },
     ]);
   });
 

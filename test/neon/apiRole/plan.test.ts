@@ -1,5 +1,5 @@
 import type { ApiRoleInputs } from "../../../provider/contract/kinds/apiRole";
-import { planCreate, planDelete, planUpdate } from "../../../provider/neon/apiRole/plan";
+import { describeSteps, planCreate, planDelete, planUpdate } from "../../../provider/neon/apiRole/plan";
 
 const inputs: ApiRoleInputs = { projectId: "p", database: "d", name: "bemi", adopt: false };
 const existing = { name: "bemi", hasPassword: true };
@@ -17,6 +17,15 @@ test("refuses an existing role and says how to adopt it", () => {
 test("reveals the password of a role that it adopts", () => {
   expect(planCreate({ ...inputs, adopt: true }, existing, "main")).toEqual([
     { step: "reveal password", role: "bemi" },
+  ]);
+});
+
+test("gives a role that it adopts a new password where asked to, and says so", () => {
+  const steps = planCreate({ ...inputs, adopt: true, renewPassword: true }, existing, "pr-7");
+  expect(steps.map(({ step }) => step)).toEqual(["reveal password", "reset password"]);
+  expect(describeSteps(steps, "pr-7", false)).toEqual([
+    "Role bemi exists already and is taken over; it stays on destroy.",
+    expect.stringMatching(/^Role bemi gets a new password, which drops the connections of branch pr-7 once/),
   ]);
 });
 

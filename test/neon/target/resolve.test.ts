@@ -43,7 +43,7 @@ function neonOf({ branches = [branch("main", true)], endpoints = [endpoint()], p
 }
 
 function branch(name: string, isDefault = false, id = `br-${name}`): NeonBranch {
-  return { id, name, isDefault };
+  return { id, name, isDefault, isProtected: false, annotation: {} };
 }
 
 function endpoint(changes: Partial<NeonEndpoint> = {}): NeonEndpoint {

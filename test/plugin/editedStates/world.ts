@@ -1,7 +1,7 @@
 import { UserError } from "../../../provider/contract/errors";
 import type { AnyKind, Run } from "../../../provider/contract/kind";
 import type { NeonApi, NeonProject } from "../../../provider/contract/neonApi";
-import { apiRole, ipAllow, logicalReplication } from "../../../provider/neon";
+import { apiRole, branch, ipAllow, logicalReplication } from "../../../provider/neon";
 import { CommandMemory } from "../../../provider/plugin/commandMemory";
 import { Resource } from "../../../provider/plugin/resource";
 import { makeRun } from "../../../provider/plugin/run";
@@ -27,6 +27,8 @@ interface Written {
   readonly database?: string;
   /** Name of the API role that is deleted. */
   readonly role?: string;
+  /** Id of the branch that is deleted or changed. */
+  readonly branch?: string;
   /** Entries that leave the IP Allow list. */
   readonly removed?: readonly string[];
 }
@@ -45,6 +47,17 @@ export interface World {
 }
 
 class Intercepted extends Error {}
+
+/** Branches that the stack made, each by a resource of its own. */
+const OWN_BRANCHES = ["pr-7", "pr-8"].map((name) => ({
+  id: `br-${name}`,
+  name,
+  isDefault: false,
+  isProtected: false,
+  parentId: "br-main",
+  createdAt: `made ${name}`,
+  annotation: { "pulumi-neon-bemi": `shop/production/${name}`, "pulumi-neon-bemi-id": `id of ${name}` },
+}));
 
 const TABLES = "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE notes (body text);";
 const OTHERS = `
@@ -72,6 +85,7 @@ export async function startWorld(): Promise<World> {
     ...(await trail(real, "neondb", "other")),
     ...(await trail(real, second, "bemi_b", "bemi")),
     ...lists(),
+    ...previews(),
   ];
   for (const slot of ["bemi", "other", "foreign"])
     await runSql(db.superuserUri, `SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
@@ -138,6 +152,23 @@ async function trail(run: Run, database: string, role: string, publicationName =
   return made;
 }
 
+/** Two branches that the stack made. */
+function previews(): Base[] {
+  return OWN_BRANCHES.map(({ id: branchId, name, createdAt, annotation }) => {
+    const managedBy = annotation["pulumi-neon-bemi"];
+    const inputs = { projectId: PROJECT, name, schemaOnly: false, managedBy };
+    const endpointId = branchId.replace("br-", "ep-");
+    const made = { branchId, endpointId, host: "localhost", port: 5432, parentId: "br-main", createdAt };
+    return {
+      kind: branch,
+      urn: `urn:pulumi:production::shop::neon-bemi:index:Branch::${name}`,
+      id: `${PROJECT}/${name}`,
+      inputs,
+      outputs: { ...inputs, ...made, ownershipId: annotation["pulumi-neon-bemi-id"] },
+    };
+  }) as unknown as Base[];
+}
+
 /** Two resources with entries of one IP Allow list. */
 function lists(): Base[] {
   return ["203.0.113.7", "203.0.113.9"].map((entry) => {
@@ -169,8 +200,16 @@ function neonOf(
   const project = (id: string): Promise<NeonProject> =>
     Promise.resolve().then(() => (id === PROJECT ? PROJECT_FACTS : notFound()));
   const branches = [
-    { id: "br-main", name: "main", isDefault: true },
-    { id: "br-dev", name: "dev", isDefault: false },
+    { id: "br-main", name: "main", isDefault: true, isProtected: false, annotation: {} },
+    {
+      id: "br-dev",
+      name: "dev",
+      isDefault: false,
+      isProtected: false,
+      annotation: {},
+      createdAt: "made dev",
+    },
+    ...OWN_BRANCHES,
   ];
   const databases = ["neondb", second].map((name) => ({ name, owner: "neondb_owner" }));
   const uri = new URL(db.ownerUri);
@@ -180,7 +219,15 @@ function neonOf(
     project,
     knownProject: project,
     branches: (_, search = "") => Promise.resolve(branches.filter(({ name }) => name.includes(search))),
-    branch: (_, id) => Promise.resolve(branches.find((branch) => branch.id === id)),
+    branch: (_, id) => Promise.resolve(branches.find((found) => found.id === id)),
+    updateBranch: async (_, id) => {
+      await Promise.resolve();
+      intercept?.({ branch: id });
+    },
+    deleteBranch: async (_, id) => {
+      await Promise.resolve();
+      intercept?.({ branch: id });
+    },
     endpoints: (_, branchId) =>
       Promise.resolve([
         { id: branchId.replace("br-", "ep-"), host: uri.host, readWrite: true, disabled: false },

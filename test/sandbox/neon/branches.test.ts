@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { control, query, startBench, type Bench } from "./harness";
 
 let bench: Bench;
@@ -197,4 +198,56 @@ describe("branches that are only listed", () => {
       404,
     );
   });
+});
+
+test("makes a branch with the schema only, which has no parent and can be deleted", async () => {
+  const { body } = await bench.done("POST", `${bench.project}/branches`, {
+    branch: { name: "empty", init_source: "schema-only" },
+    endpoints: [{ type: "read_write" }],
+  });
+  expect(body.branch).toMatchObject({ init_source: "schema-only" });
+  expect(body.branch).not.toHaveProperty("parent_id");
+  expect(await query(bench, await uriOf(body.branch.id), "SELECT count(*)::int AS n FROM t")).toEqual([
+    { n: 0 },
+  ]);
+  await bench.done("DELETE", branchPath(body.branch.id));
+});
+
+test("keeps the annotation of a branch, and shows it with the branch and in the list", async () => {
+  const annotation = { "made-by": "a test" };
+  const { body } = await bench.done("POST", `${bench.project}/branches`, {
+    branch: { name: "noted" },
+    annotation_value: annotation,
+  });
+  const { id } = body.branch;
+  const shown = { object: { type: "console/branch", id }, value: annotation };
+  expect((await bench.api("GET", branchPath(id))).body.annotation).toEqual(shown);
+  expect((await bench.api("GET", `${bench.project}/branches`)).body.annotations[id]).toEqual(shown);
+  await bench.done("DELETE", branchPath(id));
+});
+
+test("deletes a branch when its time is over", async () => {
+  const { body } = await bench.done("POST", `${bench.project}/branches`, { branch: { name: "short" } });
+  const { id } = body.branch;
+  const soon = new Date(Date.now() + 300).toISOString();
+  await bench.done("PATCH", branchPath(id), { branch: { expires_at: soon } });
+  expect((await bench.api("GET", branchPath(id))).body.branch.expires_at).toBe(soon);
+  await sleep(400);
+  expect((await bench.api("GET", branchPath(id))).status).toBe(404);
+});
+
+test.each([
+  ["in the past", -1_000, 422],
+  ["in more than 30 days", 31 * 86_400_000, 422],
+])("refuses a branch that expires %s", async (_when, ahead, status) => {
+  const expires_at = new Date(Date.now() + ahead).toISOString();
+  const refused = await bench.api("POST", `${bench.project}/branches`, { branch: { expires_at } });
+  expect(refused.status).toBe(status);
+});
+
+test("lets neither a default nor a protected branch expire", async () => {
+  const expires_at = new Date(Date.now() + 60_000).toISOString();
+  const expiring = { branch: { protected: true, expires_at } };
+  expect((await bench.api("POST", `${bench.project}/branches`, expiring)).status).toBe(422);
+  expect((await bench.api("PATCH", bench.branch, { branch: { expires_at } })).status).toBe(422);
 });

@@ -59,8 +59,9 @@ async function wellFormedRun(): Promise<void> {
 
   await done("POST", `${project}/branches`);
   const { body } = await done("POST", `${project}/branches`, {
-    branch: { name: "copy", expires_at: "2030-01-01T00:00:00Z" },
+    branch: { name: "copy", expires_at: new Date(Date.now() + 86_400_000).toISOString() },
     endpoints: [{ type: "read_write" }],
+    annotation_value: { "github-commit-ref": "main" },
   });
   const copy = `${project}/branches/${body.branch.id}`;
   await done("PATCH", copy, { branch: { name: "renamed", protected: true, expires_at: null } });

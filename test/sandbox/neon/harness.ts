@@ -32,6 +32,8 @@ export interface Body {
   readonly projects: readonly ProjectListItem[];
   readonly branch: Branch;
   readonly branches: readonly Branch[];
+  readonly annotation: object;
+  readonly annotations: Readonly<Record<string, object>>;
   readonly endpoint: Endpoint;
   readonly endpoints: readonly Endpoint[];
   readonly role: Role;

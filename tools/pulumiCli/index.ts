@@ -84,6 +84,9 @@ function prepared(root: string, pins: Pins, origin: PreparedOrigin): PulumiCli {
     env: {
       PATH: [bin, process.env["PATH"] ?? ""].join(path.delimiter),
       PULUMI_SKIP_UPDATE_CHECK: "true",
+      ...(origin === "built"
+        ? { PULUMI_LANGUAGE_NODEJS_RUN_PATH: path.join(MODULES, "nodejs-host", "run.cjs") }
+        : {}),
     },
   };
 }

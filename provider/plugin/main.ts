@@ -1,3 +1,4 @@
+import "../contract/jitless";
 import { UserError } from "../contract/errors";
 import { printableLines } from "../contract/printable";
 import { Engine } from "./engine";

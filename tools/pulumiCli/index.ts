@@ -5,7 +5,7 @@ import type { PulumiCli, Progress } from "./pulumiCli";
 import { pulumiCliOnPath } from "./onPath";
 import type { Preparation } from "./go";
 import { buildWithGo, install } from "./prepare";
-import { MODULES } from "./project";
+import { MODULES, RUN_PROGRAM } from "./project";
 import { type Pins, readPins, usableVersion } from "./versions";
 import { firstOpenWay, type Way } from "./ways";
 
@@ -84,6 +84,7 @@ function prepared(root: string, pins: Pins, origin: PreparedOrigin): PulumiCli {
     env: {
       PATH: [bin, process.env["PATH"] ?? ""].join(path.delimiter),
       PULUMI_SKIP_UPDATE_CHECK: "true",
+      ...(origin === "built" ? { PULUMI_LANGUAGE_NODEJS_RUN_PATH: RUN_PROGRAM } : {}),
     },
   };
 }

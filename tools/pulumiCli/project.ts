@@ -7,3 +7,9 @@ export const PROJECT = path.basename(ROOT) === "dist" ? path.dirname(ROOT) : ROO
 
 /** The folder of the Go modules that the CLI is built from. */
 export const MODULES = path.join(PROJECT, "tools", "pulumiCli", "modules");
+
+/**
+ * What the host for Node that is built with Go runs instead of the SDK: it makes that host obey `typescript: false` of
+ * Pulumi.yaml.
+ */
+export const RUN_PROGRAM = path.join(MODULES, "nodejs-host", "run.cjs");

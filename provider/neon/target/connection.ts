@@ -16,7 +16,7 @@ export interface ConnectionDetails {
 /** Asks Neon how to connect to a database directly as its owner role. Takes one request. */
 export async function connectTo(
   neon: NeonApi,
-  target: Omit<ResolvedTarget, "host"> & {
+  target: Pick<ResolvedTarget, "projectId" | "branchId" | "endpointId"> & {
     readonly database: { readonly name: string; readonly owner: string };
   },
 ): Promise<ConnectionDetails> {

@@ -27,8 +27,8 @@ export class DatabaseNotFound extends UserError {
 
 /**
  * Resolves a target: the branch by name or id, its read-write endpoint, the database and its owner. Never falls back to
- * an object that the target does not name. Takes at most four requests, one more if the recorded branch differs, and
- * only two plus the connection URI if the recorded compute and owner still exist.
+ * an object that the target does not name. Takes at most four requests, two more if the recorded branch differs, and
+ * only two plus the connection URI, all at once, if the recorded compute and owner still exist.
  *
  * @param recorded what the target meant according to the state. If no branch has the name any more, the recorded branch
  *   is used under its new name, and a line says so. It is an error if the name now means another branch,
@@ -45,12 +45,25 @@ export async function resolveTarget(
   log: (message: string) => void,
 ): Promise<ResolvedTarget> {
   const { projectId } = target;
-  const project = await visibleProject(projectId, (id) => neon.knownProject(id));
-  const branch = await resolveBranch(neon, target, recorded, log);
+  const asked = {
+    project: visibleProject(projectId, (id) => neon.knownProject(id)),
+    // All at once where there is a state: it is rarely wrong, and each answer takes a round trip.
+    ...(recorded?.branchId === undefined
+      ? {}
+      : {
+          branch: heard(resolveBranch(neon, target, recorded, log)),
+          address: heard(recordedAddress(neon, target, recorded)),
+        }),
+  };
+  const project = await asked.project;
+  const branch = await (asked.branch ?? resolveBranch(neon, target, recorded, log));
   if (recorded?.branchId !== undefined && recorded.branchId !== branch.id)
     await acceptRestore(neon, target, branch, { ...recorded, branchId: recorded.branchId }, log);
-  const unchanged = await asRecorded(neon, target, branch, recorded);
-  if (unchanged !== undefined) return unchanged;
+  else {
+    const unchanged = await asked.address;
+    if (unchanged !== undefined)
+      return { ...unchanged, branchName: branch.name, branchIsDefault: branch.isDefault };
+  }
   const [endpoints, databases] = await Promise.all([
     neon.endpoints(projectId, branch.id),
     target.database === undefined ? [] : neon.databases(projectId, branch.id),
@@ -92,27 +105,26 @@ export async function resolveTarget(
   };
 }
 
+/** Lets a promise fail before somebody waits for it. */
+function heard<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
 /**
- * The target with compute and owner as recorded, or `undefined` if they no longer exist. Asks Neon for the connection
- * URI of compute, database and owner. That costs nothing: connecting needs the URI anyway, and the client keeps it.
+ * The target with branch, compute and owner as recorded, or `undefined` if they no longer exist together. Asks Neon for
+ * the connection URI of compute, database and owner. That costs nothing: connecting needs the URI anyway, and the client
+ * keeps it.
  */
-async function asRecorded(
+async function recordedAddress(
   neon: NeonApi,
   { projectId, database: name }: Target,
-  branch: NeonBranch,
-  { branchId, endpointId, owner, databaseOid: oid }: Partial<RecordedTarget> = {},
-): Promise<ResolvedTarget | undefined> {
-  if (branchId !== branch.id || endpointId === undefined || owner === undefined || name === undefined) {
+  { branchId, endpointId, owner, databaseOid: oid }: Partial<RecordedTarget>,
+): Promise<Omit<ResolvedTarget, "branchName" | "branchIsDefault"> | undefined> {
+  if (branchId === undefined || endpointId === undefined || owner === undefined || name === undefined)
     return undefined;
-  }
   const database = { name, owner, ...(oid === undefined ? {} : { oid }) };
-  const target = {
-    projectId,
-    branchId,
-    branchName: branch.name,
-    branchIsDefault: branch.isDefault,
-    endpointId,
-  };
+  const target = { projectId, branchId, endpointId };
   try {
     const { host, port } = await connectTo(neon, { ...target, database });
     return { ...target, host: `${host}:${port}`, database };

@@ -55,8 +55,8 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
 
   update: (state, inputs, run) => run.sql(inputs, (session) => converge(session, inputs, run, state), state),
 
-  read: (state, run) =>
-    onBranch(state, run, async (session, here) => {
+  read: async (state, run) => {
+    const found = await onBranch(state, run, async (session, here) => {
       const catalog = await session.catalog();
       const role = findRole(catalog, state.name);
       if (role === undefined) return undefined;
@@ -72,11 +72,21 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
             }
           : {}),
       });
-      if (here) return { outputs, drift: await driftOf(role, outputs, session, run) };
+      if (here) {
+        const drift = await driftOf(role, created, session);
+        return { outputs, drift, isRefused: () => isRefused(role, outputs, session, run) };
+      }
       const { databaseName, databaseOid } = state;
       const lost = { databaseName, databaseOid };
       return { outputs: { ...outputs, ...lost }, drift: { databaseGone: `"${state.database}"` } };
-    }),
+    });
+    if (found === undefined) return undefined;
+    const { outputs, drift } = found;
+    // Here, where the owner's session is free: the other resources are read during the login.
+    if ((await found.isRefused?.()) !== true) return { outputs, drift };
+    const passwordChanged = "the role does not accept the password in the stack's state";
+    return { outputs, drift: { ...drift, passwordChanged } };
+  },
 
   delete: async (state, run) => {
     await onBranch(state, run, async (session) => {
@@ -286,13 +296,8 @@ async function verified(
   );
 }
 
-async function driftOf(
-  role: RoleFacts,
-  outputs: ReplicationRoleOutputs,
-  session: Session,
-  run: Run,
-): Promise<Drift> {
-  const { created } = outputs;
+/** What differs from what the role should be, except for its password. */
+async function driftOf(role: RoleFacts, created: boolean, session: Session): Promise<Drift> {
   const { attributes, readOnly, leave, connect } = settingsToChange(role, created, undefined);
   const drift: Drift = {
     ...(attributes.length > 0 ? { roleAttributesLost: attributes.join(", ") } : {}),
@@ -303,8 +308,6 @@ async function driftOf(
   // A destroy disables the login of a role that this module made, which shows above. An adopted role has no such sign.
   if (!created && (await hasLeftMembership(session, role.name)))
     drift.rightsLeftOver = "the database's owner is a member of the role";
-  if (await isRefused(role, outputs, session, run))
-    drift.passwordChanged = "the role does not accept the password in the stack's state";
   return drift;
 }
 

@@ -93,6 +93,39 @@ describe("with compute and owner in the state", () => {
     expect(requests()).toBe(2);
   });
 
+  test("asks for project, branch and connection URI at the same time", async () => {
+    const { neon } = neonOf({});
+    let answerAll: () => void = () => undefined;
+    const allAsked = new Promise<void>((resolve) => (answerAll = resolve));
+    const held =
+      <Value>(ask: () => Promise<Value>) =>
+      async (): Promise<Value> => {
+        await allAsked;
+        return ask();
+      };
+    const connectionUri = () => {
+      answerAll();
+      return Promise.resolve("postgresql://app:pw@ep-a.aws.neon.tech/neondb");
+    };
+    const knownProject = held(() => neon.knownProject(PROJECT));
+    const branches = held(() => neon.branches(PROJECT));
+    const patient = { ...neon, knownProject, branches, connectionUri };
+    const found = resolveTarget(patient, target, state, () => undefined);
+    await expect(found).resolves.toMatchObject({ endpointId: "ep-a" });
+  }, 5_000);
+
+  test("reports that the project is not visible before anything else that fails", async () => {
+    const { neon } = neonOf({});
+    const failing = (message: string) => () => Promise.reject(new UserError(message));
+    const broken = {
+      ...neon,
+      knownProject: failing("project"),
+      branches: failing("branches"),
+      connectionUri: failing("uri"),
+    };
+    await expect(resolveTarget(broken, target, state, () => undefined)).rejects.toThrow("project");
+  });
+
   test("looks the compute up again if it is gone", async () => {
     const { neon } = neonOf({ endpoints: [endpoint({ id: "ep-b", host: "ep-b.aws.neon.tech" })] });
     const connectionUri = () => Promise.reject(new TargetGone("no such compute"));

@@ -240,6 +240,22 @@ test("names drift and repairs only what differs", async () => {
   await replicationRole.delete(state, newProcess());
 });
 
+test("lets the other resources be read while a refresh logs in as the role", async () => {
+  const state = await make(inputs("unhurried"));
+  const run = newProcess();
+  const whoever = { projectId: TARGET.projectId, database: TARGET.database };
+  const oncePerCommand = async (): Promise<string> => {
+    await run.sql(whoever, (session) => session.read("SELECT 1"));
+    return "ok";
+  };
+  const read = await replicationRole.read(
+    state,
+    Object.assign(Object.create(run) as TestRun, { oncePerCommand }),
+  );
+  expect(read?.drift).toEqual({});
+  await replicationRole.delete(state, newProcess());
+}, 30_000);
+
 test("replaces a password that a login refuses, and a right one with passwordVersion", async () => {
   const state = await make(inputs("locked"));
   await runSql(db.ownerUri, "ALTER ROLE locked PASSWORD 'changed-behind-its-back-1'");

@@ -63,7 +63,7 @@ export interface PublicationFields {
 /**
  * The publication of the selected tables. UPDATE and DELETE fail on a published table without a replica
  * identity, so only tables that have one are ever in the publication. Declare it after a `ReplicaIdentity`
- * (`dependsOn`) of the same selection.
+ * (`dependsOn`) of the same selection and `identity`.
  */
 export class Publication extends NeonBemiResource {
   /**

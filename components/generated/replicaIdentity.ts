@@ -57,8 +57,9 @@ export interface ReplicaIdentityFields {
 
 /**
  * Sets REPLICA IDENTITY FULL on the selected tables and their partitions, so that every change carries the
- * whole row as it was before. The identity that each table had before is recorded in the database, in the
- * comment of the schema `_bemi`. It is put back on destroy, or when the table leaves the selection.
+ * whole row as it was before. Tables that `identity` asks to keep their key are left alone. The identity that
+ * each table had before is recorded in the database, in the comment of the schema `_bemi`. It is put back on
+ * destroy, or when the table leaves the selection.
  */
 export class ReplicaIdentity extends NeonBemiResource {
   /** Number of selected tables. */

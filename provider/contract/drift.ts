@@ -17,7 +17,7 @@ export const DRIFT = {
   databaseGone: "The database that the role was made for no longer exists.",
   missingPrivileges: "Privileges that the role was given and no longer has.",
   identityNotFull: "Tables whose replica identity is not FULL.",
-  identityNotRestored: "Tables that left the selection and could not be restored yet.",
+  identityNotRestored: "Tables that left the selection, or are to keep their key, and are still FULL.",
   writesRefused: "Tables on which UPDATE and DELETE fail at the moment.",
   recordMissing:
     "The record of the tables' previous replica identities, or the view that guards it, is gone.",

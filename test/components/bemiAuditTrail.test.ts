@@ -71,6 +71,10 @@ function valueOf<T>(output: pulumi.Output<T>): Promise<T> {
   return new Promise((resolve) => output.apply(resolve));
 }
 
+function inputsOf(name: string): Record<string, unknown> {
+  return registered.find((each) => each.name === name)?.inputs ?? {};
+}
+
 function types(): string[] {
   return registered.slice(1).map(({ type }) => type.replace("neon-bemi:index:", ""));
 }
@@ -111,6 +115,16 @@ test("tracks the schema public unless told otherwise", async () => {
   });
   await declare({ tables: ["public.orders"] });
   expect(registered.find(({ type }) => type.endsWith("Publication"))?.inputs).not.toHaveProperty("schemas");
+});
+
+test("hands identity to everything that depends on the identities of tables", async () => {
+  const identity = { tables: { "public.documents": "primaryKey" } } as const;
+  await declare({ identity });
+  const given = registered.filter(({ inputs }) => "identity" in inputs).map(({ name }) => name);
+  expect(given).toEqual(["orders-identity", "orders-publication", "orders-readiness"]);
+  const expected = { default: "full", ...identity };
+  for (const name of given) expect(inputsOf(name)["identity"]).toEqual(expected);
+  expect(inputsOf("orders-replication")["preflight"]).toMatchObject({ identity: expected });
 });
 
 test("hands over the fields of Bemi's dialog as one secret, with a URI that survives any password", async () => {

@@ -202,15 +202,20 @@ test("no log holds a secret while a password changes; at -v=9 at most the role's
   for (const text of [loud, calls]) expect(leaks(text, { apiKey, owner })).toEqual([]);
 });
 
-test("a table excluded later gets its replica identity back, without a replacement", async () => {
+const LATER = { excludeTables: ["public.sessions"], identity: { tables: { "public.orders": "primaryKey" } } };
+
+test("tables excluded later, or told to keep their key, get their identity back without a replacement", async () => {
   await cli.config({ ...settings, excludeTables: ["public.sessions"] });
+  await cli.must(["config", "set", "--path", 'identity.tables["public.orders"]', "primaryKey"]);
   const output = await cli.must(["up", "--yes"]);
   expect(output).not.toMatch(/replace/);
-  expect(await cli.output("status")).toMatchObject({ ready: true, selected: 18, published: 18 });
-  const [table] = await sql<{ relreplident: string }>(
-    `SELECT relreplident FROM pg_class WHERE oid = 'public.sessions'::regclass`,
+  expect(output).toContain("1 table gets back the replica identity of before instead of FULL: public.orders");
+  const status = { ready: true, selected: 18, published: 18, full: 17, keyIdentity: 1 };
+  expect(await cli.output("status")).toMatchObject(status);
+  const tables = await sql<{ relreplident: string }>(
+    `SELECT relreplident FROM pg_class WHERE oid IN ('public.sessions'::regclass, 'public.orders'::regclass)`,
   );
-  expect(table).toEqual({ relreplident: "d" });
+  expect(tables).toEqual([{ relreplident: "d" }, { relreplident: "d" }]);
 });
 
 test("reports a wrong table name before anything is changed", async () => {
@@ -218,7 +223,7 @@ test("reports a wrong table name before anything is changed", async () => {
   const { code, output } = await cli.run(["up", "--yes", "--skip-preview"]);
   expect(code).not.toBe(0);
   expect(output).toMatch(/public\.Orders is not a table of this database\. Did you mean public\.orders\?/);
-  await cli.config({ ...settings, excludeTables: ["public.sessions"] });
+  await cli.config({ ...settings, ...LATER });
   expect(await cli.must(["up", "--yes"])).toMatch(/unchanged/);
   expect(await cli.output("status")).toMatchObject({ ready: true, selected: 18, published: 18 });
 });

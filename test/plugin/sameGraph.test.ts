@@ -93,6 +93,7 @@ test("a TypeScript program and one in another language register the same resourc
   const args = {
     database: "neondb",
     tables: ["public.orders"],
+    identity: { default: "full", tables: { "public.orders": "primaryKey" } },
     role: { name: "audit" },
     allowedIps: ["203.0.113.7"],
     adopt: true,

@@ -12,7 +12,7 @@ export type IdentityOfTable = z.output<typeof identityOfTable>;
 const tables = z.record(tableName, identityOfTable, {
   error: (issue) =>
     issue.code === "invalid_key"
-      ? issue.issues?.[0]?.message
+      ? issue.issues[0]?.message
       : 'must be an object such as {"public.documents":"primaryKey"}',
 });
 

@@ -35,7 +35,7 @@ export const publicationDefinition = define({
   type: "Publication",
   description: `The publication of the selected tables. UPDATE and DELETE fail on a published table without a replica identity, so
 only tables that have one are ever in the publication. Declare it after a \`ReplicaIdentity\` (\`dependsOn\`) of the same
-selection.`,
+selection and \`identity\`.`,
   inputs: publicationInputs,
   outputs: publicationOutputs,
   replaceOn: ["projectId", "branch", "database", "name"],

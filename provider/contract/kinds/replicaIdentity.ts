@@ -24,7 +24,7 @@ export const replicaIdentityOutputs = z.object({ ...coverageOutputs, newTables, 
 export const replicaIdentityDefinition = define({
   type: "ReplicaIdentity",
   description: `Sets REPLICA IDENTITY FULL on the selected tables and their partitions, so that every change carries the whole row
-as it was before. The identity that each table had before is recorded in the database, in the comment of the schema \`_bemi\`.
+as it was before. Tables that \`identity\` asks to keep their key are left alone. The identity that each table had before is recorded in the database, in the comment of the schema \`_bemi\`.
 It is put back on destroy, or when the table leaves the selection.`,
   inputs: replicaIdentityInputs,
   outputs: replicaIdentityOutputs,

@@ -175,7 +175,9 @@ test("a preview names tables that keep their key, and refuses those that have no
     "1 table keeps its key as replica identity, so the row before a change is not captured: public.documents";
   const look = async (args: TrackingArgs, stack?: Stack): Promise<readonly string[]> => {
     const looking = testRun(db);
-    const planned = await preview(looking, args, stack === undefined ? {} : { stack }).finally(looking.end);
+    const planned = await preview(looking, args, stack === undefined ? {} : { stack }).finally(() =>
+      looking.end(),
+    );
     return planned["identity"] ?? [];
   };
   expect(await look(ONE)).toContain(line);

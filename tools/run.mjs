@@ -26,6 +26,7 @@ const COMMANDS = {
   sandbox: { module: "dist/sandbox/main.js" },
   pulumi: { module: "dist/tools/pulumi.js" },
   plan: { module: "dist/tools/plan.js" },
+  "pull-request": { module: "dist/tools/pullRequest/main.js" },
   release: { module: "dist/tools/release/main.js" },
   bench: { module: "dist/bench/main.js" },
   test: { program: "node_modules/jest/bin/jest.js" },

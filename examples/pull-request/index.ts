@@ -20,6 +20,8 @@ const trail = new BemiAuditTrail("orders", {
   projectId,
   branch,
   database: config.get("database") ?? "neondb",
+  schemas: config.getObject<string[]>("schemas"),
+  excludeTables: config.getObject<string[]>("excludeTables"),
   environment: "Test",
   // The setting is the project's: a test must not turn it on, because that restarts production's computes too.
   logicalReplication: "require",

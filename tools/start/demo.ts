@@ -1,15 +1,12 @@
-import { randomUUID } from "node:crypto";
 import { UserError } from "../../provider/contract/errors";
 import { trailOutputs } from "../../provider/contract/trail";
-import { createNeonApi } from "../../provider/neon";
 import { startSandbox, type SandboxInfo } from "../../sandbox";
 import { ensurePulumiCli, PROJECT } from "../pulumiCli";
-import { EXCLUDED_TABLE, runApplication, TRACKED_SCHEMAS } from "./application";
-import { allowListFacts, catalogFacts, compareFacts, countFacts, type Fact } from "./catalogs";
-import { discrepancies, type Change } from "./changes";
+import { EXCLUDED_TABLE, TRACKED_SCHEMAS } from "./application";
+import { capture } from "./capture";
+import { compareFacts, countFacts } from "./catalogs";
 import type { Cleanup } from "./cleanup";
-import { withClient } from "./client";
-import { startConsumer } from "./consumer";
+import { facts, restrict } from "./sandboxFacts";
 import { playground, REAL_PROJECT } from "./instructions";
 import { hasAddress } from "./loopback";
 import { assertMended, changeDatabase, NEXT_DAY, undoMigration } from "./nextDay";
@@ -22,10 +19,8 @@ import type { Progress, Steps } from "./steps";
 const APPLICATION_ADDRESS = "127.0.0.1";
 /** Address that Bemi connects from. Bemi can connect only because the stack adds it to the IP Allow list. */
 const BEMI_ADDRESS = "127.0.0.7";
-const CATCH_UP_MS = 20_000;
 
 const outputs = trailOutputs.pick({ connection: true, status: true });
-type Connection = ReturnType<typeof outputs.parse>["connection"];
 
 /** Runs all steps of `npm start`. Throws if a step fails, a change is not captured in full, or a difference remains. */
 export async function runDemo(
@@ -166,10 +161,7 @@ async function openSandbox(
   });
   const { info } = await starting;
   progress("restricting the project to the application's address");
-  const list = { ips: [APPLICATION_ADDRESS], protected_branches_only: false };
-  await neon(info).updateSettings(info.projectId, ({ allowedIps }) =>
-    allowedIps.ips.length === 0 ? { allowed_ips: list } : undefined,
-  );
+  await restrict(info, APPLICATION_ADDRESS);
   return info;
 }
 
@@ -190,45 +182,6 @@ function stackConfig(
     allowedIps: [bemiAddress],
     dropSlotOnDestroy: true,
   };
-}
-
-/** A new client for each call, because a client caches what it has read. */
-function neon({ apiUrl, apiKey }: SandboxInfo): ReturnType<typeof createNeonApi> {
-  return createNeonApi({ baseUrl: apiUrl, apiKey, log: () => undefined });
-}
-
-async function facts(sandbox: SandboxInfo): Promise<Fact[]> {
-  const { allowedIps } = await neon(sandbox).project(sandbox.projectId);
-  const catalogs = await withClient({ connectionString: sandbox.superuserUri }, catalogFacts);
-  return [...catalogs, ...allowListFacts(allowedIps)];
-}
-
-async function capture(
-  sandbox: SandboxInfo,
-  connection: Connection,
-  localAddress: string,
-): Promise<readonly Change[]> {
-  const { sslRootCert, ownerUri } = sandbox;
-  const consumer = await startConsumer({
-    connection,
-    publication: "bemi",
-    slot: "bemi",
-    sslRootCert,
-    localAddress,
-  });
-  try {
-    const lastWord = randomUUID();
-    const writes = await runApplication({ uri: ownerUri, sslRootCert, lastWord });
-    await consumer.reached(lastWord, CATCH_UP_MS);
-    const wrong = discrepancies(writes, consumer.changes);
-    if (wrong.length > 0)
-      throw new UserError(
-        `The captured changes differ from the application's writes:\n  ${wrong.join("\n  ")}`,
-      );
-    return consumer.changes;
-  } finally {
-    await consumer.stop();
-  }
 }
 
 async function untilInterrupted(signal: AbortSignal): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type BemiEndpoint,
   type BemiStatus,
 } from "./generated/trailTypes";
+import { declareMigrations } from "./migrations";
 
 /** Outputs of the component `BemiAuditTrail`, whose class says what each of them means. */
 interface Trail {
@@ -61,6 +62,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
           publicationManagedBy: declaredAs(publicationName),
           slot: args.slot,
           adopt,
+          migrations: args.migrations === undefined ? undefined : true,
         },
         allowedIps: args.allowedIps,
       },
@@ -69,6 +71,13 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   );
 
   const Role = createdBy === "api" ? ApiRole : ReplicationRole;
+  const migrations =
+    args.migrations === undefined
+      ? undefined
+      : declareMigrations(`${name}-migrations`, args.migrations, target, next());
+  if (migrations !== undefined) then(migrations.command);
+  const after = migrations?.fingerprint;
+
   const role = then(
     new Role(
       roleName,
@@ -78,20 +87,26 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
   );
 
   if (args.readAccess ?? createdBy === "sql") {
-    then(new ReadAccess(`${name}-access`, { ...target, ...selection, role: username }, next()));
+    then(
+      new ReadAccess(
+        `${name}-access`,
+        { ...target, ...selection, role: username, migrations: after },
+        next(),
+      ),
+    );
   }
 
   const identity = then(
     new ReplicaIdentity(
       `${name}-identity`,
-      { ...target, ...selection, publication: args.publication, trackNewTables },
+      { ...target, ...selection, publication: args.publication, trackNewTables, migrations: after },
       next(),
     ),
   );
   const publication = then(
     new Publication(
       publicationName,
-      { ...target, ...selection, name: args.publication, trackNewTables, adopt },
+      { ...target, ...selection, name: args.publication, trackNewTables, adopt, migrations: after },
       next(),
     ),
   );
@@ -112,6 +127,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, args: BemiAu
         publication: args.publication,
         slot: args.slot,
         trackNewTables,
+        migrations: after,
         after: [identity.fingerprint, publication.fingerprint],
       },
       next(),

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
+import { afterMigrations } from "../fields/migrations";
 import { managedBy, publicationName } from "../fields/names";
 import { newTables, ownershipId } from "../fields/states";
 import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
@@ -13,6 +14,7 @@ export const replicaIdentityInputs = z
     trackNewTables,
     // Its name separates the records of two trails in one database.
     publication: publicationName,
+    migrations: afterMigrations,
     managedBy,
   })
   .refine(oneSelection, ONE_SELECTION);

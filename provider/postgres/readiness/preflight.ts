@@ -19,6 +19,7 @@ import {
 } from "../ownership/mark";
 import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
 import { formatTableName } from "../catalog/tableNames";
+import { existingPart } from "../selection/existing";
 import { foreignSchema } from "../record/moduleSchema";
 import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
@@ -185,7 +186,8 @@ function existingRole(
  * finding names it.
  */
 function tableFindings(catalog: Catalog, plan: PreflightInputs): Finding[] {
-  const selected = select(catalog, plan);
+  const { selection } = plan.migrations === true ? existingPart(catalog, plan) : { selection: plan };
+  const selected = select(catalog, selection);
   const byOid = tablesByOid(catalog);
   const publication = catalog.publications.find(({ name }) => name === plan.publication);
   const findings = selectionFindings(selected);

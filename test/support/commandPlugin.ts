@@ -1,31 +1,20 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, writeFileSync } from "node:fs";
-import path from "node:path";
 import { Server, ServerCredentials, status, type handleUnaryCall } from "@grpc/grpc-js";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
-import { PROJECT } from "../../tools/pulumiCli/project";
-
 /*
  * Plays Pulumi's plugin `command` with its resource `command:local:Command`, which can be had only from Pulumi's own
  * downloads. As the real one (1.2.1): a change of `triggers` replaces, any other change updates; an update runs `update`,
  * or `create` where there is none; the command's environment is added to that of the plugin; standard output and error
  * become outputs without their last line end; a command that fails is an error with what it printed.
+ * It runs as a program of its own, so it imports nothing of this repository.
  */
 
 type Properties = Record<string, unknown>;
-
-/** How a plugin is found: an executable of this name in a folder of PATH. */
-export function installCommandPlugin(folder: string): void {
-  const file = path.join(folder, "pulumi-resource-command");
-  const compiled = path.join(PROJECT, "dist", "test", "support", "commandPlugin.js");
-  writeFileSync(file, `#!/bin/sh\nexec node '${compiled}' "$@"\n`);
-  chmodSync(file, 0o755);
-}
 
 function valuesOf(struct: Struct | undefined): Properties {
   const values = Object.entries((struct?.toJavaScript() ?? {}) as Properties);
@@ -149,4 +138,4 @@ function serve(): void {
   process.on("SIGINT", () => process.exit());
 }
 
-if (require.main === module) serve();
+serve();

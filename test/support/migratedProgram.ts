@@ -1,9 +1,9 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { transformSync } from "@swc/core";
 import type { SandboxInfo } from "../../sandbox/sandbox";
 import { PROJECT } from "../../tools/pulumiCli";
 import { Cli, environmentOf } from "./cli";
-import { installCommandPlugin } from "./commandPlugin";
 
 /**
  * What the tools for migrations do: applies the files of the folder `sql` that it has not applied yet, each in a
@@ -86,4 +86,19 @@ export class MigratedProgram {
     const { PATH = "" } = this.cli.environment;
     return { PATH: [PATH, path.join(this.cli.folder, "bin")].join(path.delimiter) };
   }
+}
+
+/** Puts the plugin of commandPlugin.ts into a folder: the engine finds a plugin by the name of an executable in PATH. */
+function installCommandPlugin(folder: string): void {
+  const source = readFileSync(path.join(__dirname, "commandPlugin.ts"), "utf8");
+  const { code } = transformSync(source, {
+    jsc: { parser: { syntax: "typescript" }, target: "es2022" },
+    module: { type: "commonjs" },
+  });
+  const program = path.join(folder, "commandPlugin.js");
+  writeFileSync(program, code);
+  const file = path.join(folder, "pulumi-resource-command");
+  const modules = path.join(PROJECT, "node_modules");
+  writeFileSync(file, `#!/bin/sh\nNODE_PATH='${modules}' exec node '${program}' "$@"\n`);
+  chmodSync(file, 0o755);
 }

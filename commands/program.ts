@@ -1,4 +1,4 @@
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { BEMI } from "../provider/contract/fields/names";
 import { UserError } from "../provider/contract/errors";
 import { redact } from "../provider/contract/secrets";
@@ -9,22 +9,9 @@ import { accountRun } from "./account";
 import { check, CHECK_FORMATS, trailByArguments, trailsInStack, type TrailToCheck } from "./check/check";
 import { EXCEPTIONS_FILE, readExceptions } from "./plan/exceptions";
 import { plan, PLAN_FORMATS } from "./plan/plan";
-import { exec, ownerUri } from "./exec";
+import { execCommand } from "./execCommand";
+import { withStack, withTarget, type Environment, type StackOptions, type TargetOptions } from "./options";
 import { exportStack } from "./pulumi";
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** What the options of a target come to, of those commands that have them. */
-interface TargetOptions {
-  readonly projectId?: string;
-  readonly branch?: string;
-  readonly database?: string;
-}
-
-interface StackOptions {
-  readonly stack?: string;
-  readonly cwd?: string;
-}
 
 interface PlanCommandOptions extends StackOptions {
   readonly preview?: string;
@@ -195,35 +182,6 @@ async function trailsToCheck(
       allowedIps: allowedIp,
     }),
   ];
-}
-
-function execCommand(environment: Environment, done: (code: number) => void): Command {
-  return withTarget(new Command("exec"), true)
-    .exitOverride()
-    .description(
-      "Runs a command, such as a migration, as the database's owner: with DATABASE_URL in its environment.",
-    )
-    .addArgument(new Argument("<command...>", "the command and its arguments, after --"))
-    .addHelpText("after", "\nThe exit code is that of the command; 3 if it could not be started.")
-    .action(async (command: readonly string[], { projectId = "", branch, database = "" }: TargetOptions) => {
-      const uri = await ownerUri({ projectId, branch, database }, accountRun({}, environment));
-      done(await exec(command, uri, environment));
-    });
-}
-
-function withTarget(command: Command, required = false): Command {
-  const option = (flags: string, description: string): Option =>
-    new Option(flags, description).makeOptionMandatory(required);
-  return command
-    .addOption(option("--project-id <id>", "id of the Neon project"))
-    .option("--branch <name>", "name or br- id of the branch (default: the project's default branch)")
-    .addOption(option("--database <name>", "name of the database"));
-}
-
-function withStack(command: Command): Command {
-  return command
-    .option("--stack <name>", "the stack (default: the one that is selected)")
-    .option("--cwd <folder>", "folder of the Pulumi project (default: the current one)");
 }
 
 function number(text: string): number {

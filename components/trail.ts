@@ -17,6 +17,7 @@ import {
   type BemiEndpoint,
   type BemiStatus,
 } from "./generated/trailTypes";
+import { declareMigrations } from "./migrations";
 
 /** Outputs of the component `BemiAuditTrail`, whose class says what each of them means. */
 interface Trail {
@@ -63,12 +64,20 @@ export function declareTrail(parent: pulumi.Resource, name: string, { args, ownB
           publicationManagedBy: declaredAs(publicationName),
           slot: args.slot,
           adopt,
+          migrations: args.migrations === undefined ? undefined : true,
         },
         allowedIps: args.allowedIps,
       },
       next(),
     ),
   );
+
+  const migrations =
+    args.migrations === undefined
+      ? undefined
+      : declareMigrations(`${name}-migrations`, args.migrations, target, next());
+  if (migrations !== undefined) then(migrations.command);
+  const after = migrations?.fingerprint;
 
   const login = { ...target, name: args.role?.name, passwordVersion: args.role?.passwordVersion, adopt };
   const role = then(
@@ -78,20 +87,26 @@ export function declareTrail(parent: pulumi.Resource, name: string, { args, ownB
   );
 
   if (args.readAccess ?? createdBy === "sql") {
-    then(new ReadAccess(`${name}-access`, { ...target, ...selection, role: username }, next()));
+    then(
+      new ReadAccess(
+        `${name}-access`,
+        { ...target, ...selection, role: username, migrations: after },
+        next(),
+      ),
+    );
   }
 
   const identities = then(
     new ReplicaIdentity(
       `${name}-identity`,
-      { ...target, ...selection, identity, publication: args.publication, trackNewTables },
+      { ...target, ...selection, identity, publication: args.publication, trackNewTables, migrations: after },
       next(),
     ),
   );
   const publication = then(
     new Publication(
       publicationName,
-      { ...target, ...selection, identity, name: args.publication, trackNewTables, adopt },
+      { ...target, ...selection, identity, name: args.publication, trackNewTables, adopt, migrations: after },
       next(),
     ),
   );
@@ -113,6 +128,7 @@ export function declareTrail(parent: pulumi.Resource, name: string, { args, ownB
         publication: args.publication,
         slot: args.slot,
         trackNewTables,
+        migrations: after,
         after: [identities.fingerprint, publication.fingerprint],
       },
       next(),

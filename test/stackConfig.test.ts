@@ -41,6 +41,22 @@ test("reads texts, lists, flags and objects as pulumi config writes them", () =>
   });
 });
 
+test("reads migrations, and says how to mend them", () => {
+  const given = (value: string): Record<string, string> => ({ ...minimal, "audit-trail:migrations": value });
+  const migrations = { command: "npx prisma migrate deploy", triggers: ["9f2c", 7] };
+  expect(parseStackConfig(given(JSON.stringify(migrations)), PLACE)).toMatchObject({ migrations });
+  expect(mistakesOf(given('{"triggers":["1"]}'))).toEqual([
+    expect.stringMatching(
+      /^migrations\.command is required: .*; fix: pulumi config set --path migrations\.command VALUE$/,
+    ),
+  ]);
+  expect(mistakesOf(given('{"command":"c","trigger":["1"]}'))).toEqual([
+    expect.stringMatching(
+      /^migrations\.trigger is not a key of migrations \(did you mean migrations\.triggers\?\)/,
+    ),
+  ]);
+});
+
 test("reports every mistake at once, each with its key and the command that mends it", () => {
   const mistakes = mistakesOf({
     "audit-trail:projectId": "Not An Id",

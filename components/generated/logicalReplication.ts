@@ -92,6 +92,11 @@ export interface PreflightFields {
   slot?: Input<string>;
   /** Whether a role and a publication that exist already are taken over. Default: `false`. */
   adopt?: Input<boolean>;
+  /**
+   * Whether migrations run before the tables are tracked: then tables and schemas that do not exist yet are
+   * no obstacle. Default: no migrations run.
+   */
+  migrations?: Input<boolean>;
 }
 
 /**

@@ -58,6 +58,12 @@ export interface PublicationFields {
    * `false`.
    */
   adopt?: Input<boolean>;
+  /**
+   * Stands for the migrations that run before this resource. After a change, `up` reads the catalog again
+   * when they have run, and a preview accepts tables and schemas that do not exist yet. `BemiAuditTrail`
+   * gives it. Default: no migrations run before it.
+   */
+  migrations?: Input<Input<string>[]>;
 }
 
 /**

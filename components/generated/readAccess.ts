@@ -39,6 +39,12 @@ export interface ReadAccessFields {
    * it is. Exclusion goes by name: a copy under another name is tracked. Default: none.
    */
   excludeTables?: Input<Input<string>[]>;
+  /**
+   * Stands for the migrations that run before this resource. After a change, `up` reads the catalog again
+   * when they have run, and a preview accepts tables and schemas that do not exist yet. `BemiAuditTrail`
+   * gives it. Default: no migrations run before it.
+   */
+  migrations?: Input<Input<string>[]>;
 }
 
 /**

@@ -64,6 +64,12 @@ export interface ReadinessFields {
    * Fingerprints of the resources to verify: a change of one makes the next `up` verify again. Default: none.
    */
   after?: Input<Input<string>[]>;
+  /**
+   * Stands for the migrations that run before this resource. After a change, `up` reads the catalog again
+   * when they have run, and a preview accepts tables and schemas that do not exist yet. `BemiAuditTrail`
+   * gives it. Default: no migrations run before it.
+   */
+  migrations?: Input<Input<string>[]>;
 }
 
 /**

@@ -53,6 +53,12 @@ export interface ReplicaIdentityFields {
    * default. A change replaces the resource. Default: `"bemi"`.
    */
   publication?: Input<string>;
+  /**
+   * Stands for the migrations that run before this resource. After a change, `up` reads the catalog again
+   * when they have run, and a preview accepts tables and schemas that do not exist yet. `BemiAuditTrail`
+   * gives it. Default: no migrations run before it.
+   */
+  migrations?: Input<Input<string>[]>;
 }
 
 /**

@@ -104,6 +104,12 @@ export interface BemiAuditTrailFields {
    */
   logicalReplication?: Input<"enable" | "require">;
   /**
+   * Runs a command that creates or changes tables, after logical replication is on and before anything is
+   * tracked. It needs `NEON_API_KEY` in the environment, and Pulumi's plugin `command`. Default: no command
+   * runs.
+   */
+  migrations?: BemiMigrationsArgs;
+  /**
    * Takes over a role and a publication of these names that exist already, and leaves them in place on
    * destroy. Default: `false`; `true` where `branch` is a `Branch` of the program.
    */
@@ -139,6 +145,20 @@ export interface BemiRoleArgs {
    * be given the new password. Default: the password stays as it is.
    */
   passwordVersion?: Input<number>;
+}
+
+/** Migrations that run before the tables are tracked. */
+export interface BemiMigrationsArgs {
+  /**
+   * A line for the system's shell, e.g. `npx prisma migrate deploy`. It runs in the folder of the Pulumi
+   * project, with `DATABASE_URL` of the database's owner in its environment.
+   */
+  command: Input<string>;
+  /**
+   * The command runs again when one of these values changes: for example a hash of the folder with the
+   * migrations. Default: none: the command runs once, and again when it changes itself.
+   */
+  triggers?: Input<Input<unknown>[]>;
 }
 
 /** Secret. The fields of Bemi's dialog "Connect PostgreSQL Database", and the same as a URI. */

@@ -4,7 +4,7 @@ import { atMostOneSelection, ONE_SELECTION, selection, trackNewTables } from "./
 import { identity } from "./fields/identity";
 import { databaseTarget } from "./fields/target";
 import { BEMI } from "./fields/names";
-import { flag, group } from "./fields/values";
+import { filledText, flag, group } from "./fields/values";
 import { ipAllowInputs } from "./kinds/ipAllow";
 import { logicalReplicationInputs } from "./kinds/logicalReplication";
 import { publicationInputs } from "./kinds/publication";
@@ -44,6 +44,21 @@ const role = group({
   passwordVersion: replicationRoleInputs.shape.passwordVersion,
 }).meta({ description: "The role that Bemi connects with.", typeName: "BemiRoleArgs" });
 
+const migrations = group({
+  command: filledText("the command that migrates the database, e.g. npx prisma migrate deploy").meta({
+    description:
+      "A line for the system's shell, e.g. `npx prisma migrate deploy`. It runs in the folder of the Pulumi project, with `DATABASE_URL` of the database's owner in its environment.",
+  }),
+  triggers: z.array(z.unknown(), "must be a list").optional().meta({
+    description:
+      "The command runs again when one of these values changes: for example a hash of the folder with the migrations.",
+    whenOmitted: "none: the command runs once, and again when it changes itself",
+  }),
+}).meta({
+  description: "Migrations that run before the tables are tracked.",
+  typeName: "BemiMigrationsArgs",
+});
+
 export const trailInputs = z
   .strictObject({
     ...databaseTarget,
@@ -80,6 +95,12 @@ export const trailInputs = z
     restrictOpenProject: ipAllowInputs.shape.restrictOpenProject,
     openRestrictedProject: ipAllowInputs.shape.openRestrictedProject,
     logicalReplication: logicalReplicationInputs.shape.mode,
+    migrations: migrations.optional().meta({
+      description:
+        "Runs a command that creates or changes tables, after logical replication is on and before anything is tracked. It needs `NEON_API_KEY` in the environment, and Pulumi's plugin `command`.",
+      whenOmitted: "no command runs",
+      plain: true,
+    }),
     adopt: publicationInputs.shape.adopt.meta({
       description:
         "Takes over a role and a publication of these names that exist already, and leaves them in place on destroy.",

@@ -22,15 +22,18 @@ export class InputFields {
   }
 
   /**
-   * The inputs without those values that are not known yet and that a plan can do without: triggers, and what the
-   * component gives for a look ahead.
+   * The inputs without those values that are not known yet and that a plan can do without: triggers, of which a list
+   * keeps what is known, and what the component gives for a look ahead.
    */
   withoutDispensable(inputs: Values): Values {
     const fields = fieldsOf(this.#schema);
-    const needed = Object.entries(inputs).filter(([name, value]) => {
+    const needed = Object.entries(inputs).flatMap(([name, value]): [string, unknown][] => {
       const field = fields[name];
-      const doc = field === undefined ? {} : docOf(field);
-      return !hasUnknown(value) || (doc.triggerOnly !== true && doc.filledInBy !== "component");
+      const { triggerOnly, filledInBy } = field === undefined ? {} : docOf(field);
+      if (!hasUnknown(value) || (triggerOnly !== true && filledInBy !== "component")) return [[name, value]];
+      return triggerOnly === true && Array.isArray(value)
+        ? [[name, value.filter((item) => !hasUnknown(item))]]
+        : [];
     });
     return withDefaults(this.#schema, Object.fromEntries(needed));
   }

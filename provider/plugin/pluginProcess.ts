@@ -23,11 +23,11 @@ export const KINDS = [
   sql.withVerifiedLogin(apiRole),
   ipAllow,
   sql.replicationRole,
-  sql.readAccess,
-  sql.replicaIdentity,
-  sql.publication,
+  sql.afterMigrations(sql.readAccess),
+  sql.afterMigrations(sql.replicaIdentity),
+  sql.afterMigrations(sql.publication),
   sql.replicationSlot,
-  sql.readiness,
+  sql.afterMigrations(sql.readiness),
 ] as unknown as readonly AnyKind[];
 
 /** What a plugin process gets from outside. */

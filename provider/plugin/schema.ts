@@ -122,6 +122,7 @@ function typeOf(field: z.ZodType, name: string, types: Json): Json {
   if (core instanceof z.ZodNumber)
     return { type: core.format?.includes("int") === true ? "integer" : "number" };
   if (core instanceof z.ZodBoolean) return { type: "boolean" };
+  if (core instanceof z.ZodUnknown) return { $ref: "pulumi.json#/Any" };
   if (core instanceof z.ZodLiteral) return { type: typeof core.value };
   if (core instanceof z.ZodString || core instanceof z.ZodEnum) return { type: "string" };
   throw new Error(`the package schema has no type for ${name}`);

@@ -1,3 +1,4 @@
+export { afterMigrations } from "./afterMigrations";
 export { withVerifiedLogin } from "./session/login";
 export { isHandedOver } from "./ownership/handover";
 export { inspect } from "./readiness/preflight";

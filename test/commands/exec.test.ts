@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
+import type { DeclaredResource } from "../../commands/declared";
 import { exec } from "../../commands/exec";
+import { databaseByArguments, databaseInStack } from "../../commands/execTarget";
+import { secret } from "../../provider/contract/secrets";
 
 const URI = "postgresql://owner:secret@localhost/neondb";
 
 /** Runs a script of Node as the command. */
 function node(script: string): Promise<number> {
-  return exec([process.execPath, "-e", script], URI, process.env);
+  return exec([process.execPath, "-e", script], URI, { environment: process.env });
 }
 
 test.each([0, 7])("passes exit code %i of the command through", async (code) => {
@@ -22,7 +25,7 @@ test("gives the command DATABASE_URL, and keeps it out of this process and of al
 });
 
 test("says which command was not found", async () => {
-  await expect(exec(["no-such-command"], URI, process.env)).rejects.toThrow(
+  await expect(exec(["no-such-command"], URI, { environment: process.env })).rejects.toThrow(
     "The command no-such-command was not found. Check its name, or put its folder into PATH.",
   );
 });
@@ -34,9 +37,108 @@ test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
     const parent = `
     require("ts-node").register({ transpileOnly: true });
     const { exec } = require(${JSON.stringify(path.join(__dirname, "..", "..", "commands", "exec.ts"))});
-    exec([process.execPath, "-e", ${JSON.stringify(child)}], "", process.env).then((code) => process.exit(code));`;
+    exec([process.execPath, "-e", ${JSON.stringify(child)}], "", { environment: process.env }).then((code) => process.exit(code));`;
     const running = spawn(process.execPath, ["-e", parent], { stdio: ["ignore", "pipe", "inherit"] });
     running.stdout.once("data", () => running.kill(signal));
     expect(await new Promise((resolve) => running.once("close", resolve))).toBe(42);
   },
 );
+
+test("--redact keeps a secret out of the output, also one that arrives in two pieces", async () => {
+  const script = `
+    process.stdout.write("password sEcret-");
+    setTimeout(() => { process.stdout.write("0123 in UTF-8: \u00fc\\nlast"); process.stderr.write("sEcret-0123"); process.exitCode = 5 }, 100)`;
+  const parent = `
+    require("ts-node").register({ transpileOnly: true });
+    const { exec } = require(${JSON.stringify(path.join(__dirname, "..", "..", "commands", "exec.ts"))});
+    const { secret } = require(${JSON.stringify(path.join(__dirname, "..", "..", "provider", "contract", "secrets.ts"))});
+    secret("sEcret-" + "0123");
+    exec([process.execPath, "-e", ${JSON.stringify(script)}], "", { environment: process.env, redacted: true })
+      .then((code) => process.exit(code));`;
+  const running = spawn(process.execPath, ["-e", parent], { stdio: ["ignore", "pipe", "pipe"] });
+  const [stdout, stderr] = [textOf(running.stdout), textOf(running.stderr)];
+  expect(await new Promise((resolve) => running.once("close", resolve))).toBe(5);
+  expect(await stdout).toBe("password [secret] in UTF-8: \u00fc\nlast");
+  expect(await stderr).toBe("[secret]");
+});
+
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = "";
+  for await (const chunk of stream) text += chunk.toString();
+  return text;
+}
+
+test("runs a line for the shell, and ends as its last command does", async () => {
+  expect(await exec({ shell: "true && exit 6" }, URI, { environment: process.env })).toBe(6);
+});
+
+test("names every mistake in the options of a database", () => {
+  expect(() => databaseByArguments({ database: "neondb" })).toThrow(
+    /^projectId is required: the Neon project's id/,
+  );
+  expect(() => databaseByArguments({ projectId: "p" })).toThrow(/^database is required/);
+  expect(databaseByArguments({ projectId: "p", database: "d" }).target).toEqual({
+    projectId: "p",
+    database: "d",
+  });
+});
+
+/** A resource of a trail as a stack's state has it. */
+function resource(trail: string, type: string, inputs: object, outputs: object = {}): DeclaredResource {
+  const component = `urn:pulumi:production::shop::neon-bemi:index:BemiAuditTrail::${trail}`;
+  return {
+    urn: `${component}-${type}`,
+    type,
+    name: `${trail}-${type}`,
+    component,
+    provider: "urn:provider",
+    inputs: { ...inputs },
+    outputs: { ...outputs },
+    drift: [],
+  };
+}
+
+const ORDERS = resource(
+  "orders",
+  "Publication",
+  { projectId: "p", branch: "main", database: "neondb" },
+  { branchId: "br-a" },
+);
+const INVOICES = resource("invoices", "Publication", { projectId: "p", database: "billing" });
+
+test.each([
+  ["the only trail of a stack", [ORDERS], undefined],
+  ["the trail that --trail names", [INVOICES, ORDERS], "orders"],
+])("takes project, branch and database from %s", (_, resources, trail) => {
+  const providers = new Map([["urn:provider", { apiKey: secret("napi_0123456789abcdef") }]]);
+  expect(databaseInStack({ resources, providers }, trail)).toEqual({
+    target: { projectId: "p", branch: "main", database: "neondb" },
+    recorded: { branchId: "br-a" },
+    settings: { apiKey: "napi_0123456789abcdef" },
+  });
+});
+
+test.each([
+  [
+    "several trails and none named",
+    [INVOICES, ORDERS],
+    undefined,
+    "The stack has the trails invoices, orders. Name one of them with --trail.",
+  ],
+  [
+    "a name that no trail has",
+    [INVOICES, ORDERS],
+    "order",
+    "The stack has no trail order. Did you mean orders?",
+  ],
+  ["a name that is near to none", [ORDERS], "x", "The stack has no trail x. The stack has the trail orders."],
+  ["no trail", [], undefined, "The stack has no resource of this package."],
+  [
+    "no database",
+    [resource("orders", "IpAllow", { projectId: "p", ips: [] })],
+    undefined,
+    "No resource of the stack names a database.",
+  ],
+])("refuses %s, and says what to do", (_, resources, trail, message) => {
+  expect(() => databaseInStack({ resources, providers: new Map() }, trail)).toThrow(message);
+});

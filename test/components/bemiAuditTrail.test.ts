@@ -193,6 +193,65 @@ test("resources are the plugin's: no argument is filled in here, and nothing of 
   }
 });
 
+describe("migrations", () => {
+  const args = {
+    database: pulumi.output("my shop"),
+    migrations: { command: "npx prisma migrate deploy", triggers: ["1", { hash: 2 }] },
+  };
+
+  test("run after logical replication and before everything that needs their tables", async () => {
+    await declare(args);
+    expect(types().slice(0, 3)).toEqual(["LogicalReplication", "command:local:Command", "ReplicationRole"]);
+    const [replication, command] = registered.slice(1);
+    expect(replication?.inputs["preflight"]).toMatchObject({ migrations: true });
+    expect(command).toEqual({
+      type: "command:local:Command",
+      name: "orders-migrations",
+      inputs: {
+        create: "npx --no neon-bemi exec --redact",
+        environment: {
+          NEON_BEMI_PROJECT_ID: "p",
+          NEON_BEMI_DATABASE: "my shop",
+          NEON_BEMI_COMMAND: "npx prisma migrate deploy",
+        },
+        triggers: ["1", { hash: 2 }],
+      },
+    });
+  });
+
+  /** What the four kinds get that look at the tables. */
+  function fingerprints(): unknown[] {
+    return registered.flatMap(({ inputs }) => ("migrations" in inputs ? [inputs["migrations"]] : []));
+  }
+
+  test("make read access, identities, publication and readiness look again when they change", async () => {
+    await declare(args);
+    const before = fingerprints();
+    expect(before).toHaveLength(4);
+    expect(new Set(before.map((each) => JSON.stringify(each))).size).toBe(1);
+    await declare({ ...args, migrations: { ...args.migrations, triggers: ["2"] } });
+    expect(fingerprints()).not.toEqual(before);
+    await declare({ ...args, migrations: { ...args.migrations, command: "npm run migrate" } });
+    expect(fingerprints()).not.toEqual(before);
+    await declare();
+    expect(fingerprints()).toEqual([]);
+  });
+
+  test.each([
+    [{ command: "" }, "migrations.command must not be empty"],
+    [{}, "migrations.command is required: the command that migrates the database"],
+    [{ command: "c", dir: "d" }, "migrations.dir is not an argument"],
+    [{ command: "c", triggers: "1" }, "migrations.triggers must be a list"],
+    [
+      { command: "c", triggers: [new pulumi.asset.FileArchive("sql")] },
+      "orders-migrations cannot have an asset or an archive among its triggers. Give a hash of the files instead.",
+    ],
+  ])("refuse %j", async (migrations, message) => {
+    const wrong = { migrations } as unknown as Parameters<typeof declare>[0];
+    await expect(declare(wrong)).rejects.toThrow(message);
+  });
+});
+
 test("an explicit provider keeps its key secret", async () => {
   registered = [];
   const provider = new Provider("other-account", { apiKey: "napi_other" });

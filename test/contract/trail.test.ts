@@ -5,7 +5,7 @@ import { coreOf, defaultOf, fieldsOf } from "../../provider/contract/schema";
 import { trailInputs } from "../../provider/contract/trail";
 
 /** Arguments that no resource gets: Bemi's own field, and the flag that says whether ReadAccess is declared at all. */
-const OF_THE_COMPONENT = ["environment", "readAccess"];
+const OF_THE_COMPONENT = ["environment", "readAccess", "migrations.command", "migrations.triggers"];
 
 /** Arguments, with the fields of an object in place of the object. */
 const withoutObjects = (inputs: z.ZodObject): [string, z.ZodType][] =>

@@ -1,10 +1,18 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
 import { Cli, environmentOf } from "../support/cli";
+import { PROJECT } from "../../tools/pulumiCli";
+import { MigratedProgram } from "../support/migratedProgram";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
 import { testSandbox } from "../support/sandbox";
+
+// On a busy machine a command of the CLI can take many seconds.
+jest.setTimeout(300_000);
 
 /** Two accounts of Neon's, each with its own API, key and project. */
 let sandboxes: readonly [Sandbox, Sandbox];
@@ -110,6 +118,64 @@ test("a publication made by hand is imported; the first preview shows only its a
     expect(await cli.must(["preview"])).toMatch(/ 2 unchanged/);
     await cli.must(["destroy", "--yes", "--skip-preview"]);
     expect(compareFacts(before, await facts(sandbox))).toEqual([]);
+  } finally {
+    await cli.remove();
+  }
+});
+
+test("migrations make the tables that are tracked then, and the owner's password is nowhere", async () => {
+  const [, sandbox] = sandboxes;
+  const program = await MigratedProgram.create(sandbox.info);
+  const { cli, env } = program;
+  const UP = ["up", "--yes", "--skip-preview"];
+  try {
+    program.migration(
+      "1.sql",
+      "CREATE SCHEMA app; CREATE TABLE app.invoices (id int PRIMARY KEY); SELECT 1/0",
+    );
+    await program.declare(["1"]);
+    const preview = await cli.must(["preview"], env);
+    expect(preview).toMatch(/ Does not exist yet: schema app\. The migrations are to create it: /);
+    expect(preview).toMatch(/\+ 10 to create/);
+    expect(preview).not.toContain("comes to no table");
+
+    const failed = await cli.run(UP, env);
+    expect(failed.code).not.toBe(0);
+    expect(failed.output).toMatch(/exit status 3: running ".*neon-bemi exec.*":\n[^]* division by zero/);
+    const { superuserUri } = sandbox.info;
+    expect(
+      await runSql(
+        superuserUri,
+        "SELECT FROM pg_publication UNION ALL SELECT FROM pg_roles WHERE rolname = 'bemi'",
+      ),
+    ).toEqual([]);
+
+    program.migration("1.sql", "CREATE SCHEMA app; CREATE TABLE app.invoices (id int PRIMARY KEY)");
+    const made = await cli.must(UP, env);
+    expect(await cli.output("status")).toMatchObject({ ready: true, selected: 1, published: 1, full: 1 });
+
+    program.migration("2.sql", "CREATE TABLE app.payments (id int PRIMARY KEY)");
+    await program.declare(["2"]);
+    const changed = await cli.must(UP, env);
+    expect(changed).toMatch(/~ 4 updated\n +\+-1 replaced/);
+    expect(await cli.output("status")).toMatchObject({ ready: true, selected: 2, published: 2, full: 2 });
+    expect(await cli.must(["preview"], env)).toMatch(/ 10 unchanged/);
+
+    const state = await cli.state();
+    expect(state).toContain("connecting with [secret]");
+    const password = decodeURIComponent(new URL(sandbox.info.ownerUri).password);
+    const processes = readFileSync(path.join(cli.folder, "processes.txt"), "utf8");
+    expect(processes).toContain("neon-bemi exec --redact");
+    for (const text of [state, processes, failed.output, made, changed])
+      expect([text.includes(password), text.includes(sandbox.info.apiKey)]).toEqual([false, false]);
+
+    // In another folder, without options: the stack says which database it is.
+    const exec = ["exec", "--cwd", cli.folder, "--stack", cli.stack, "--"];
+    const script = "process.exit(new URL(process.env.DATABASE_URL).pathname === '/neondb' ? 7 : 1)";
+    const command = [path.join(PROJECT, "neon-bemi"), ...exec, process.execPath, "-e", script];
+    const child = spawn(process.execPath, command, { env: { ...cli.environment, ...env }, stdio: "inherit" });
+    expect(await new Promise((resolve) => child.once("close", resolve))).toBe(7);
+    await cli.must(["destroy", "--yes", "--skip-preview"], env);
   } finally {
     await cli.remove();
   }

@@ -81,6 +81,12 @@ describe("a preview", () => {
     expect(kind.plan.mock.calls.map(([inputs]) => inputs)).toEqual([SHELF]);
   });
 
+  test("keeps what is known of triggers", async () => {
+    const { ask, kind } = await provider();
+    await ask.create({ ...SHELF, after: ["x", UNKNOWN] }, true);
+    expect(kind.plan.mock.calls.map(([inputs]) => inputs)).toEqual([{ ...SHELF, after: ["x"] }]);
+  });
+
   test("fails for what an up would fail for", async () => {
     const { ask, kind } = await provider();
     kind.plan.mockRejectedValue(new UserError("There is no shelf."));

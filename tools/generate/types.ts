@@ -30,6 +30,7 @@ function typeOf(field: z.ZodType, item: (type: string) => string): string {
   }
   if (core instanceof z.ZodRecord)
     return `Record<string, ${item(typeOf(core.valueType as z.ZodType, item))}>`;
+  if (core instanceof z.ZodUnknown) return "unknown";
   if (core instanceof z.ZodString) return "string";
   if (core instanceof z.ZodNumber) return "number";
   if (core instanceof z.ZodBoolean) return "boolean";

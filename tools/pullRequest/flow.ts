@@ -104,7 +104,10 @@ async function pullRequest(setting: Setting): Promise<void> {
   );
   const { connection, branchId } = outputs.parse(await stack.outputs());
   const { projectId, database, sslRootCert } = sandbox;
-  const uri = await ownerUri({ projectId, branch: branchId, database }, accountRun({}, environment));
+  const uri = await ownerUri(
+    { target: { projectId, branch: branchId, database }, recorded: {} },
+    accountRun({}, environment),
+  );
   let checked = "";
   await steps.run(
     "Tests of the pull request",

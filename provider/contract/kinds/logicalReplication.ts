@@ -29,6 +29,11 @@ const preflightInputs = z
     adopt: flag().default(false).meta({
       description: "Whether a role and a publication that exist already are taken over.",
     }),
+    migrations: flag().optional().meta({
+      description:
+        "Whether migrations run before the tables are tracked: then tables and schemas that do not exist yet are no obstacle.",
+      whenOmitted: "no migrations run",
+    }),
   })
   .refine(oneSelection, ONE_SELECTION)
   .meta({

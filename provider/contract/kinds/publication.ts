@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
+import { afterMigrations } from "../fields/migrations";
 import { managedBy, publicationName } from "../fields/names";
 import { identity } from "../fields/identity";
 import { ONE_SELECTION, oneSelection, selection, trackNewTables } from "../fields/selection";
@@ -19,6 +20,7 @@ export const publicationInputs = z
       description:
         "Takes over a publication of this name that exists already, and leaves it in place on destroy.",
     }),
+    migrations: afterMigrations,
     managedBy,
   })
   .refine(oneSelection, ONE_SELECTION);

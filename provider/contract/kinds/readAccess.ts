@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { define } from "../definition";
+import { afterMigrations } from "../fields/migrations";
 import { existingRole } from "../fields/names";
 import { ONE_SELECTION, oneSelection, selection } from "../fields/selection";
 import { databaseTarget, recordedTarget } from "../fields/target";
@@ -9,6 +10,7 @@ export const readAccessInputs = z
     ...databaseTarget,
     role: existingRole.meta({ description: "The role that may read." }),
     ...selection,
+    migrations: afterMigrations,
   })
   .refine(oneSelection, ONE_SELECTION);
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { define } from "../definition";
+import { afterMigrations } from "../fields/migrations";
 import { existingRole, publicationName, slotName } from "../fields/names";
 import { newTables, slotState } from "../fields/states";
 import { identity } from "../fields/identity";
@@ -21,6 +22,7 @@ export const readinessInputs = z
         "Fingerprints of the resources to verify: a change of one makes the next `up` verify again.",
       triggerOnly: true,
     }),
+    migrations: afterMigrations,
   })
   .refine(oneSelection, ONE_SELECTION);
 

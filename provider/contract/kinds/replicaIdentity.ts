@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { define } from "../definition";
 import { coverageOutputs } from "../fields/coverage";
+import { afterMigrations } from "../fields/migrations";
 import { managedBy, publicationName } from "../fields/names";
 import { newTables, ownershipId } from "../fields/states";
 import { identity } from "../fields/identity";
@@ -15,6 +16,7 @@ export const replicaIdentityInputs = z
     trackNewTables,
     // Its name separates the records of two trails in one database.
     publication: publicationName,
+    migrations: afterMigrations,
     managedBy,
   })
   .refine(oneSelection, ONE_SELECTION);

@@ -12,6 +12,9 @@ import { describeChanges, describeLeaving } from "./describe";
 import { afterSteps } from "./forecast";
 import { findPublication, leaving, planPublication } from "./plan";
 
+/** What a preview says of a publication without a table. */
+export const SELECTS_NOTHING = "Warning: The selection comes to no table, so nothing is published.";
+
 /** What an up is going to do about a publication. */
 export interface Preview {
   /** The catalog as it will be, if every table can be changed. */
@@ -68,8 +71,6 @@ export function selectionWarnings(catalog: Catalog, selected: SelectedTables, na
   const claimed = claimOf(readRecord(catalog), name) !== undefined;
   return [
     ...(claimed ? [] : exclusionWarnings(selected)),
-    ...(selected.tables.length > 0
-      ? []
-      : ["Warning: The selection comes to no table, so nothing is published."]),
+    ...(selected.tables.length > 0 ? [] : [SELECTS_NOTHING]),
   ];
 }

@@ -21,6 +21,7 @@ import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
 import { formatTableName } from "../catalog/tableNames";
 import { keyFindings } from "../identity/keyFindings";
 import { keepsKey, trackedTables } from "../identity/trackedTables";
+import { existingPart } from "../selection/existing";
 import { foreignSchema } from "../record/moduleSchema";
 import { obstacleToCreate } from "../role/plan";
 import { select } from "../selection/selection";
@@ -186,11 +187,12 @@ function existingRole(
  * finding names it.
  */
 function tableFindings(catalog: Catalog, plan: PreflightInputs): Finding[] {
-  const selected = select(catalog, plan);
+  const { selection } = plan.migrations === true ? existingPart(catalog, plan) : { selection: plan };
+  const selected = select(catalog, selection);
   const byOid = tablesByOid(catalog);
   const publication = catalog.publications.find(({ name }) => name === plan.publication);
-  const findings = [...selectionFindings(selected), ...keyFindings(catalog, plan)];
-  for (const entry of trackedTables(catalog, plan)) {
+  const findings = [...selectionFindings(selected), ...keyFindings(catalog, selection)];
+  for (const entry of trackedTables(catalog, selection)) {
     const { table, best, because = "" } = entry;
     const done =
       (table.identity === "full" || keepsKey(entry)) &&

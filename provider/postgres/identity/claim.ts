@@ -27,8 +27,11 @@ export interface Claiming {
   readonly state: FormerState | undefined;
 }
 
-/** What the state says: the selection, and how many of its tables had the identity that they should have. */
-export type FormerState = Selection & { readonly done?: number };
+/**
+ * What the state says: the selection, how many of its tables had the identity that they should have, and the id in the
+ * mark of the claim. Without the id there has been no claim yet: the resource was imported, and no up has run since.
+ */
+export type FormerState = Selection & { readonly done?: number; readonly ownershipId?: string };
 
 /**
  * Whether the record was lost: the state says that the trail has a claim, and there is none. FULL tables of the state's
@@ -40,8 +43,8 @@ export function isRecordLost(
   catalog: Catalog,
   publication: string,
   state: FormerState | undefined,
-): state is FormerState {
-  if (state === undefined || claimOf(record, publication) !== undefined) return false;
+): state is FormerState & { readonly ownershipId: string } {
+  if (state?.ownershipId === undefined || claimOf(record, publication) !== undefined) return false;
   const done = trackedTables(catalog, state).filter(({ because }) => because === undefined);
   return done.length >= (state.done ?? Infinity);
 }

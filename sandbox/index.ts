@@ -56,6 +56,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         sslRootCert: compute.sslRootCert,
         requestLog,
       },
+      superuserUri: (id) => compute.superuserUri(id, database),
       stop: () => (stopped ??= stop()),
     };
   } catch (error) {

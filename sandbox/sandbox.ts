@@ -23,6 +23,8 @@ export interface SandboxInfo {
 
 export interface Sandbox {
   readonly info: SandboxInfo;
+  /** How a superuser connects to the server of another branch, as {@link SandboxInfo.superuserUri} to the first one. */
+  superuserUri(branchId: string): string;
   /** Stops the servers and the emulator, and removes every file. May be called twice. */
   stop(): Promise<void>;
 }

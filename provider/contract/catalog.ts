@@ -8,6 +8,11 @@ export interface Catalog {
   readonly publications: readonly PublicationFacts[];
   readonly slots: readonly SlotFacts[];
   readonly eventTriggers: readonly EventTriggerFacts[];
+  /**
+   * The procedures called `_bemi_set_replica_identity`, which Neon's guide for Bemi has its readers make, as
+   * `schema.name`.
+   */
+  readonly bemiProcedures: readonly string[];
   /** Non-system schemas. */
   readonly schemas: readonly SchemaFacts[];
   /** What is in the schema that the module makes, whoever made it. */

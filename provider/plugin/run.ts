@@ -46,7 +46,13 @@ export function makeRun(parts: RunParts): ProcessRun {
     connection,
     log,
   });
-  const lookUp = parts.resolve ?? new Places(neon, sessions, log).resolve;
+  // A line about a place, e.g. that the branch was renamed, is the same for every resource.
+  const said = new Set<string>();
+  const logOnce = (line: string): void => {
+    if (!said.has(line)) log(line);
+    said.add(line);
+  };
+  const lookUp = parts.resolve ?? new Places(neon, sessions, logOnce).resolve;
 
   const resolved = new Map<string, Promise<ResolvedTarget>>();
   const keyOf = ({ projectId, branch, database }: Target, recorded: Partial<RecordedTarget> | undefined) =>

@@ -5,7 +5,8 @@ import { ApiError } from "./errors";
 import { FaultScriptError, type Faults } from "./faults";
 import { authenticate } from "./keys";
 import { checked } from "./routes/route";
-import { requireProject, type Neon } from "./state";
+import { isRunning, requireProject, type Neon } from "./state";
+import { followWalLevel } from "./steps";
 
 const newBranches = z.strictObject({
   /** Default: the first project. */
@@ -13,6 +14,11 @@ const newBranches = z.strictObject({
   /** The names of the branches are this text and a number from 1 on. */
   prefix: z.string().min(1).max(200),
   count: z.int().min(1).max(10_000),
+});
+
+const replicationOff = z.strictObject({
+  /** Default: the first project. */
+  projectId: z.string().optional(),
 });
 
 /**
@@ -26,13 +32,13 @@ export function addControlRoutes(
   { neon, faults }: { readonly neon: Neon; readonly faults: Faults },
   failed: (request: FastifyRequest, reply: FastifyReply, error: unknown) => FastifyReply,
 ): void {
-  const control = (path: string, work: (body: unknown) => object | undefined): void => {
-    app.post(`/_sandbox/${path}`, (request, reply) => {
+  const control = (path: string, work: (body: unknown) => object | undefined | Promise<undefined>): void => {
+    app.post(`/_sandbox/${path}`, async (request, reply) => {
       try {
         if (authenticate(neon.keys, request.headers.authorization) !== "main")
           throw new ApiError(403, "only the main key may set the sandbox up");
-        const answer = work(request.body);
-        return answer === undefined ? reply.code(204).send() : reply.code(201).send(answer);
+        const answer = await work(request.body);
+        return await reply.code(answer === undefined ? 204 : 201).send(answer);
       } catch (error) {
         return failed(
           request,
@@ -51,5 +57,15 @@ export function addControlRoutes(
     const { projectId = neon.projectOfKey ?? "", prefix, count } = checked(newBranches, body);
     const branches = addListedBranches(requireProject(neon, projectId), prefix, count);
     return { branches: branches.map(({ id, name }) => ({ id, name })) };
+  });
+  // Neon's API refuses this: it stands for what only Neon itself could do to a project.
+  control("logical-replication-off", async (body) => {
+    const { projectId = neon.projectOfKey ?? "" } = checked(replicationOff, body);
+    const project = requireProject(neon, projectId);
+    project.operations.assertIdle();
+    project.settings = { ...project.settings, enable_logical_replication: false };
+    for (const branch of project.branches.values())
+      if (isRunning(neon, branch)) await followWalLevel(neon, project, branch);
+    return undefined;
   });
 }

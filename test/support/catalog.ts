@@ -27,6 +27,7 @@ export function catalogOf(parts: Partial<Catalog> & { version?: number } = {}): 
     eventTriggers: [],
     schemas: ["public", "shop"].map((name, oid) => ({ oid, name, owner: "neondb_owner", comment: null })),
     inModuleSchema: [],
+    bemiProcedures: [],
     ...rest,
   };
 }

@@ -22,6 +22,39 @@ const PROCEDURE = `
       EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', current_tablename);
     END LOOP;
   END $$ LANGUAGE plpgsql`;
+
+/** The statements with which Neon's guide makes role and privileges. */
+const ROLE = `
+  CREATE ROLE bemi WITH LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD 'a-Password-by-hand-1';
+  GRANT SELECT ON ALL TABLES IN SCHEMA public TO bemi;
+  ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO bemi`;
+
+/** Everything that Neon's guide has its readers run, for three tables. */
+export const BY_NEONS_GUIDE = `${ROLE};
+  CREATE PUBLICATION bemi FOR TABLE customers, orders, stock_imports;
+  ${PROCEDURE};
+  CALL _bemi_set_replica_identity()`;
+
+/** The same as Bemi's docs for other hosts have it: all tables, and an event trigger for new ones. */
+export const BY_BEMIS_DOCS = `${ROLE};
+  CREATE PUBLICATION bemi FOR ALL TABLES;
+  ${PROCEDURE};
+  CALL _bemi_set_replica_identity();
+  CREATE FUNCTION _bemi_set_replica_identity_func() RETURNS event_trigger LANGUAGE plpgsql
+    AS $$ BEGIN CALL _bemi_set_replica_identity(); END $$;
+  CREATE EVENT TRIGGER _bemi_set_replica_identity_trigger ON ddl_command_end WHEN TAG IN ('CREATE TABLE')
+    EXECUTE FUNCTION _bemi_set_replica_identity_func()`;
+
+/** Takes back what either has made, except the replica identities. */
+export const UNDO_BY_HAND = `
+  DROP EVENT TRIGGER IF EXISTS _bemi_set_replica_identity_trigger;
+  DROP FUNCTION IF EXISTS _bemi_set_replica_identity_func();
+  DROP PROCEDURE _bemi_set_replica_identity;
+  DROP PUBLICATION bemi;
+  ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM bemi;
+  REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM bemi;
+  DROP ROLE bemi`;
+
 const OUT_OF_MEMORY = "53200";
 const CALL = "CALL _bemi_set_replica_identity()";
 

@@ -9,6 +9,7 @@ import { Gate } from "./gate";
 import { expectCareful, readRequestLog } from "./requestLog";
 import { runSql } from "./postgres";
 import { testSandbox } from "./sandbox";
+import { until } from "./until";
 
 interface TrailStackOptions {
   readonly sandbox?: SandboxOptions;
@@ -27,6 +28,9 @@ interface TrailStackOptions {
  * real CLI, on a sandbox of its own. The provider reaches the sandbox through a gate.
  */
 export class TrailStack {
+  /** Name of the trail's database, as long as it has another one than at first. */
+  #renamed: string | undefined;
+
   private constructor(
     private readonly sandbox: Sandbox,
     readonly gate: Gate,
@@ -48,7 +52,25 @@ export class TrailStack {
   }
 
   get info(): SandboxInfo {
-    return this.sandbox.info;
+    const { info } = this.sandbox;
+    if (this.#renamed === undefined) return info;
+    const to = `/${this.#renamed}`;
+    const [ownerUri, superuserUri] = [new URL(info.ownerUri), new URL(info.superuserUri)];
+    ownerUri.pathname = superuserUri.pathname = to;
+    return { ...info, database: this.#renamed, ownerUri: ownerUri.href, superuserUri: superuserUri.href };
+  }
+
+  /** Gives the database another name, which ends its connections. The program keeps the old one until {@link declare}. */
+  async rename(name: string): Promise<void> {
+    const { superuserUri, database } = this.info;
+    const elsewhere = new URL(superuserUri);
+    elsewhere.pathname = "/postgres";
+    await runSql(
+      elsewhere.href,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
+    );
+    await runSql(elsewhere.href, `ALTER DATABASE "${database}" RENAME TO "${name}"`);
+    this.#renamed = name;
   }
 
   /** Writes the program again, with another name of the trail, with options of the resource, or with more arguments. */
@@ -68,11 +90,28 @@ export class TrailStack {
   }
 
   /** Sends a request to the sandbox's API, past the gate. */
-  async api(method: string, route: string, body: object): Promise<void> {
-    const { apiUrl, apiKey } = this.info;
+  async api(method: string, route: string, body: object = {}): Promise<void> {
+    await this.#send(method, this.info.apiUrl + route, body);
+  }
+
+  /** Makes a copy of the default branch, with a compute, and returns its id when it is up. */
+  async branch(name: string): Promise<string> {
+    const { apiUrl, apiKey, projectId } = this.info;
+    const branches = `${apiUrl}/projects/${projectId}/branches`;
     const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
-    const answer = await fetch(apiUrl + route, { method, headers, body: JSON.stringify(body) });
-    expect(answer.ok).toBe(true);
+    const body = JSON.stringify({ branch: { name }, endpoints: [{ type: "read_write" }] });
+    const made = await fetch(branches, { method: "POST", headers, body });
+    const { id } = BRANCH.parse(await made.json()).branch;
+    await until(async () => {
+      const answer = await fetch(`${branches}/${id}`, { headers });
+      return BRANCH.parse(await answer.json()).branch.current_state === "ready";
+    });
+    return id;
+  }
+
+  /** Does something to the sandbox itself that Neon's API cannot do, e.g. `logical-replication-off`. */
+  async control(name: string): Promise<void> {
+    await this.#send("POST", new URL(`/_sandbox/${name}`, this.info.apiUrl).href, {});
   }
 
   /** The facts of the catalog and of the IP Allow list now. */
@@ -80,9 +119,22 @@ export class TrailStack {
     return factsOf(this.info);
   }
 
+  /** The same of another branch, with the same database. */
+  factsOnBranch(branchId: string): Promise<Fact[]> {
+    return factsOf({ ...this.info, superuserUri: this.sandbox.superuserUri(branchId) });
+  }
+
   /** Runs a statement as a superuser, past the gate. */
   sql<Row extends object>(statement: string): Promise<Row[]> {
     return runSql<Row>(this.info.superuserUri, statement);
+  }
+
+  /** Runs statements as the owner of the database, past the gate, in a session of their own. */
+  async asOwner(statements: string): Promise<void> {
+    const uri = new URL(this.info.ownerUri);
+    uri.searchParams.set("sslmode", "verify-full");
+    uri.searchParams.set("sslrootcert", this.info.sslRootCert);
+    await runSql(uri.href, statements);
   }
 
   /** The file of the server's log. */
@@ -111,6 +163,12 @@ export class TrailStack {
     expect(deployment.resources ?? []).toEqual([]);
   }
 
+  async #send(method: string, url: string, body: object): Promise<void> {
+    const headers = { authorization: `Bearer ${this.info.apiKey}`, "content-type": "application/json" };
+    const answer = await fetch(url, { method, headers, body: JSON.stringify(body) });
+    expect([answer.status, answer.ok ? "" : await answer.text()]).toEqual([answer.status, ""]);
+  }
+
   /** Ends everything. Expects every request of the provider to have been harmless. */
   async close(): Promise<void> {
     try {
@@ -132,6 +190,9 @@ async function factsOf({ superuserUri, apiUrl, apiKey, projectId }: SandboxInfo)
     ...allowListFacts({ ips: list.ips, protectedBranchesOnly: list.protected_branches_only }),
   ];
 }
+
+/** What is read of a branch. */
+const BRANCH = z.object({ branch: z.object({ id: z.string(), current_state: z.string() }) });
 
 /** What is read of a project. */
 const PROJECT = z.object({

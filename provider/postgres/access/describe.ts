@@ -38,7 +38,9 @@ export function describeMissing(missing: Missing, catalog: Catalog): string[] {
     lines.push(`USAGE on schema ${firstFew(missing.schemas.map(({ schema }) => schema))}`);
   if (names.length > 0) lines.push(`SELECT on ${firstFew(names)}`);
   if (missing.defaults.length > 0)
-    lines.push(`access to what ${firstFew(ownersOf(missing.defaults))} will create`);
+    lines.push(
+      `default privileges on what ${firstFew(ownersOf(missing.defaults))} will create ${placesOf(missing.defaults)}`,
+    );
   return lines;
 }
 
@@ -51,9 +53,12 @@ function tables(names: readonly TableName[]): string {
 }
 
 function future(privileges: readonly DefaultPrivilege[]): string {
+  return `access to what ${firstFew(ownersOf(privileges))} will create ${placesOf(privileges)} (${counted(privileges.length, "default privilege")})`;
+}
+
+function placesOf(privileges: readonly DefaultPrivilege[]): string {
   const places = [...new Set(privileges.flatMap(({ schema }) => schema ?? []))];
-  const where = places.length === 0 ? "in the database" : `in ${schemas(places)}`;
-  return `access to what ${firstFew(ownersOf(privileges))} will create ${where} (${counted(privileges.length, "default privilege")})`;
+  return places.length === 0 ? "in the database" : `in ${schemas(places)}`;
 }
 
 function ownersOf(privileges: readonly DefaultPrivilege[]): string[] {

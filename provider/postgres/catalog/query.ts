@@ -45,7 +45,14 @@ type TableRow = readonly [
 
 interface CatalogRow extends Pick<
   Catalog,
-  "server" | "roles" | "otherRelations" | "slots" | "eventTriggers" | "schemas" | "inModuleSchema"
+  | "server"
+  | "roles"
+  | "otherRelations"
+  | "slots"
+  | "eventTriggers"
+  | "bemiProcedures"
+  | "schemas"
+  | "inModuleSchema"
 > {
   readonly tables: readonly TableRow[];
   readonly owners: readonly { oid: number; name: string; mayAct: boolean }[];
@@ -107,7 +114,7 @@ function toCatalog(row: CatalogRow): Catalog {
       generatedColumns: generatedColumns === null ? null : generatedColumns === "s" ? "stored" : "none",
     };
   });
-  const { server, roles, otherRelations, slots, eventTriggers } = row;
+  const { server, roles, otherRelations, slots, eventTriggers, bemiProcedures } = row;
   return {
     server,
     roles,
@@ -116,6 +123,7 @@ function toCatalog(row: CatalogRow): Catalog {
     publications,
     slots,
     eventTriggers,
+    bemiProcedures,
     schemas: row.schemas,
     inModuleSchema: row.inModuleSchema,
   };
@@ -296,6 +304,10 @@ SELECT json_build_object(
                 SELECT FROM own_settings o WHERE o.setting ~* '^session_replication_role=replica$'),
              'owner', pg_catalog.pg_get_userbyid(e.evtowner),
              'comment', ${cut("pg_catalog.obj_description(e.oid, 'pg_event_trigger')")})), '[]')
-      FROM pg_catalog.pg_event_trigger e)
+      FROM pg_catalog.pg_event_trigger e),
+  'bemiProcedures', (
+    SELECT coalesce(json_agg(pg_catalog.format('%I.%I', sch.nspname, p.proname) ORDER BY sch.nspname), '[]')
+      FROM pg_catalog.pg_proc p JOIN sch ON sch.oid = p.pronamespace
+     WHERE p.proname = '_bemi_set_replica_identity' AND p.prokind = 'p')
 ) AS catalog`;
 }

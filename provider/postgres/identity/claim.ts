@@ -35,8 +35,8 @@ export interface Claiming {
 }
 
 /**
- * What the state says: the selection, how many of its tables had the identity that they should have, and the id of the
- * claim, once there has been one.
+ * What the state says: the selection, how many of its tables had the identity that they should have, and the id in the
+ * mark of the claim. Without the id there has been no claim yet: the resource was imported, and no up has run since.
  */
 export type FormerState = Selection & { readonly done?: number; readonly ownershipId?: string };
 
@@ -51,7 +51,7 @@ export function isRecordLost(
   catalog: Catalog,
   publication: string,
   state: FormerState | undefined,
-): state is FormerState {
+): state is FormerState & { readonly ownershipId: string } {
   if (state?.ownershipId === undefined || claimOf(record, publication) !== undefined) return false;
   const done = trackedTables(catalog, state).filter(({ because }) => because === undefined);
   return done.length >= (state.done ?? Infinity);

@@ -59,7 +59,7 @@ export async function converge(
   inputs: ReplicaIdentityInputs,
   run: Run,
   session: Session,
-  state: ClaimState | undefined,
+  state: FormerState | undefined,
 ): Promise<Converged> {
   const before = await session.catalog();
   const mark = claimMark(session, before, inputs, state?.ownershipId);
@@ -90,9 +90,6 @@ export async function converge(
   const oids = tracked.map(({ table }) => table.oid);
   return { catalog: fresh ?? (await withIdentities(session, catalog, oids)), mark };
 }
-
-/** What the state says of the claim. */
-export type ClaimState = FormerState & { readonly ownershipId?: string };
 
 /** The mark that this resource's claim in the record has, or will have. */
 export function claimMark(
@@ -146,7 +143,7 @@ interface Work {
   readonly run: Run;
   readonly session: Session;
   readonly mark: Mark & { readonly id: string };
-  readonly state: ClaimState | undefined;
+  readonly state: FormerState | undefined;
 }
 
 function preparationDoers(work: Work, catalog: Catalog): Doers<PreparationStep> {

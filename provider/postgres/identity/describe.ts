@@ -1,5 +1,5 @@
 import type { Catalog, TableFacts } from "../../contract/catalog";
-import { formatTableName, tablesSentence } from "../catalog/tableNames";
+import { compareNames, formatTableName, tablesSentence } from "../catalog/tableNames";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
 import { compareMarks, describeMark } from "../ownership/mark";
 import { LOCK_VIEW } from "../record/lines";
@@ -17,7 +17,7 @@ export function describeChanges(
   circumstances: IdentityCircumstances,
 ): string[] {
   const { publication, previous } = circumstances;
-  return steps.flatMap((step): string[] => {
+  const lines = steps.flatMap((step): string[] => {
     switch (step.step) {
       case "claim tables":
         return [...describeClaim(catalog, step, circumstances), ...describeKept(catalog, step, publication)];
@@ -35,6 +35,24 @@ export function describeChanges(
         return describeRestored(toRestore(catalog, step.tables, previous));
     }
   });
+  return [
+    ...lines,
+    ...steps.flatMap((step) => (step.step === "claim tables" ? describeKept(catalog, step) : [])),
+  ];
+}
+
+/** The sentence for tables that were FULL before the trail; none without a table. */
+function describeKept(catalog: Catalog, { before, after }: Omit<ClaimStep, "step">): string[] {
+  const known = new Set(before.previous.map(({ oid }) => oid));
+  const kept = new Set(
+    after.previous.flatMap(({ oid, identity }) => (identity === "full" && !known.has(oid) ? [oid] : [])),
+  );
+  if (kept.size === 0) return [];
+  const tables = catalog.tables.filter(({ oid }) => kept.has(oid)).sort(compareNames);
+  const what = "the replica identity FULL already";
+  return [
+    tablesSentence(tables, `has ${what}, and keeps it on destroy`, `have ${what}, and keep it on destroy`),
+  ];
 }
 
 type ClaimStep = Extract<PreparationStep, { readonly step: "claim tables" }>;

@@ -8,8 +8,8 @@ import { readRecord } from "../record/moduleSchema";
 import { exclusionWarnings } from "../selection/findings";
 import { select } from "../selection/selection";
 import { mayCreateTriggers } from "../tracking/state";
-import { claimOf, isRecordLost, setByTrail } from "./claim";
-import { claimMark, refuseObstacles, type ClaimState } from "./converge";
+import { claimOf, isRecordLost, setByTrail, type FormerState } from "./claim";
+import { claimMark, refuseObstacles } from "./converge";
 import { describeChanges } from "./describe";
 import { afterSteps } from "./hypothetical";
 import { planPreparation, planTables } from "./plan";
@@ -35,7 +35,7 @@ export async function preview(
   inputs: ReplicaIdentityInputs,
   run: Run,
   session: Session,
-  state: ClaimState | undefined,
+  state: FormerState | undefined,
 ): Promise<Preview> {
   const { publication } = inputs;
   const before = await run.forecast(session);

@@ -81,7 +81,9 @@ async function ownsClaim(state: State, run: Run, session: Session): Promise<bool
     const claiming = { publication, mark, selection: state, state };
     if (!isRecordLost(readRecord(catalog), catalog, publication, state)) {
       run.log(
-        `Replica identities stay as they are: the record of what they were, in schema ${MODULE_SCHEMA}, is gone.`,
+        state.ownershipId === undefined
+          ? "Replica identities stay as they are: no up has changed any since the resource was imported."
+          : `Replica identities stay as they are: the record of what they were, in schema ${MODULE_SCHEMA}, is gone.`,
       );
       return ownTriggers(catalog, publication).length > 0;
     }

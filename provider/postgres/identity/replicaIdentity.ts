@@ -18,7 +18,7 @@ import { LOCK_VIEW } from "../record/lines";
 import { hasLockView, readRecord } from "../record/moduleSchema";
 import { fullSelection, publishedSelection } from "../selection/imported";
 import { unlessGone } from "../session/gone";
-import { idleTriggers, newTablesMode, ownTriggers } from "../tracking/state";
+import { describeIdleTriggers, newTablesMode, ownTriggers } from "../tracking/state";
 import { claimOf, setByTrail } from "./claim";
 import { converge } from "./converge";
 import { planReplicaIdentity } from "./plan";
@@ -141,7 +141,9 @@ function driftOf(session: Session, catalog: Catalog, state: State): Drift {
   const tracked = trackedTables(catalog, state);
   const record = readRecord(catalog);
   const claim = claimOf(record, publication);
-  if (claim === undefined) drift.recordMissing = `schema ${MODULE_SCHEMA}`;
+  if (claim === undefined)
+    drift.recordMissing =
+      state.ownershipId === undefined ? "imported, and not recorded yet" : `schema ${MODULE_SCHEMA}`;
   else if (!hasLockView(catalog)) drift.recordMissing = `view ${MODULE_SCHEMA}.${LOCK_VIEW}`;
 
   const recorded = [...setByTrail(record, catalog, publication).keys()];
@@ -171,7 +173,7 @@ function driftOf(session: Session, catalog: Catalog, state: State): Drift {
   const broken = brokenByIdentity(catalog, tracked, publication);
   if (broken.length > 0) drift.writesRefused = firstFew(broken.map(({ table }) => formatTableName(table)));
   if (state.trackNewTables && state.newTables === "event trigger") {
-    const idle = idleTriggers(catalog, publication);
+    const idle = describeIdleTriggers(catalog, publication);
     if (idle.length > 0) drift.eventTriggersMissing = idle.join(", ");
   }
   return drift;

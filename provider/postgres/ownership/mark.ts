@@ -224,12 +224,14 @@ export function isAdoptable(found: Ownership): boolean {
  *
  * @param what kind and quoted name, as COMMENT ON takes them, e.g. `Publication "bemi"`
  * @param expected the mark of this resource, to tell a maker of the same name
+ * @param effect what adopting would do, as a sentence
  */
 export function existsAlready(
   what: string,
   found: Ownership,
   comment: string | null,
   expected?: Mark,
+  effect?: string,
 ): string {
   if (found === "other resource") {
     const named = wayOut(decodeMark(comment)?.mark, expected, "choose another name");
@@ -239,7 +241,8 @@ export function existsAlready(
     );
   }
   const why = found === "ours" ? "" : ` and ${describeOwnership(found, comment, expected)}`;
-  return `${what} exists already${why}. Set adopt: true to take it over, or choose another name.`;
+  const advice = "Set adopt: true to take it over, or choose another name.";
+  return [`${what} exists already${why}.`, advice, ...(effect === undefined ? [] : [effect])].join(" ");
 }
 
 /**

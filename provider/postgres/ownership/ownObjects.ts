@@ -1,5 +1,6 @@
 import type { Catalog, PublicationFacts } from "../../contract/catalog";
 import { MODULE_SCHEMA } from "../catalog/moduleSchema";
+import { effectOfAdopting } from "./handMade";
 import {
   decodeMark,
   existsAlready,
@@ -45,20 +46,15 @@ export function markOn(object: Owned | undefined, catalog: Pick<Catalog, "server
 }
 
 /**
- * The error text for an object that exists already under the name of one that is to be made. It names the owner where
+ * The error text for a publication that exists already under the name of one that is to be made. It names the owner where
  * that is not the role we act as.
- *
- * @param what kind and quoted name, as COMMENT ON takes them
- * @param object its owner and comment
  */
-export function objectExists(
-  what: string,
-  object: Owned,
-  expected: Mark,
-  catalog: Pick<Catalog, "server">,
-): string {
-  if (isOwned(object, catalog))
-    return existsAlready(what, ownershipOf(object, expected, catalog), object.comment, expected);
+export function publicationExists(object: PublicationFacts, expected: Mark, catalog: Catalog): string {
+  const what = `Publication "${object.name}"`;
+  if (isOwned(object, catalog)) {
+    const found = ownershipOf(object, expected, catalog);
+    return existsAlready(what, found, object.comment, expected, effectOfAdopting(object, found, catalog));
+  }
   return `${what} exists already and ${notOwned(object, catalog)}. Choose another name, drop it, or have its owner changed: ALTER ${what} OWNER TO "${catalog.server.currentRole}".`;
 }
 

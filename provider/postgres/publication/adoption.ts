@@ -8,6 +8,7 @@ import { decodeMark, encodeMark, type Appendix, type Mark } from "../ownership/m
 import { isOwned } from "../ownership/ownObjects";
 import { quoteIdentifier } from "../sql/quote";
 import { partialMembers } from "./members";
+import { OPERATIONS } from "./options";
 
 const adopted = z.object({
   comment: z.string().nullable(),
@@ -71,6 +72,3 @@ export function snapshotOf(catalog: Catalog, publication: PublicationFacts): Ado
     schemas: schemas.map(({ oid }) => oid),
   };
 }
-
-/** What a publication can publish, by the names of the facts. */
-export const OPERATIONS = ["insert", "update", "delete", "truncate"] as const;

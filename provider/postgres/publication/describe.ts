@@ -5,6 +5,7 @@ import { compareNames, tablesSentence } from "../catalog/tableNames";
 import { describeRestored } from "../identity/describe";
 import { toRestore } from "../identity/hypothetical";
 import type { FormerIdentity } from "../identity/claim";
+import { describeLeftByHand } from "../ownership/handMade";
 import { adoptedFrom } from "./adoption";
 import { findPublication, type PublicationStep } from "./plan";
 
@@ -30,6 +31,7 @@ export function describeChanges(
           adoptedFrom(step.comment) === undefined
             ? `The publication ${name}, a copy of one that this module made, is taken over; destroy drops it.`
             : `The publication ${name} is adopted; destroy gives it back as it is now.`,
+          ...optional(adoptedFrom(step.comment) && describeLeftByHand(catalog)),
         ];
       case "drop publication":
         return [`The publication ${step.publication.name}, which an interrupted change left, is dropped.`];
@@ -68,6 +70,10 @@ export function describeChanges(
         return ["The event triggers for new tables are dropped."];
     }
   });
+}
+
+function optional(line: string | undefined): string[] {
+  return line === undefined ? [] : [line];
 }
 
 /**

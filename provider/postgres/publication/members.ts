@@ -157,7 +157,7 @@ export function publishedTables(
     const { table } = entry;
     const published = covers(publication, table, byOid);
     if (published) return { entry, published, because: entry.because };
-    const because = `not published: ${obstacles.get(table.oid) ?? "it could not be locked, or not yet"}`;
+    const because = `not published: ${obstacles.get(table.oid) ?? "it could not be locked, or was taken out; the next up adds it"}`;
     return { entry, published, because };
   });
 }

@@ -31,6 +31,22 @@ export function optionFacts(
   return { insert: true, update: true, delete: true, truncate: true, viaRoot: false, generatedColumns };
 }
 
+/** The options that {@link wrongOptions} names, with the values that they have now, as SQL. */
+export function describeWrongOptions(publication: PublicationFacts): string {
+  const operations = OPERATIONS.filter((key) => publication[key]);
+  const values: Record<PublicationOption, string> = {
+    publish: `'${operations.join(", ")}'`,
+    publish_via_partition_root: String(publication.viaRoot),
+    publish_generated_columns: "none",
+  };
+  return wrongOptions(publication)
+    .map((name) => `${name} = ${values[name]}`)
+    .join(", ");
+}
+
+/** What a publication can publish, by the names of the facts. */
+export const OPERATIONS = ["insert", "update", "delete", "truncate"] as const;
+
 /** The options that are not as {@link optionsSql} sets them, by name. */
 export function wrongOptions(publication: PublicationFacts): PublicationOption[] {
   const { insert, update, delete: deletes, truncate, viaRoot, generatedColumns } = publication;

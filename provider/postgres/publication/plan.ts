@@ -5,8 +5,10 @@ import { publishes } from "../catalog/membership";
 import { tablesByOid } from "../catalog/tableIndex";
 import { tablesToRestore, trackedTables } from "../identity/trackedTables";
 import { only, setByTrail, strayed, type FormerIdentity } from "../identity/claim";
+import { effectOfAdopting } from "../ownership/handMade";
 import { encodeMark, isAdoptable, isCopy, type Mark } from "../ownership/mark";
-import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
+import { isOwned, madeBy, ownershipOf, publicationExists } from "../ownership/ownObjects";
+import { quoteIdentifier } from "../sql/quote";
 import { readRecord } from "../record/moduleSchema";
 import { ownNames } from "../ownership/ownNames";
 import { select, type Selection } from "../selection/selection";
@@ -256,7 +258,11 @@ function planOwnership(
     };
   }
   if (!inputs.adopt || !isAdoptable(owner))
-    throw new UserError(objectExists(`Publication "${name}"`, existing, mark, catalog));
+    throw new UserError(
+      inState && owner === "none" && isOwned(existing, catalog)
+        ? describeMadeAgain(existing, catalog)
+        : publicationExists(existing, mark, catalog),
+    );
   if (isCopy(owner) && adoptedFrom(existing.comment) === undefined) {
     // This module made the original, so that destroy drops the copy.
     const comment = encodeMark(mark);
@@ -265,6 +271,22 @@ function planOwnership(
   refuseAdoption(catalog, existing);
   const comment = adoptionComment(mark, snapshotOf(catalog, existing));
   return { steps: [{ step: "adopt publication", name, comment }], publication: { ...existing, comment } };
+}
+
+/** The error text for a publication that the last up had made, and that somebody has made again since. */
+function describeMadeAgain(publication: PublicationFacts, catalog: Catalog): string {
+  const { name } = publication;
+  return (
+    `Publication "${name}" exists already: it was ${madeAgain(publication)}. Set adopt: true to take it over, ` +
+    `or run DROP PUBLICATION ${quoteIdentifier(name)}: the next up then makes it again. ` +
+    effectOfAdopting(publication, "none", catalog)
+  );
+}
+
+/** What has become of a publication that somebody has dropped and made again, as the end of a sentence. */
+export function madeAgain({ allTables, schemas }: PublicationFacts): string {
+  const form = allTables ? ", for all tables" : schemas.length > 0 ? ", for whole schemas" : "";
+  return `made again by somebody else${form}`;
 }
 
 function withoutUnfinished(catalog: Catalog, name: string, mark: Mark): Catalog {

@@ -23,8 +23,8 @@ import { unlessGone } from "../session/gone";
 import { adoptedFrom } from "./adoption";
 import { publicationDoers, removalDoers } from "./doers";
 import { planMembers, publishedTables } from "./members";
-import { wrongOptions } from "./options";
-import { findPublication, leaving, planPublication, planRemoval, unfinished } from "./plan";
+import { describeWrongOptions } from "./options";
+import { findPublication, leaving, madeAgain, planPublication, planRemoval, unfinished } from "./plan";
 import { preview, selectionWarnings } from "./preview";
 
 type State = PublicationInputs & Partial<PublicationOutputs>;
@@ -163,12 +163,12 @@ function driftOf(session: Session, catalog: Catalog, state: State, existing: Pub
   note("notPublished", [...changes.add, ...changes.waiting]);
   note("notTracked", changes.remove);
   note("publishedInPart", changes.relist);
-  const options = wrongOptions(existing);
-  if (options.length > 0) drift.publicationOptions = options.join(", ");
+  const options = describeWrongOptions(existing);
+  if (options !== "") drift.publicationOptions = options;
   if (changes.schemas.length > 0) drift.publishedSchemas = firstFew(changes.schemas);
   if (!isOwned(existing, catalog)) drift.publicationOwner = `belongs to ${existing.owner}`;
   else if (!madeBy(existing, mark, catalog))
-    drift.publicationOwner = state.adopt ? "not taken over yet" : "made again by somebody else";
+    drift.publicationOwner = state.adopt ? "not taken over yet" : madeAgain(existing);
   else if (existing.allTables) drift.publicationForm = "all tables";
   const leftovers = unfinished(catalog, state.name, mark);
   if (leftovers.length > 0) drift.unfinishedChange = leftovers.map(({ name }) => name).join(", ");

@@ -143,8 +143,8 @@ function publicationFindings(catalog: Catalog, name: string): Finding[] {
     {
       severity: "degraded",
       subject,
-      message: `leaves out ${silent.join(" and ")}.`,
-      remedy: `Run ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate').`,
+      message: `does not publish ${silent.join(", ")}, so such changes are not captured.`,
+      remedy: "Run pulumi up again, which sets the option publish back.",
     },
   ];
 }

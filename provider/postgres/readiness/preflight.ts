@@ -17,7 +17,8 @@ import {
   ownership,
   type Mark,
 } from "../ownership/mark";
-import { madeBy, objectExists, ownershipOf } from "../ownership/ownObjects";
+import { EFFECT_OF_ADOPTING_ROLE } from "../ownership/handMade";
+import { madeBy, ownershipOf, publicationExists } from "../ownership/ownObjects";
 import { formatTableName } from "../catalog/tableNames";
 import { keyFindings } from "../identity/keyFindings";
 import { keepsKey, trackedTables } from "../identity/trackedTables";
@@ -168,7 +169,7 @@ function publicationFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark
   if (publication === undefined) return [];
   const found = ownershipOf(publication, mark, catalog);
   if (madeBy(publication, mark, catalog) || (plan.adopt && isAdoptable(found))) return [];
-  return [blocking("", objectExists(`Publication "${publication.name}"`, publication, mark, catalog), "")];
+  return [blocking("", publicationExists(publication, mark, catalog), "")];
 }
 
 function existingRole(
@@ -179,7 +180,7 @@ function existingRole(
 ): Finding[] {
   const found = ownership(comment, mark);
   if (madeByResource(comment, mark) || (adopt && isAdoptable(found))) return [];
-  return [blocking("", existsAlready(what, found, comment, mark), "")];
+  return [blocking("", existsAlready(what, found, comment, mark, EFFECT_OF_ADOPTING_ROLE), "")];
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   ownership,
   type Mark,
 } from "../ownership/mark";
+import { EFFECT_OF_ADOPTING_ROLE } from "../ownership/handMade";
 import { canHaveMade } from "../ownership/roleMaker";
 import { quoteIdentifier } from "../sql/quote";
 import { roleMark } from "./roleMark";
@@ -237,7 +238,9 @@ function assertAdoptable(
   const found = ownership(role.comment, expected);
   if (found === "none" && !inputs.adopt && isOfNeon(role)) throw new UserError(existsInNeon(role));
   if (!inputs.adopt || !isAdoptable(found))
-    throw new UserError(existsAlready(`Role "${role.name}"`, found, role.comment, expected));
+    throw new UserError(
+      existsAlready(`Role "${role.name}"`, found, role.comment, expected, EFFECT_OF_ADOPTING_ROLE),
+    );
   if (role.superuser)
     throw new UserError(
       `Role "${role.name}" is a superuser and is not taken over: whoever has Bemi's password could do anything. Choose another name.`,

@@ -78,6 +78,13 @@ export function idleTriggers(catalog: Catalog, publication: string): string[] {
   return active ? [] : [ownNames(publication).trackTrigger];
 }
 
+/** The same, each with what has become of it, e.g. `_bemi_track is disabled`. */
+export function describeIdleTriggers(catalog: Catalog, publication: string): string[] {
+  const own = ownTriggers(catalog, publication).length > 0;
+  const now = own ? "is disabled" : hasTracking(catalog, publication) ? "is somebody else's" : "is gone";
+  return idleTriggers(catalog, publication).map((name) => `${name} ${now}`);
+}
+
 /** @throws UserError where somebody else's event trigger has the name of the module's own */
 export function refuseForeignTriggers(catalog: Catalog, publication: string): void {
   const own = ownTriggers(catalog, publication);

@@ -2,6 +2,7 @@ import type { Catalog } from "../../../provider/contract/catalog";
 import {
   claimed,
   changedMeanwhile,
+  isRecordLost,
   setByTrail,
   settled,
   strayed,
@@ -114,11 +115,8 @@ test("what was FULL before a create that failed before its claim, or before an i
 });
 
 test("does not take its own FULL for the user's when the record was lost", () => {
-  expect(
-    previous(
-      claim(emptyRecord(5), allFull(), PUBLIC, { state: { ...PUBLIC, done: 3, ownershipId: MARK.id } }),
-    ),
-  ).toEqual([]);
+  const state = { ...PUBLIC, done: 3, ownershipId: MARK.id };
+  expect(previous(claim(emptyRecord(5), allFull(), PUBLIC, { state }))).toEqual([]);
   const publications = [publication("bemi", { comment: encodeMark(MARK) })];
   const tables = [{ ...orders, ...FULL, listedIn: listed("bemi") }, whole];
   expect(previous(claim(emptyRecord(5), catalogOf({ tables, publications })))).toEqual([{ whole: "full" }]);
@@ -128,6 +126,14 @@ test("does not take its own FULL for the user's when the record was lost", () =>
     { orders: "full" },
     { whole: "full" },
   ]);
+});
+
+test("takes FULL for the user's when the resource was imported, and no up has changed anything yet", () => {
+  const imported = { ...PUBLIC, done: 3 };
+  expect(isRecordLost(emptyRecord(5), allFull(), "bemi", imported)).toBe(false);
+  const record = claim(emptyRecord(5), allFull(), PUBLIC, { state: imported });
+  expect(previous(record)).toEqual([{ orders: "full" }, { keyless: "full" }, { whole: "full" }]);
+  expect([...setByTrail(record, allFull(), "bemi")]).toEqual([]);
 });
 
 test("finds a published table again that has left every selection by its new name", () => {

@@ -91,7 +91,7 @@ test("PostgreSQL 18: notices when publish_generated_columns was changed", async 
   await db.sql("ALTER PUBLICATION bemi SET (publish_generated_columns = none)");
   await run.end();
   expect((await publication.read(stack.publication, run))?.drift).toMatchObject({
-    publicationOptions: "publish_generated_columns",
+    publicationOptions: "publish_generated_columns = none",
   });
   await publication.update(stack.publication, publicationInputs(PUBLIC), run);
   await writeAll();

@@ -44,7 +44,7 @@ test("names changes made by hand, and mends them", async () => {
     notPublished: "public.plain",
     notTracked: "far.child",
     publishedInPart: "public.keyless",
-    publicationOptions: "publish, publish_via_partition_root",
+    publicationOptions: "publish = 'insert', publish_via_partition_root = true",
   });
   await publication.update(stack.publication, INPUTS, run);
   await run.end();

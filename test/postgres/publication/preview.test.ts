@@ -57,6 +57,7 @@ test("a first preview names what becomes FULL, and plans the publication as if t
   expect(identity).toEqual([
     SCHEMA,
     "3 tables get the replica identity FULL: public.notes, public.orders, public.quiet (now DEFAULT: 2, NOTHING: 1)",
+    "1 table has the replica identity FULL already, and keeps it on destroy: public.whole",
   ]);
   expect(published).toEqual([
     "The publication bemi is created.",

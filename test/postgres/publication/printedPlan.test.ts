@@ -126,7 +126,9 @@ test("adopting changes nothing but the comment, where all is as wanted", () => {
   const orders = table("public.orders", { ...FULL, listedIn: listed("bemi") });
   const catalog = trailed([orders], { comment: "made by hand" });
   expect(publicationPlan(catalog, [], { ...INPUTS, adopt: true })).toEqual(["adopt publication: bemi"]);
-  expect(() => publicationPlan(catalog)).toThrow(/Publication "bemi" exists already/);
+  expect(() => publicationPlan(catalog)).toThrow(
+    'Publication "bemi" exists already: it was made again by somebody else. Set adopt: true to take it over, or run DROP PUBLICATION "bemi": the next up then makes it again.',
+  );
 });
 
 test("a destroy: the publication, then event triggers, identities and claim", () => {

@@ -357,7 +357,7 @@ describe("readiness", () => {
     [{ roles: [role("bemi", { validUntil: "2020-01-01T00:00:00Z" })] }, /^blocking: .*expired/],
     [{ roles: [role("bemi", { connectionLimit: 1 })] }, /^degraded: .*may have 1 connections/],
     [{ publications: [] }, /^blocking: Publication bemi does not exist/],
-    [{ publications: [publication("bemi", { truncate: false })] }, /^degraded: .*leaves out truncate/],
+    [{ publications: [publication("bemi", { truncate: false })] }, /^degraded: .*does not publish truncate/],
     [
       { tables: [table("public.orders", { identity: "full" })] },
       /^blocking: public.orders is not in publication/,

@@ -266,11 +266,11 @@ test("reports a disabled event trigger as drift, and enables it again", async ()
   await db.sql("ALTER EVENT TRIGGER _bemi_track DISABLE");
   await run.end();
   const observed = await replicaIdentity.read({ ...IDENTITY, ...identity }, run);
-  expect(observed?.drift).toEqual({ eventTriggersMissing: "_bemi_track" });
+  expect(observed?.drift).toEqual({ eventTriggersMissing: "_bemi_track is disabled" });
   // Also after a refresh.
   await run.end();
   const again = await replicaIdentity.read({ ...IDENTITY, ...observed?.outputs }, run);
-  expect(again?.drift).toEqual({ eventTriggersMissing: "_bemi_track" });
+  expect(again?.drift).toEqual({ eventTriggersMissing: "_bemi_track is disabled" });
   const outputs = await replicaIdentity.update({ ...IDENTITY, ...identity }, IDENTITY, run);
   expect(outputs.newTables).toBe("event trigger");
 });
@@ -294,7 +294,7 @@ test("says by what new tables are tracked where settings switch triggers off", a
     // The output still says what was set up: it would no longer be missed if a refresh forgot it.
     expect(await seen("ALTER EVENT TRIGGER _bemi_track ENABLE")).toEqual([
       "event trigger",
-      { eventTriggersMissing: "_bemi_track" },
+      { eventTriggersMissing: "_bemi_track is disabled" },
     ]);
     await replicaIdentity.update(state, IDENTITY, run);
     // The setting is new in PostgreSQL 17.

@@ -204,7 +204,7 @@ describe("schema tools", () => {
     const said = (await trail.previewUp(args()))["identity"];
     await trail.refresh();
     expect(trail.drift["identity"]).toMatchObject(
-      lost === undefined ? { eventTriggersMissing: "_bemi_track" } : { recordMissing: lost },
+      lost === undefined ? { eventTriggersMissing: "_bemi_track is gone" } : { recordMissing: lost },
     );
     if (lost === "schema _bemi") {
       expect(said).toEqual([

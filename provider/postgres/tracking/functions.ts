@@ -79,9 +79,10 @@ DECLARE
   through boolean;
   clause text;
   is_new boolean;
-  -- Whether it is asked to keep its key as identity; whether it does.
+  -- Whether it is asked to keep its key as identity; whether it does; whether it is FULL and gets it now.
   asks_for_key boolean := false;
   keeps_key boolean := false;
+  gets_key boolean := false;
   -- The call stack: whether the function of this or of another trail has set FULL just now.
   context text;
 BEGIN
@@ -188,9 +189,15 @@ function keepingKeys({
 }: Selection): { readonly decide: string; readonly whenFull: string } | undefined {
   if (!mayKeepKeys(identity)) return undefined;
   return {
+    // Where another trail has set the table to FULL just now, it stays so: otherwise both would go on for ever.
     decide: `asks_for_key := reachable AND ${asksForKeySql(identity)};
-    keeps_key := asks_for_key AND ${NAMES_ROWS_SQL};`,
-    whenFull: `WHEN asks_for_key AND found.relreplident = 'f' AND ${GETS_KEY_SQL} THEN 'DEFAULT'`,
+    keeps_key := asks_for_key AND ${NAMES_ROWS_SQL};
+    gets_key := false;
+    IF asks_for_key AND found.relreplident = 'f' THEN
+      GET DIAGNOSTICS context = PG_CONTEXT;
+      gets_key := NOT ${SET_JUST_NOW} AND ${GETS_KEY_SQL};
+    END IF;`,
+    whenFull: "WHEN gets_key THEN 'DEFAULT'",
   };
 }
 

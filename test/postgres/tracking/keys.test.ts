@@ -169,6 +169,28 @@ test("a change of identity gives tables back their own identity, and takes it ag
   expect(await identities(db)).toEqual(before);
 });
 
+test("two trails that ask for different identities end with FULL, and do not go on for ever", async () => {
+  await up(run, KEYS);
+  const theirs = {
+    ...identityInputs({ schemas: ["public"] }),
+    publication: "theirs",
+    managedBy: "shop/x/theirs",
+  };
+  const other = await replicaIdentity.create(theirs, run);
+  const start = Date.now();
+  await db.sql("CREATE TABLE keyed (id int PRIMARY KEY); CREATE TABLE made (id int)");
+  await db.sql("ALTER TABLE made ADD PRIMARY KEY (id)");
+  expect(Date.now() - start).toBeLessThan(5000);
+  expect(await identities(db)).toEqual({ keyed: "f", made: "f" });
+  expect(await members(db)).toEqual(["public.keyed", "public.made"]);
+  await run.end();
+  await replicaIdentity.delete({ ...theirs, ...other }, run);
+  // The trail that is left gives the tables their keys back.
+  await run.end();
+  await replicaIdentity.update(identityInputs(KEYS), identityInputs(KEYS), run);
+  expect(await identities(db)).toEqual({ keyed: "d", made: "d" });
+});
+
 test("a preview names tables that keep their key, and refuses those that have none", async () => {
   await db.sql("CREATE TABLE documents (id int PRIMARY KEY, body text); CREATE TABLE keyless (id int)");
   const line =

@@ -15,6 +15,8 @@ export interface DeclaredResource {
   readonly provider?: string;
   /** In a preview, what is not known yet is left out. */
   readonly inputs: Values;
+  /** Names of the inputs that a preview does not know yet; left out: none. */
+  readonly unknown?: readonly string[];
   /** As of the last time it was created, read or updated; empty before the first time. */
   readonly outputs: Values;
   /** What the preview does with it, in the engine's words: `create`, `update`, `same`; left out outside of a preview. */
@@ -60,6 +62,9 @@ export function declaredResource(resource: PulumiResource, operation?: string): 
   const outputs = plainValues(resource.outputs);
   const ofComponent = parent !== undefined && parseUrn(parent).type === COMPONENT;
   const source = sourceOf(resource);
+  const unknown = Object.entries(resource.inputs ?? {}).flatMap(([name, value]) =>
+    value === UNKNOWN ? [name] : [],
+  );
   return {
     urn,
     type: type.slice(PREFIX.length),
@@ -67,6 +72,7 @@ export function declaredResource(resource: PulumiResource, operation?: string): 
     ...(ofComponent ? { component: parent } : {}),
     ...(provider === undefined ? {} : { provider: withoutId(provider) }),
     inputs: plainValues(resource.inputs),
+    ...(unknown.length === 0 ? {} : { unknown }),
     outputs: Object.fromEntries(Object.entries(outputs).filter(([name]) => !isDrift(name))),
     ...(operation === undefined ? {} : { operation }),
     drift: Object.entries(outputs).flatMap(([name, text]) =>
@@ -104,7 +110,9 @@ export function trailsOf(resources: readonly DeclaredResource[]): DeclaredTrail[
       ({ resources: [first] }) => first?.inputs["projectId"] === projectId,
     );
     if (owner !== undefined) owner.resources.push(resource);
-    else put(JSON.stringify([projectId]), typeof projectId === "string" ? projectId : "project", resource);
+    // A branch without a trail on it is no trail.
+    else if (resource.type !== "Branch")
+      put(JSON.stringify([projectId]), typeof projectId === "string" ? projectId : "project", resource);
   }
   return [...groups.values()];
 }

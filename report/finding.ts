@@ -36,6 +36,7 @@ export const CODES = {
   NB403: "The trail, or a part of it, is removed or replaced",
   NB501: "The preview failed",
   NB502: "The database was not looked at",
+  NB503: "What was looked at is the branch that is copied",
   NB601: "The trail is not ready",
   NB602: "A table is not captured as it should be",
   NB603: "No consumer has connected yet",

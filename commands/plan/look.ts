@@ -9,7 +9,7 @@ import { readStatistics } from "./statisticsQuery";
  * What keeps it from looking is part of the answer.
  */
 export async function see(settings: TrailSettings | undefined, run: () => Run): Promise<TrailFacts["seen"]> {
-  if (settings === undefined) return { notSeen: "project or database are not known before the up." };
+  if (settings === undefined) return { notSeen: "project, branch or database are not known before the up." };
   const { projectId, branch, database } = settings;
   try {
     const account = run();

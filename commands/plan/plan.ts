@@ -60,7 +60,7 @@ export async function plan(
   };
   const trails: TrailFacts[] = [];
   for (const trail of trailsOf(preview.resources)) {
-    const settings = settingsOf(trail);
+    const settings = settingsOf(trail, preview.resources);
     trails.push(factsOf(trail, preview, settings, await see(settings, () => runOf(trail))));
   }
   const report = planReport({ stack: preview.stack, trails, failures: otherFailures(preview) }, options);

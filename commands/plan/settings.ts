@@ -11,8 +11,16 @@ const SELECTION = z.object({ ...selection, identity });
 /** The kinds whose inputs say which tables are selected, the best source first. */
 const SELECTING = ["Publication", "ReplicaIdentity", "Readiness", "ReadAccess"] as const;
 
-/** The trail's arguments, as far as its resources show them; `undefined` where the database is not known yet. */
-export function settingsOf({ resources }: DeclaredTrail): TrailSettings | undefined {
+/**
+ * The trail's arguments, as far as its resources show them; `undefined` where the database is not known yet. A trail on a
+ * `Branch` that the up makes is known by the branch that is copied.
+ *
+ * @param all - the resources of all trails of the preview. Default: those of the trail.
+ */
+export function settingsOf(
+  { resources }: DeclaredTrail,
+  all: readonly DeclaredResource[] = resources,
+): TrailSettings | undefined {
   const find = (type: string): DeclaredResource | undefined =>
     resources.find((resource) => resource.type === type);
   const input = (type: string, name: string): string | undefined => text(find(type)?.inputs[name]);
@@ -23,8 +31,12 @@ export function settingsOf({ resources }: DeclaredTrail): TrailSettings | undefi
   const first = (name: string): string | undefined =>
     resources.map(({ inputs }) => text(inputs[name])).find((value) => value !== undefined);
 
-  const [projectId, branch, database] = [first("projectId"), first("branch"), first("database")];
+  const [projectId, database] = [first("projectId"), first("database")];
   if (projectId === undefined || database === undefined) return undefined;
+  const isUnknown = resources.some(({ unknown = [] }) => unknown.includes("branch"));
+  const copy = isUnknown ? copyIn(all, projectId) : undefined;
+  if (isUnknown && copy === undefined) return undefined;
+  const branch = copy === undefined ? first("branch") : copy.parent;
   const selecting = [...SELECTING.map((type) => find(type)?.inputs), preflight]
     .map((inputs) => SELECTION.safeParse(inputs).data)
     .find((found) => found !== undefined && givenSelections(found).length === 1);
@@ -32,6 +44,7 @@ export function settingsOf({ resources }: DeclaredTrail): TrailSettings | undefi
   return {
     projectId,
     ...(branch === undefined ? {} : { branch }),
+    ...(copy === undefined ? {} : { copyAs: copy.name }),
     database,
     selection: selecting ?? { schemas: trailDefaults.schemas },
     trackNewTables: find("Publication")?.inputs["trackNewTables"] !== false,
@@ -51,6 +64,25 @@ export function settingsOf({ resources }: DeclaredTrail): TrailSettings | undefi
     ...(ips === undefined ? {} : { allowedIps: ips }),
     restrictOpenProject: list?.inputs["restrictOpenProject"] === true,
   };
+}
+
+/**
+ * The branch that the up makes in the project, and the one that it copies, which is the default branch if it is left out.
+ * `undefined` where the program makes none or several, or its parent is not known yet.
+ */
+function copyIn(
+  resources: readonly DeclaredResource[],
+  projectId: string,
+): { readonly name: string; readonly parent?: string } | undefined {
+  const branches = resources.filter(
+    ({ type, inputs }) => type === "Branch" && inputs["projectId"] === projectId,
+  );
+  const [made, another] = branches;
+  if (made === undefined || another !== undefined) return undefined;
+  const { inputs, unknown = [] } = made;
+  const [name, parent] = [text(inputs["name"]), text(inputs["parent"])];
+  if (name === undefined || unknown.includes("parent")) return undefined;
+  return { name, ...(parent === undefined ? {} : { parent }) };
 }
 
 /** What the preview does with each resource. */

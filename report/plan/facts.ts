@@ -8,6 +8,8 @@ import type { Statistics } from "./statistics";
 export interface TrailSettings {
   readonly projectId: string;
   readonly branch?: string;
+  /** Name of the branch that the up makes as a copy of `branch`, and that the trail is on. Left out: `branch` itself. */
+  readonly copyAs?: string;
   readonly database: string;
   readonly selection: Selection;
   readonly trackNewTables: boolean;

@@ -60,7 +60,7 @@ export function unusedExceptions(
 }
 
 function previewFindings({ facts }: FindingsInput): Single[] {
-  const { failures, drift, operations, seen } = facts;
+  const { failures, drift, operations, seen, settings } = facts;
   return [
     ...failures.map(({ text }) => single("NB501", "block", "", sentenceCase(text), "")),
     ...(wasSeen(seen)
@@ -74,6 +74,17 @@ function previewFindings({ facts }: FindingsInput): Single[] {
             "",
           ),
         ]),
+    ...(wasSeen(seen) && settings?.copyAs !== undefined
+      ? [
+          single(
+            "NB503",
+            "note",
+            settings.copyAs,
+            `is made by this up. Tables and costs here are those of ${seen.branch}, from which it is copied.`,
+            "",
+          ),
+        ]
+      : []),
     ...drift
       // What Readiness says is the sum of what the others say.
       .filter(({ name }) => name !== "notReady" || drift.length === 1)

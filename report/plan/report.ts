@@ -112,7 +112,7 @@ export function trailReport(facts: TrailFacts, options: PlanOptions): TrailRepor
         ? undefined
         : {
             projectId: settings.projectId,
-            branch: known?.branch ?? settings.branch ?? "(default branch)",
+            branch: settings.copyAs ?? known?.branch ?? settings.branch ?? "(default branch)",
             database: settings.database,
           },
     headline: headline({ facts, tables, wal, days }),

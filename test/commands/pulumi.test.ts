@@ -127,12 +127,45 @@ describe("a preview", () => {
     ).toEqual(["update", "none"]);
   });
 
+  describe("of a trail whose branch is not known yet", () => {
+    const made = (name: string, inputs: object = {}) => {
+      const branch = resource("Branch", { name, database: undefined, ...inputs }, { parent: STACK });
+      return step("create", { ...branch, urn: `${branch.urn}-${name}` });
+    };
+    const on = step("create", resource("Publication", { branch: UNKNOWN }));
+
+    it.each([
+      [
+        "names the branch that is copied",
+        [made("pr-7", { parent: "main" })],
+        { branch: "main", copyAs: "pr-7" },
+      ],
+      ["means the default branch where none is named", [made("pr-7")], { copyAs: "pr-7" }],
+    ])("%s", (_, branches, expected) => {
+      const { resources } = readPreview(JSON.stringify({ steps: [...branches, on] }), "The preview");
+      const [trail, ...others] = trailsOf(resources);
+      expect(others).toEqual([]);
+      const { branch, copyAs } = (trail && settingsOf(trail, resources)) ?? {};
+      expect({ ...(branch === undefined ? {} : { branch }), copyAs }).toEqual(expected);
+    });
+
+    it.each([
+      ["no branch is made", []],
+      ["two branches are made", [made("pr-7"), made("pr-8")]],
+      ["the parent is not known either", [made("pr-7", { parent: UNKNOWN })]],
+      ["the branch is of another project", [made("pr-7", { projectId: "other-project-654321" })]],
+    ])("knows no database where %s", (_, branches) => {
+      const { resources } = readPreview(JSON.stringify({ steps: [...branches, on] }), "The preview");
+      expect(trailsOf(resources).map((each) => settingsOf(each, resources))).toEqual([undefined]);
+    });
+  });
+
   it("knows no database before the project exists", () => {
     const { resources } = readPreview(
       JSON.stringify({ steps: [step("create", resource("Publication", { projectId: UNKNOWN }))] }),
       "The preview",
     );
-    expect(trailsOf(resources).map(settingsOf)).toEqual([undefined]);
+    expect(trailsOf(resources).map((each) => settingsOf(each))).toEqual([undefined]);
   });
 
   it("groups resources that a program declares by themselves by their database", () => {

@@ -224,6 +224,11 @@ const FINDINGS: readonly [what: string, facts: TrailFacts, codes: readonly strin
     ["warn NB303"],
   ],
   ["the database was not looked at", trail(), ["warn NB502"]],
+  [
+    "the branch is only made by this up",
+    trail({ settings: settings({ copyAs: "pr-7" }), seen: seen([[ORDERS]]) }),
+    ["note NB503"],
+  ],
 ];
 
 test.each(FINDINGS)("finds what a reviewer should know: %s", (_, facts, expected) => {

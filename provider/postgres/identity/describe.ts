@@ -37,12 +37,12 @@ export function describeChanges(
   });
   return [
     ...lines,
-    ...steps.flatMap((step) => (step.step === "claim tables" ? describeKept(catalog, step) : [])),
+    ...steps.flatMap((step) => (step.step === "claim tables" ? describeFullBefore(catalog, step) : [])),
   ];
 }
 
 /** The sentence for tables that were FULL before the trail; none without a table. */
-function describeKept(catalog: Catalog, { before, after }: Omit<ClaimStep, "step">): string[] {
+function describeFullBefore(catalog: Catalog, { before, after }: Omit<ClaimStep, "step">): string[] {
   const known = new Set(before.previous.map(({ oid }) => oid));
   const kept = new Set(
     after.previous.flatMap(({ oid, identity }) => (identity === "full" && !known.has(oid) ? [oid] : [])),

@@ -60,6 +60,23 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect((await bench.api("GET", `${bench.branch}/roles/bemi`)).status).toBe(404);
   });
 
+  test("taken over on a branch of the program's own gets another password, once, and stays on destroy", async () => {
+    const { password: copied } = (
+      await bench.done("POST", `${bench.branch}/roles`, { role: { name: "copied" } })
+    ).body.role;
+    const role = newOne();
+    const wanted = inputs("copied", { adopt: true, renewPassword: true });
+    await role.up(wanted);
+    const { password } = role.state ?? {};
+    expect(role.state).toMatchObject({ created: false });
+    expect(password).not.toBe(copied);
+    await (await connect(bench, uriOf(role))).end();
+    expect(await mutations(() => role.up(wanted))).toEqual([]);
+    expect(role.state).toMatchObject({ password });
+    await role.destroy();
+    await bench.done("DELETE", `${bench.branch}/roles/copied`);
+  });
+
   test("creates a role that can log in, keeps it on up, and deletes it on destroy", async () => {
     const role = newOne();
     await role.up(inputs("bemi"));

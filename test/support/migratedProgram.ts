@@ -91,14 +91,18 @@ export class MigratedProgram {
 /** Puts the plugin of commandPlugin.ts into a folder: the engine finds a plugin by the name of an executable in PATH. */
 function installCommandPlugin(folder: string): void {
   const source = readFileSync(path.join(__dirname, "commandPlugin.ts"), "utf8");
-  const { code } = transformSync(source, {
-    jsc: { parser: { syntax: "typescript" }, target: "es2022" },
-    module: { type: "commonjs" },
-  });
   const program = path.join(folder, "commandPlugin.js");
-  writeFileSync(program, code);
+  writeFileSync(program, inJavaScript(source));
   const file = path.join(folder, "pulumi-resource-command");
   const modules = path.join(PROJECT, "node_modules");
   writeFileSync(file, `#!/bin/sh\nNODE_PATH='${modules}' exec node '${program}' "$@"\n`);
   chmodSync(file, 0o755);
+}
+
+/** A program in TypeScript as one that Node runs. */
+function inJavaScript(source: string): string {
+  return transformSync(source, {
+    jsc: { parser: { syntax: "typescript" }, target: "es2022" },
+    module: { type: "commonjs" },
+  }).code;
 }

@@ -10,6 +10,8 @@ import { createCompute, type PostgresCompute } from "../../sandbox/postgres";
 export const MATRIX = (process.env["TEST_POSTGRES"] ?? "17").split(",").map(Number) as PostgresVersion[];
 /** The version of a test database whose test names none. */
 export const [DEFAULT_VERSION = 17] = MATRIX;
+/** How the tests make Bemi's role: before PostgreSQL 16, the owner of a database cannot make it in SQL. */
+export const ROLE_MADE_BY = DEFAULT_VERSION < 16 ? "api" : "sql";
 
 const ATTRIBUTES = "CREATEROLE CREATEDB REPLICATION BYPASSRLS";
 
@@ -25,11 +27,11 @@ const OWNERS = {
 type Owner = keyof typeof OWNERS;
 
 /**
- * The owner for tests that make Bemi's role in SQL on any version: before PostgreSQL 16 only a superuser can give
- * REPLICATION.
+ * The owner for tests that make Bemi's role on any version: before PostgreSQL 16 only a superuser can give REPLICATION in
+ * SQL.
  */
 export function ownerWhoMakesRoles(version: PostgresVersion): Owner {
-  return version < 16 ? "superuser" : "api";
+  return version < 16 && ROLE_MADE_BY === "sql" ? "superuser" : "api";
 }
 
 export interface TestDatabaseOptions {

@@ -5,7 +5,8 @@ import type { Session } from "../../provider/contract/session";
 import { createNeonApi } from "../../provider/neon";
 import { CommandMemory } from "../../provider/plugin/commandMemory";
 import { makeRun, type ProcessRun, type RunParts } from "../../provider/plugin/run";
-import type { TestDatabase } from "./postgres";
+import { ROLE_MADE_BY, type TestDatabase } from "./postgres";
+import { rolesApi } from "./rolesApi";
 
 /** A plugin process without an engine: the provider's own run, with its log as a list. */
 export interface LoggedRun extends ProcessRun {
@@ -63,17 +64,19 @@ export interface TestRun extends LoggedRun {
 
 /**
  * A plugin process that works on a real server, as the owner of its databases. It has no Neon API: every target means
- * the one branch of this server, and a kind that sends a request to Neon fails.
+ * the one branch of this server, and a kind that sends a request to Neon fails. Before PostgreSQL 16 it has the requests
+ * about roles.
  */
 export function testRun(
-  { ownerUri, sslRootCert }: Pick<TestDatabase, "ownerUri" | "sslRootCert">,
+  { ownerUri, superuserUri, sslRootCert }: Pick<TestDatabase, "ownerUri" | "superuserUri" | "sslRootCert">,
   { branchId = "br-cool-sea-123456", checkpoint = () => undefined }: TestRunOptions = {},
 ): TestRun {
   const uri = new URL(ownerUri);
   const [host, port] = [uri.hostname, Number(uri.port)];
   const [owner, password] = [decodeURIComponent(uri.username), decodeURIComponent(uri.password)];
+  const neon = ROLE_MADE_BY === "api" ? rolesApi(superuserUri) : NO_NEON;
   const run = loggedRun(() => ({
-    neon: () => NO_NEON,
+    neon: () => neon,
     resolve: ({ projectId, database }) =>
       Promise.resolve({
         projectId,

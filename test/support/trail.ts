@@ -10,6 +10,7 @@ import {
   replicationSlot,
 } from "../../provider/postgres";
 import { Engine, type AnyKind, type EngineOptions, type EngineState, type Program } from "./engine";
+import { ROLE_MADE_BY } from "./postgres";
 import type { LoggedRun } from "./run";
 
 /** The arguments of `BemiAuditTrail`, as far as PostgreSQL is concerned. */
@@ -20,7 +21,7 @@ export interface TrailArgs extends Target {
   readonly allTables?: true;
   readonly excludeTables?: readonly string[];
   readonly identity?: ReplicaIdentityInputs["identity"];
-  /** Default: "sql". */
+  /** Default: "sql"; before PostgreSQL 16: "api". */
   readonly createdBy?: "sql" | "api";
   /** Whether the role may read the tables. Default: true. */
   readonly readAccess?: boolean;
@@ -66,7 +67,13 @@ export class Trail extends Engine {
 
 function declare(args: TrailArgs): Program {
   const { projectId, branch, database, schemas, tables, allTables, excludeTables } = args;
-  const { name = "bemi", createdBy = "sql", trackNewTables = true, adopt = false, passwordVersion } = args;
+  const {
+    name = "bemi",
+    createdBy = ROLE_MADE_BY,
+    trackNewTables = true,
+    adopt = false,
+    passwordVersion,
+  } = args;
   const target = { projectId, branch, database };
   const selected = { ...target, schemas, tables, allTables, excludeTables };
   const tracked = { ...selected, identity: args.identity };

@@ -8,6 +8,7 @@ import { watchedSession } from "./watchedSession";
 /** One command on a trail, for a process that can be killed. */
 export interface Order {
   readonly ownerUri: string;
+  readonly superuserUri: string;
   readonly sslRootCert: string;
   /** Path of the file with the state before the command. It is written anew after every step. */
   readonly stateFile: string;

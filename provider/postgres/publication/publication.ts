@@ -13,9 +13,12 @@ import type { Session } from "../../contract/session";
 import { recorded as recordedTarget } from "../../contract/target";
 import { firstFew } from "../../contract/wording";
 import { formatTableName } from "../catalog/tableNames";
+import { claimOf } from "../identity/claim";
+import { settleRecord } from "../identity/restore";
 import { describePending, fingerprint } from "../identity/summary";
 import { databaseObjectMark, describeOwnership, identifiedBy } from "../ownership/mark";
 import { isOwned, madeBy, markOn, notOwned } from "../ownership/ownObjects";
+import { readRecord } from "../record/moduleSchema";
 import { preflight, selectionFindings, serverFindings } from "../selection/findings";
 import { publishedSelection } from "../selection/imported";
 import { select } from "../selection/selection";
@@ -111,6 +114,9 @@ async function converge(
   for (const line of selectionWarnings(catalog, selected, name)) run.log(line);
   await execute(steps, publicationDoers({ inputs, session, run }), run);
   const after = await session.catalog();
+  // The last run may have given back identities and then failed. By the former selection that it left in the record, what
+  // the user sets on these tables from now on would count as the module's.
+  if ((claimOf(readRecord(after), name)?.selections.length ?? 1) > 1) await settleRecord(session, name);
   return outputsOf(session, after, inputs, requirePublication(after, name), mark.id);
 }
 

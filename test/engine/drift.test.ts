@@ -1,64 +1,44 @@
 import { execFile } from "node:child_process";
 import path from "node:path";
 import { PROJECT } from "../../tools/pulumiCli";
-import { compareFacts } from "../../tools/start/catalogs";
+import { compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
-import { USERS_EVENT_TRIGGERS } from "../support/postgres";
+import { Page, withExampleIds } from "../support/page";
+import { excerpt } from "../support/previewText";
 import { TrailStack } from "../support/trailStack";
 import { until } from "../support/until";
-
-/** What somebody does behind the stack's back, and the difference that the next preview must name, with its value. */
-const DRIFT: readonly [statement: string, name: string, value: RegExp][] = [
-  ["ALTER EVENT TRIGGER %trigger DISABLE", "eventTriggersMissing", /_bemi_/],
-  ["CREATE TABLE public.payouts (id int PRIMARY KEY)", "notPublished", /public\.payouts/],
-  ["ALTER TABLE public.orders REPLICA IDENTITY DEFAULT", "identityNotFull", /public\.orders/],
-  ["ALTER PUBLICATION bemi DROP TABLE public.customers", "notPublished", /public\.customers/],
-  ["REVOKE SELECT ON public.products FROM bemi", "missingPrivileges", /products/],
-  ["ALTER ROLE bemi NOREPLICATION", "roleAttributesLost", /REPLICATION/],
-  ["ALTER ROLE bemi PASSWORD 'somebody-else-s-2026'", "passwordChanged", /does not accept the password/],
-  ["GRANT pg_monitor TO bemi", "roleMemberships", /pg_monitor/],
-];
-
-/** What somebody does to objects of each kind, for the next up to mend. */
-const DAMAGE = `
-  ALTER ROLE bemi NOREPLICATION;
-  REVOKE SELECT ON public.products FROM bemi;
-  ALTER TABLE public.orders REPLICA IDENTITY DEFAULT;
-  ALTER PUBLICATION bemi DROP TABLE public.customers`;
+import { ARGS, branchOf, DAMAGE, GROUPS } from "./driftRows";
 
 /** How many previews run at once. Each has four processes: more would take a minute on two cores. */
 const PREVIEWS = 4;
 
-const UNCHANGED = /Resources:\n\s+9 unchanged\n/;
+const UNCHANGED = /Resources:\n\s+10 unchanged\n/;
 
 // On a busy machine a command of the CLI can take many seconds.
 jest.setTimeout(300_000);
 
 let stack: TrailStack;
+/** The facts of the catalog while the trail is as it should be. */
+let healthy: readonly Fact[];
 
 beforeAll(async () => {
   stack = await TrailStack.open({
     // Event triggers need the rights that Neon gives the owner.
     sandbox: { profile: "neon", settings: { log_statement: "all" } },
+    args: ARGS,
     exports: ["connection", "status"],
   });
+  await stack.api("POST", `${branchOf(stack)}/roles`, { role: { name: "next_owner" } });
+  await until(async () => (await stack.sql("SELECT FROM pg_roles WHERE rolname = 'next_owner'")).length > 0);
+  await stack.cli.must(["up", "--yes", "--skip-preview"]);
+  healthy = await stack.facts();
 });
 
 afterAll(() => stack.close());
 
-/** Makes all the drift, past the event triggers that would mend some of it at once. */
-async function drift(): Promise<void> {
-  await withClient({ connectionString: stack.info.superuserUri }, async (client) => {
-    await client.query("SET session_replication_role = replica");
-    const { rows } = await client.query<{ evtname: string }>(USERS_EVENT_TRIGGERS);
-    expect(rows.length).toBeGreaterThan(0);
-    for (const statement of DRIFT.map(([sql]) => sql)) {
-      const asOwner = /^(CREATE|GRANT)/.test(statement);
-      if (asOwner) await client.query("SET ROLE neondb_owner");
-      await client.query(statement.replace("%trigger", `"${rows[0]?.evtname ?? ""}"`));
-      if (asOwner) await client.query("RESET ROLE");
-    }
-  });
+/** The facts that differ from earlier ones, by kind and name. */
+async function leftOf(before: readonly Fact[]): Promise<string[]> {
+  return compareFacts(before, await stack.facts()).map(({ kind, object }) => `${kind} ${object}`);
 }
 
 /** Runs the work while every table is locked in a mode that lets nothing pass but AccessShare, and no write is allowed. */
@@ -95,101 +75,108 @@ function neonBemi(args: readonly string[]): Promise<{ code: unknown; stdout: str
   });
 }
 
-// The program has no `refresh` option, and no command here is given one.
-test("a preview names all drift without a refresh, one up mends it, the next preview is calm", async () => {
+/** The preview of the group, made while nothing can write; and what else looks at the stack, with nothing but reads. */
+async function watchedPreview(): Promise<string> {
   const { cli } = stack;
-  await cli.must(["up", "--yes", "--skip-preview"]);
-  const healthy = await stack.facts();
-  const status = (await cli.output("status")) as { selected: number };
   const { password } = (await cli.output("connection")) as { password: string };
-  expect(await cli.must(["up", "--yes", "--skip-preview"])).toMatch(UNCHANGED);
-
-  await drift();
   const logged = stack.loggedStatements().length;
   const preview = await whileReadOnly(() => cli.must(["preview", "--diff"]));
-  for (const [, name, value] of DRIFT) expect(preview).toMatch(new RegExp(` - ${name} *: .*${value.source}`));
-  expect(preview).not.toMatch(/ to (create|delete|replace)/);
   const statements = stack.loggedStatements().slice(logged);
   expect(statements.length).toBeGreaterThan(1);
   expect(statements.filter((statement) => !/^\s*(SELECT|WITH|SHOW)\s/.test(statement))).toEqual([]);
   // No consumer has ever connected here, so the trail is dead as well.
   const check = await neonBemi(["check", "--stack", cli.stack, "--cwd", cli.folder]);
   expect(check).toMatchObject({ code: 2, stderr: "" });
-  expect(check.stdout).toMatch(/^trail .*: dead\n[^]*NB603[^]*NB609[^]*NB602 public\.customers/);
+  expect(check.stdout).toMatch(/^trail .*: dead\n[^]*NB603[^]*NB602 public\.customers/);
   expect(check.stdout).not.toContain(password);
+  return preview;
+}
 
-  // In the middle of a transaction of the up, previews neither wait for it nor fail.
+/** An up that is held in the middle of a transaction: meanwhile, previews neither wait for it nor fail. */
+async function watchedUp(): Promise<string> {
+  const { cli } = stack;
   const commit = stack.gate.hold("COMMIT\0");
   const up = cli.start(["up", "--yes", "--skip-preview"]);
-  await Promise.race([commit.reached, up.ended.then(({ output }) => Promise.reject(new Error(output)))]);
-  const previews = await Promise.all(Array.from({ length: PREVIEWS }, () => cli.must(["preview", "--diff"])));
-  for (const each of previews) expect(each).toMatch(/ - notPublished *: /);
-  commit.release();
-  expect(await up.ended).toMatchObject({ code: 0 });
+  try {
+    await Promise.race([commit.reached, up.ended.then(({ output }) => Promise.reject(new Error(output)))]);
+    const previews = Array.from({ length: PREVIEWS }, () => cli.must(["preview", "--diff"]));
+    for (const each of await Promise.all(previews)) expect(each).toMatch(/ - notPublished *: /);
+  } finally {
+    commit.release();
+  }
+  const { code, output } = await up.ended;
+  expect([code, output]).toEqual([0, output]);
+  return output;
+}
 
-  expect(await cli.must(["preview"])).toMatch(UNCHANGED);
-  const selected = status.selected + 1;
-  expect(await cli.output("status")).toEqual({ ...status, selected, published: selected, full: selected });
-  expect(await cli.output("connection")).not.toMatchObject({ password });
-  const others = compareFacts(healthy, await stack.facts()).filter(
-    ({ object }) => !object.includes("payouts"),
-  );
-  // The new password.
-  expect(others.map(({ kind, object }) => `${kind} ${object}`)).toEqual(["role bemi"]);
+const page = new Page("drift.md");
 
-  await stack.sql("DROP TABLE public.payouts");
-  await cli.must(["destroy", "--yes", "--skip-preview"]);
-  await stack.expectRestored();
+test("docs/drift.md shows each row, and nothing else", () => {
+  expect(page.names).toEqual(GROUPS.flatMap(({ rows }) => rows.map(({ what }) => what)));
 });
 
-describe("after the database got another owner", () => {
+// The program has no `refresh` option, and no command here is given one.
+describe.each(GROUPS)("$title", (group) => {
+  const { rows, fails = false, then, leaves, watched = false } = group;
+  let preview = "";
+
   beforeAll(async () => {
-    const { projectId, branchId } = stack.info;
-    const roles = `/projects/${projectId}/branches/${branchId}/roles`;
-    await stack.api("POST", roles, { role: { name: "next_owner" } });
-    await until(
-      async () => (await stack.sql("SELECT FROM pg_roles WHERE rolname = 'next_owner'")).length > 0,
-    );
+    for (const { does } of rows) await (typeof does === "string" ? stack.asOwner(does) : does(stack));
+    if (watched) preview = await watchedPreview();
+    else {
+      const { code, output } = await stack.cli.run(["preview", "--diff"]);
+      expect([code === 0, output]).toEqual([!fails, output]);
+      preview = output;
+    }
+    preview = withExampleIds(preview, stack.info);
   });
 
-  /** Sets the trail up, gives things to the new owner, damages them, and expects up and destroy to go on. */
-  async function expectToGoOn(handover: string, back: string, says: RegExp): Promise<void> {
-    const { cli } = stack;
-    await cli.must(["up", "--yes", "--skip-preview"]);
-    await stack.sql("SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')");
-    await stack.sql(handover);
-    const healthy = await stack.facts();
-    await stack.sql(DAMAGE);
-    const output = await cli.must(["up", "--yes"]);
-    expect(output).toMatch(says);
-    expect(output).toMatch(/~ 5 to update[^]*~ 5 updated/);
-    // What the new owner creates later is readable too.
-    const changed = compareFacts(healthy, await stack.facts());
-    expect(changed.filter(({ object }) => !object.includes("made by next_owner"))).toEqual([]);
-    expect(await cli.output("status")).toMatchObject({ ready: true });
-    await cli.must(["destroy", "--yes", "--skip-preview"]);
-    await stack.sql(back);
-    const left = compareFacts(stack.before, await stack.facts()).map(
-      ({ kind, object }) => `${kind} ${object}`,
-    );
-    expect(left.filter((fact) => !fact.includes("next_owner"))).toEqual([]);
-  }
-
-  test("alone, the trail goes on as the former one, which owns what was made", async () => {
-    await expectToGoOn(
-      "ALTER DATABASE neondb OWNER TO next_owner",
-      "ALTER DATABASE neondb OWNER TO neondb_owner",
-      /Database "neondb" belongs to role next_owner now\. .* belongs to neondb_owner, so neondb_owner goes on/,
-    );
+  test.each(rows)("the preview says: $what", ({ what, sights, shows }) => {
+    const text = excerpt(preview, sights);
+    expect(text).toMatch(shows);
+    page.expect(what, text);
   });
 
-  test("with all that the former one owned, the trail goes on as the new one", async () => {
-    // PostgreSQL gives event triggers to nobody but superusers.
-    await stack.declare(undefined, undefined, { trackNewTables: false });
-    await expectToGoOn(
-      "REASSIGN OWNED BY neondb_owner TO next_owner",
-      "REASSIGN OWNED BY next_owner TO neondb_owner",
-      /Database "neondb" belongs to role next_owner now; until the last run it was neondb_owner/,
-    );
+  test("one up mends it, and the next preview finds nothing to do", async () => {
+    if (then !== undefined) await stack.declare(undefined, undefined, then);
+    const up = watched ? await watchedUp() : await stack.cli.must(["up", "--yes", "--skip-preview"]);
+    expect(up).not.toMatch(/\d (deleted|replaced)/);
+    expect(await stack.cli.must(["preview"])).toMatch(UNCHANGED);
+    expect(await stack.cli.output("status")).toMatchObject({ ready: true, degraded: [] });
+    expect((await leftOf(healthy)).filter((fact) => leaves?.test(fact) !== true)).toEqual([]);
   });
+});
+
+test("destroy restores all the same, also what somebody has renamed or given away meanwhile", async () => {
+  await stack.cli.must(["destroy", "--yes", "--skip-preview"]);
+  await stack.sql("ALTER DATABASE shop OWNER TO neondb_owner");
+  await stack.rename("neondb");
+  await stack.api("PATCH", branchOf(stack), { branch: { name: "main" } });
+  expect((await leftOf(stack.before)).filter((fact) => !/sessions|payouts|next_owner/.test(fact))).toEqual(
+    [],
+  );
+});
+
+test("with all that the former owner owned, the trail goes on as the new one", async () => {
+  const { cli } = stack;
+  // PostgreSQL gives event triggers to nobody but superusers.
+  await stack.declare(undefined, undefined, { trackNewTables: false });
+  await cli.must(["up", "--yes", "--skip-preview"]);
+  await stack.sql("SELECT pg_create_logical_replication_slot('bemi', 'pgoutput')");
+  await stack.sql("REASSIGN OWNED BY neondb_owner TO next_owner");
+  healthy = await stack.facts();
+  await stack.sql(DAMAGE);
+  const output = await cli.must(["up", "--yes"]);
+  expect(output).toMatch(
+    /Database "neondb" belongs to role next_owner now; until the last run it was neondb_owner/,
+  );
+  expect(output).toMatch(/~ 5 to update[^]*~ 5 updated/);
+  // What the new owner creates later is readable too.
+  expect((await leftOf(healthy)).filter((fact) => !fact.includes("made by next_owner"))).toEqual([]);
+  expect(await cli.output("status")).toMatchObject({ ready: true });
+  await cli.must(["destroy", "--yes", "--skip-preview"]);
+  await stack.sql("REASSIGN OWNED BY next_owner TO neondb_owner");
+  expect((await leftOf(stack.before)).filter((fact) => !/sessions|payouts|next_owner/.test(fact))).toEqual(
+    [],
+  );
 });

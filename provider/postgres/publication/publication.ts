@@ -147,9 +147,11 @@ function outputsOf(
     ...recordedTarget(session.target),
     wanted: tables.length,
     done: tables.filter(({ published }) => published).length,
+    // Only of what is published: the replica identities have a fingerprint of their own. A table that is published and
+    // not FULL is mended without this resource, which would then hand on what its last read saw.
     fingerprint: fingerprint(
-      tables.flatMap(({ entry, published, because }) =>
-        published && because === undefined ? [] : [{ table: entry.table, state: String(published) }],
+      tables.flatMap(({ entry, published }) =>
+        published ? [] : [{ table: entry.table, state: "not published" }],
       ),
     ),
     pending: describePending(pending),

@@ -28,6 +28,7 @@ const COMMANDS = {
   plan: { module: "dist/tools/plan.js" },
   release: { module: "dist/tools/release/main.js" },
   bench: { module: "dist/bench/main.js" },
+  "tools-check": { module: "dist/bench/toolsCheck/main.js" },
   test: { program: "node_modules/jest/bin/jest.js" },
 };
 

@@ -37,6 +37,8 @@ export interface FleetFigure {
   readonly mostASecond: number;
   /** Requests that the emulator answered with 429. */
   readonly refused: number;
+  /** Logins to all databases. Bemi's role logs in to verify its password. */
+  readonly logins: number;
   readonly plugin: Use;
   readonly program: Use;
   readonly engine: Use;
@@ -97,6 +99,7 @@ async function measured(
   args: readonly string[],
 ): Promise<Omit<FleetFigure, "command" | "trails">> {
   const before = exchangesOf(sandbox).length;
+  const loginsBefore = await sandbox.logins();
   const begun = performance.now();
   const running = cli.start(args);
   const seen = new Map<number, Use & { readonly kind: Kind }>();
@@ -134,6 +137,7 @@ async function measured(
     mostAMinute: most(60_000),
     mostASecond: most(1_000),
     refused: exchanges.filter(({ status }) => status === 429).length,
+    logins: (await sandbox.logins()) - loginsBefore,
     plugin: total("plugin"),
     program: total("program"),
     engine: total("engine"),
@@ -147,7 +151,7 @@ function exchangesOf({ requestLog }: FleetSandbox): LoggedExchange[] {
 }
 
 /** The most of the times, in milliseconds and ascending, that lie within one span of this length. */
-export function mostWithin(times: readonly number[], milliseconds: number): number {
+function mostWithin(times: readonly number[], milliseconds: number): number {
   let most = 0;
   let first = 0;
   for (const [at, time] of times.entries()) {
@@ -181,11 +185,12 @@ export function fleetTable(figures: readonly FleetFigure[]): string {
       "a minute",
       "a second",
       "429",
+      "Logins",
       "Plugin",
       "Program",
       "Engine",
     ],
-    colAligns: ["left", ...Array.from({ length: 9 }, () => "right" as const)],
+    colAligns: ["left", ...Array.from({ length: 10 }, () => "right" as const)],
     style: { head: [], border: [], compact: true },
   });
   const size = ({ cpu, megabytes }: Use): string =>
@@ -199,6 +204,7 @@ export function fleetTable(figures: readonly FleetFigure[]): string {
       String(each.mostAMinute),
       String(each.mostASecond),
       String(each.refused),
+      `${(each.logins / each.trails).toFixed(1)} each`,
       size(each.plugin),
       size(each.program),
       size(each.engine),

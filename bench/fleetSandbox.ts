@@ -17,6 +17,8 @@ export interface FleetSandbox {
   /** The environment variables by which the provider reaches it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly requestLog: string;
+  /** How many sessions the databases of the projects have had so far. */
+  logins(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -64,6 +66,13 @@ export async function startFleet(count: number, progress: (line: string) => void
       tenants,
       environment: { NEON_API_URL: apiUrl, NEON_API_KEY: apiKey, PGSSLROOTCERT: server.sslRootCert },
       requestLog,
+      logins: async () => {
+        const [row] = await server.sql<{ logins: string }>(
+          SERVER,
+          "SELECT sum(sessions) AS logins FROM pg_catalog.pg_stat_database WHERE datname LIKE 'tenant%'",
+        );
+        return Number(row?.logins);
+      },
       stop,
     };
   } catch (error) {

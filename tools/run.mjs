@@ -29,6 +29,7 @@ const COMMANDS = {
   "pull-request": { module: "dist/tools/pullRequest/main.js" },
   release: { module: "dist/tools/release/main.js" },
   bench: { module: "dist/bench/main.js" },
+  "tools-check": { module: "dist/bench/toolsCheck/main.js" },
   test: { program: "node_modules/jest/bin/jest.js" },
 };
 

@@ -103,7 +103,7 @@ describe("a command", () => {
     const failed = await run("stat");
     expect(failed).toMatchObject({ code: 1, stdout: "" });
     expect(failed.stderr).toBe(
-      'There is no command "stat". Commands: start, sandbox, pulumi, plan, pull-request, release, bench, test.\n',
+      'There is no command "stat". Commands: start, sandbox, pulumi, plan, pull-request, release, bench, tools-check, test.\n',
     );
   });
 

@@ -13,8 +13,12 @@ import { toSqlError } from "../sql/sqlError";
 /** A resolved target that names a database. */
 export type DatabaseTarget = Session["target"];
 
-/** How long an unused session stays open, in milliseconds. The handlers of one engine phase follow each other closely. */
-const IDLE_MS = 20_000;
+/**
+ * How long an unused session stays open, in milliseconds. Pulumi's engine goes through a stack in layers: in one with 200
+ * trails, a database waits for those of all others between two resources of its own. A new login for each of them would
+ * take longer than the resource. Neon suspends a compute although an idle session is open.
+ */
+const IDLE_MS = 300_000;
 
 /** What {@link Sessions} need to open a connection. */
 export interface Opening {
@@ -37,7 +41,7 @@ export interface Opening {
 
 /**
  * The sessions of one process, one for each database. A session opens at its first use, serves its callers in the
- * order in which they asked, and closes after 20 s without use. An idle session does not keep the process alive.
+ * order in which they asked, and closes after five minutes without use. An idle session does not keep the process alive.
  */
 export class Sessions {
   readonly #opening: Opening;

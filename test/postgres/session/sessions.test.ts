@@ -25,6 +25,19 @@ const WHERE = {
   host: "localhost",
 };
 
+/** What stays real when only `setTimeout` follows a clock of the test. */
+const REAL = [
+  "Date",
+  "hrtime",
+  "nextTick",
+  "performance",
+  "queueMicrotask",
+  "setImmediate",
+  "clearImmediate",
+  "setInterval",
+  "clearInterval",
+] as const;
+
 let db: TestDatabase;
 let run: TestRun;
 let admitted = true;
@@ -345,6 +358,24 @@ test("names the port at which nothing listens", async () => {
   expect(error.message).toBe(
     `Nothing accepts connections at 127.0.0.1:${port}. Check that the branch's compute exists and is enabled, and run again.`,
   );
+});
+
+test("keeps an unused session for five minutes, while the engine is at the stack's other trails", async () => {
+  const pid = () =>
+    run.session(async (session) => {
+      const [row] = await session.read<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      return row?.pid;
+    });
+  jest.useFakeTimers({ doNotFake: [...REAL] });
+  try {
+    const first = await pid();
+    jest.advanceTimersByTime(290_000);
+    expect(await pid()).toBe(first);
+    jest.advanceTimersByTime(301_000);
+    expect(await pid()).not.toBe(first);
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 describe("in a process of its own", () => {

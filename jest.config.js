@@ -1,8 +1,17 @@
+/** Before PostgreSQL 16, the owner of a database can neither make Bemi's role in SQL nor GRANT a role WITH INHERIT. */
+const NEED_SQL_ROLES = [
+  "test/postgres/role/(neonProxy|preview|replicationRole)\\.test",
+  "test/postgres/catalog/query\\.test",
+];
+const { TEST_POSTGRES } = require("node:process").env;
+const [version = "17"] = (TEST_POSTGRES ?? "17").split(",");
+
 /** @type {import("jest").Config} */
 module.exports = {
   testEnvironment: "node",
   roots: ["<rootDir>/test"],
   testMatch: ["**/*.test.ts"],
+  testPathIgnorePatterns: ["/node_modules/", ...(Number(version) < 16 ? NEED_SQL_ROLES : [])],
   transform: {
     "\\.ts$": [
       "@swc/jest",

@@ -35,7 +35,9 @@ export class PluginStack {
   up(declared: Declared): Promise<string[]> {
     return this.#command(async (resources) => {
       const done: string[] = [];
-      for (const [name, inputsOf] of Object.entries(declared)) {
+      for (const name of Object.keys(this.kinds)) {
+        const inputsOf = declared[name];
+        if (inputsOf === undefined) continue;
         const { urn, resource } = of(resources, name);
         const outputs = Object.fromEntries(
           Object.entries(this.state).map(([key, kept]) => [key, kept.outputs]),

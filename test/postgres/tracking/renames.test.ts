@@ -62,12 +62,17 @@ test("a table that leaves the selection is FULL until the next up gives back wha
     await run.end();
     await replicaIdentity.update({ ...IDENTITY, ...state.full }, IDENTITY, run);
     const found = Object.entries(await identities(db));
-    return Object.fromEntries(found.map(([name, identity]) => [name.split(".")[1], identity]));
+    return Object.fromEntries(
+      found.map(([name, identity]) => [name.split(".")[1] ?? name, identity]),
+    ) as Record<string, string>;
   };
   await move("public", "archive");
   await run.end();
   const seen = await replicaIdentity.read({ ...IDENTITY, ...state.full }, run);
-  expect(seen?.drift).toEqual({ identityNotRestored: "archive.indexed, archive.quiet, archive.plain" });
+  expect(Object.keys(seen?.drift ?? {})).toEqual(["identityNotRestored"]);
+  expect(seen?.drift?.identityNotRestored?.split(", ").sort()).toEqual(
+    ["indexed", "plain", "quiet"].map((name) => `archive.${name}`),
+  );
 
   // Back in the selection, the tables are tracked as if they had never left it.
   await move("archive", "public");

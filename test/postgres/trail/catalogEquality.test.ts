@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeDatabases } from "../../support/catalogState";
-import { DEFAULT_VERSION, testDatabase, type TestDatabase } from "../../support/postgres";
+import { DEFAULT_VERSION, ROLE_MADE_BY, testDatabase, type TestDatabase } from "../../support/postgres";
 import { roundTrip, type Start } from "../../support/roundTrip";
 
 const LONG = "n".repeat(63);
@@ -213,6 +213,12 @@ const STARTS: Record<string, Start> = {
   },
 };
 
+/** A role that is adopted has to be made in SQL before, and only `ReplicationRole` grants CONNECT on a database. */
+const NEED_SQL_ROLE = [
+  "an adopted role that had some of the grants",
+  "nobody but the owner may connect, or use schema public",
+];
+
 let db: TestDatabase;
 
 beforeAll(async () => {
@@ -221,6 +227,10 @@ beforeAll(async () => {
 afterEach(() => removeDatabases(db));
 afterAll(() => db.close());
 
-test.each(Object.keys(STARTS))("up and destroy leave the catalog equal: %s", async (title) => {
+const titles = Object.keys(STARTS).filter(
+  (title) => ROLE_MADE_BY === "sql" || !NEED_SQL_ROLE.includes(title),
+);
+
+test.each(titles)("up and destroy leave the catalog equal: %s", async (title) => {
   await roundTrip(db, STARTS[title] ?? {});
 });

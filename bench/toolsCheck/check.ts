@@ -9,6 +9,9 @@ import { BEFORE, HISTORY, TABLES, WRITES } from "./history";
 import { installTools, runProgram, type Ended, type Installed } from "./install";
 import type { Tool } from "./tools";
 
+/** The module's schema, or Bemi's role or publication; not a part of the path of a temporary folder. */
+const TRAIL = /(?<![-\w])_?bemi(?![-\w])/;
+
 /** What was seen of one tool. */
 export interface Seen {
   readonly tool: Tool;
@@ -96,7 +99,7 @@ export async function checkTools(
     await run(one, one.tool.back, "the last migration back");
     await run(one, one.tool.back && one.tool.migrate, "and forth");
     const compared = await run(one, one.tool.compare, "comparison");
-    if (one.tool.compare !== undefined) one.seesTrail = /_bemi|\bbemi\b/.test(compared.output);
+    if (one.tool.compare !== undefined) one.seesTrail = TRAIL.test(compared.output);
     await withClient(uriOf(superuserUri, one.tool.name), (client) =>
       client.query(`SET SESSION AUTHORIZATION neondb_owner; ${WRITES}`),
     ).catch((error: unknown) => (one.failed ??= `writes: ${firstError(String(error))}`));

@@ -166,7 +166,7 @@ function previews(): Base[] {
       inputs,
       outputs: { ...inputs, ...made, ownershipId: annotation["pulumi-neon-bemi-id"] },
     };
-  }) as unknown as Base[];
+  });
 }
 
 /** Two resources with entries of one IP Allow list. */

@@ -9,7 +9,7 @@ import type { Order } from "./trailProcess";
 
 const REPOSITORY = join(__dirname, "../..");
 /** The folders that `trailProcess.ts` imports from. */
-const SOURCES = ["provider", "test/support"];
+const SOURCES = ["provider", "sandbox", "tools/start", "test/support"];
 
 /** How a process ended: with so many statements sent, or `killed`. */
 export type Ending = number | "killed";
@@ -57,6 +57,10 @@ export class TrailProcesses {
     await writeFile(stateFile, JSON.stringify(state));
     const printed: Buffer[] = [];
     child.stderr?.on("data", (data: Buffer) => printed.push(data));
+    if (child.exitCode !== null) {
+      await once(child, "close");
+      throw new Error(`The process could not start: ${Buffer.concat(printed).toString()}`);
+    }
     let statements: number | undefined;
     child.on("message", (count: number) => (statements = count));
     const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
@@ -74,9 +78,11 @@ export class TrailProcesses {
 
   /** Ends the waiting process and removes the folder. */
   async close(): Promise<void> {
-    const ended = once(this.#next, "exit");
-    this.#next.kill("SIGKILL");
-    await ended;
+    if (this.#next.exitCode === null) {
+      const ended = once(this.#next, "exit");
+      this.#next.kill("SIGKILL");
+      await ended;
+    }
     await rm(this.folder, { recursive: true });
   }
 

@@ -12,6 +12,7 @@ test("the program loads of Pulumi's SDK only what runs any program", async () =>
   const bundle = readFileSync(path.join(folder, "index.js"), "utf8");
   const loaded = [...bundle.matchAll(/require\("(@pulumi\/[^"]+)"\)/g)].map(([, name]) => name).sort();
   expect(loaded).toEqual([
+    "@pulumi/pulumi/asset",
     "@pulumi/pulumi/errors",
     "@pulumi/pulumi/metadata",
     "@pulumi/pulumi/output",

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { PROJECT } from "../../tools/pulumiCli";
@@ -15,7 +15,10 @@ async function npmStart(
   args: readonly string[],
   at?: { says: string; signal: NodeJS.Signals },
 ): Promise<Run> {
-  const child = spawn(process.execPath, [path.join("tools", "run.mjs"), "start", ...args], { cwd: PROJECT });
+  const child = spawn(process.execPath, [path.join("tools", "run.mjs"), "start", ...args], {
+    cwd: PROJECT,
+    env: { ...process.env, TMPDIR: temporary },
+  });
   let [stdout, stderr, sent] = ["", "", false];
   child.stdout.on("data", (chunk: Buffer) => {
     stdout += chunk.toString();
@@ -28,8 +31,15 @@ async function npmStart(
   return { code, stdout, stderr };
 }
 
+/** For the temporary folders of these runs alone: other tests run at the same time. */
+const temporary = mkdtempSync(path.join(tmpdir(), "start-"));
+
+afterAll(() => {
+  rmSync(temporary, { recursive: true, force: true });
+});
+
 function leftovers(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("pulumi-neon-bemi-start-"));
+  return readdirSync(temporary).filter((name) => name.startsWith("pulumi-neon-bemi-start-"));
 }
 
 describe("npm start", () => {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Sandbox } from "../../sandbox/sandbox";
 import { catalogFacts, compareFacts, type Fact } from "../../tools/start/catalogs";
@@ -7,6 +7,7 @@ import { withClient } from "../../tools/start/client";
 import { Cli, environmentOf } from "../support/cli";
 import { PROJECT } from "../../tools/pulumiCli";
 import { MigratedProgram } from "../support/migratedProgram";
+import { installPolicyPack } from "../support/policyPack";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
 import { testSandbox } from "../support/sandbox";
@@ -176,6 +177,48 @@ test("migrations make the tables that are tracked then, and the owner's password
     const child = spawn(process.execPath, command, { env: { ...cli.environment, ...env }, stdio: "inherit" });
     expect(await new Promise((resolve) => child.once("close", resolve))).toBe(7);
     await cli.must(["destroy", "--yes", "--skip-preview"], env);
+  } finally {
+    await cli.remove();
+  }
+});
+
+test("the policy pack refuses a trail in production until it complies", async () => {
+  const [, { info }] = sandboxes;
+  const { projectId, database } = info;
+  const declared = (args: object, options: object): string =>
+    `const { BemiAuditTrail } = require("pulumi-neon-bemi");
+     new BemiAuditTrail("orders", ${JSON.stringify({ projectId, database, ...args })}, ${JSON.stringify(options)});`;
+  const cli = await Cli.ofProgram(environmentOf(info), declared({ role: { createdBy: "api" } }, {}));
+  try {
+    cli.stack = "production";
+    await cli.moveTo("production");
+    const { folder, bin } = installPolicyPack(cli.folder);
+    // Named as in docs/policies.md, where the reason for the name is.
+    const config = path.join(cli.folder, "policy-settings.json");
+    writeFileSync(config, JSON.stringify({ "open-project-reviewed": { reviewedProjects: [projectId] } }));
+    const preview = ["preview", "--policy-pack", folder, "--policy-pack-config", config];
+    const env = { PATH: [cli.environment["PATH"], bin].join(path.delimiter) };
+
+    const refused = await cli.run(preview, env);
+    const violations = refused.output.matchAll(/\[mandatory\] +(\S+) +\(\S+: (\S+)\)/g);
+    expect([...violations].map(([, policy, on]) => `${policy ?? ""} ${on ?? ""}`).sort()).toEqual([
+      "allow-list shop-production",
+      "no-api-role orders-role",
+      "protected orders-identity",
+      "protected orders-publication",
+      "protected orders-role",
+      "protected orders-slot",
+    ]);
+    expect(refused.output).toContain(`The trail of project ${projectId} leaves its IP Allow list alone.`);
+    expect(refused.output).toContain("Role bemi is made through Neon's API, so it can write to every table.");
+    expect(refused.code).not.toBe(0);
+
+    await cli.program(
+      declared({ allowedIps: ["127.0.0.0/8"], restrictOpenProject: true }, { protect: true }),
+    );
+    const passed = await cli.must(preview, env);
+    expect(passed).toMatch(/Policies:\n +\S+ neon-bemi@v0\.1\.0 /);
+    expect(passed).not.toContain("[mandatory]");
   } finally {
     await cli.remove();
   }

@@ -13,6 +13,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 export interface ExecOptions {
   /** Environment variables of the command, besides `DATABASE_URL`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Folder in which the command runs. Default: that of this process. */
+  readonly folder?: string | undefined;
   /**
    * Replaces the URI, its password and other known secrets in what the command prints. The command then sees pipes
    * instead of a terminal. Default: false.
@@ -50,11 +52,12 @@ export async function ownerUri(
 export async function exec(
   toRun: CommandToRun,
   uri: string,
-  { environment, redacted = false }: ExecOptions,
+  { environment, folder, redacted = false }: ExecOptions,
 ): Promise<number> {
   const [command, ...args] = "shell" in toRun ? [toRun.shell] : toRun;
   const child = spawn(command ?? "", args, {
     shell: "shell" in toRun,
+    cwd: folder,
     stdio: redacted ? ["inherit", "pipe", "pipe"] : "inherit",
     env: { ...environment, DATABASE_URL: uri },
   });

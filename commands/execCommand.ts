@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { Argument, Command } from "commander";
 import { UserError } from "../provider/contract/errors";
 import { MIGRATIONS_ENVIRONMENT } from "../provider/contract/migrations";
@@ -31,7 +33,9 @@ export function execCommand(environment: Environment, done: (code: number) => vo
       const toRun = commandToRun(args, environment);
       const database = await databaseToUse(options, environment);
       const uri = await ownerUri(database, accountRun(database.settings, environment));
-      done(await exec(toRun, uri, { environment, redacted: options.redact }));
+      // A command after -- is typed where it is to run. That of the argument `migrations` is started by a plugin of Pulumi's.
+      const folder = "shell" in toRun ? projectFolder(process.cwd()) : undefined;
+      done(await exec(toRun, uri, { environment, folder, redacted: options.redact }));
     });
 }
 
@@ -64,4 +68,15 @@ async function databaseToUse(options: ExecCommandOptions, environment: Environme
   if ((projectId ?? branch ?? database) !== undefined)
     return databaseByArguments({ projectId, branch, database });
   return databaseInStack(await exportStack({ stack, cwd, environment }), trail);
+}
+
+/**
+ * The folder of the Pulumi project that a folder is in; `undefined` if it is in none. Pulumi starts its plugins in the
+ * folder of `main`, which a program that is compiled has in the folder of its output.
+ */
+export function projectFolder(folder: string): string | undefined {
+  if (["Pulumi.yaml", "Pulumi.yml", "Pulumi.json"].some((name) => existsSync(path.join(folder, name))))
+    return folder;
+  const parent = path.dirname(folder);
+  return parent === folder ? undefined : projectFolder(parent);
 }

@@ -11,6 +11,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
@@ -150,6 +151,19 @@ async function bundleAll(project) {
   const { bundlePlugin, bundleProgram } = load(bundler);
   await bundlePlugin(project, path.join(project, "dist", "provider", "bundle"));
   await bundleProgram(project, path.join(project, "dist", "program"));
+  linkCommand(path.join(project, "dist", "program"));
+}
+
+/**
+ * Puts `neon-bemi` where npx finds it for the program: with the argument `migrations`, Pulumi runs npx in the program's
+ * folder. In a package, npx finds the package's own command too, but by installing the package into its cache: it runs
+ * the script `prepare`, which would compile this project while Pulumi runs it.
+ */
+function linkCommand(program) {
+  const folder = path.join(program, "node_modules", ".bin");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(path.join("..", "..", "..", "..", "neon-bemi"), path.join(folder, "neon-bemi"));
 }
 
 /** Loads a compiled module from disk, even if an older version of it is loaded already. */

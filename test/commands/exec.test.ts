@@ -1,11 +1,17 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import type { DeclaredResource } from "../../commands/declared";
 import { exec } from "../../commands/exec";
+import { projectFolder } from "../../commands/execCommand";
 import { databaseByArguments, databaseInStack } from "../../commands/execTarget";
 import { secret } from "../../provider/contract/secrets";
+import { PROJECT } from "../../tools/pulumiCli";
+import { removeScratch, scratch, write } from "../support/scratch";
 
 const URI = "postgresql://owner:secret@localhost/neondb";
+
+afterAll(removeScratch);
 
 /** Runs a script of Node as the command. */
 function node(script: string): Promise<number> {
@@ -70,6 +76,29 @@ async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
 
 test("runs a line for the shell, and ends as its last command does", async () => {
   expect(await exec({ shell: "true && exit 6" }, URI, { environment: process.env })).toBe(6);
+});
+
+test.each(["Pulumi.yaml", "Pulumi.json"])("finds the folder of %s above the folder of main", async (name) => {
+  const folder = scratch();
+  const main = path.join(folder, "dist", "program");
+  write(path.join(main, "index.js"), "");
+  expect(projectFolder(main)).toBeUndefined();
+  write(path.join(folder, name), "");
+  expect([projectFolder(main), projectFolder(folder)]).toEqual([folder, folder]);
+  const command = { shell: `test -e ${name} && exit 5` };
+  expect(await exec(command, URI, { environment: process.env, folder: projectFolder(main) })).toBe(5);
+});
+
+test("npx finds the command in the folder of this repository's program without installing it", async () => {
+  const cache = scratch();
+  const running = spawn("npx", ["--no", "neon-bemi", "exec", "--redact"], {
+    cwd: path.join(PROJECT, "dist", "program"),
+    env: { ...process.env, npm_config_cache: cache, npm_config_offline: "true" },
+    stdio: ["ignore", "inherit", "pipe"],
+  });
+  expect(await textOf(running.stderr)).toMatch(/^There is no command to run\./);
+  // Where npx would install the package, and compile it by its script `prepare`.
+  expect(existsSync(path.join(cache, "_npx"))).toBe(false);
 });
 
 test("names every mistake in the options of a database", () => {

@@ -106,9 +106,22 @@ async function interruptBy(how: End, { child }: Running, calls: string): Promise
   );
 }
 
+/** An up, and in the middle of it a second one of the same stack, which has to leave the first alone. */
+async function upWhileAnotherRuns(): Promise<void> {
+  const up = ["up", "--yes", "--skip-preview"];
+  const hold = stack.gate.hold("WITH sch AS");
+  const first = stack.cli.start(up);
+  await reached(first, hold.reached, "the catalog");
+  const second = await stack.cli.run(up);
+  expect(second.output).toMatch(/error: the stack is currently locked by 1 lock\(s\)/);
+  expect(second.code).not.toBe(0);
+  hold.release();
+  expect(await first.ended).toMatchObject({ code: 0 });
+}
+
 test("an up that is interrupted at any point leaves no plugin, and the last one converges", async () => {
   for (const point of UP) await interrupt("up", point);
-  await stack.cli.must(["up", "--yes", "--skip-preview"]);
+  await upWhileAnotherRuns();
   expect(await stack.cli.output("status")).toMatchObject({ ready: true });
   expect(await stack.cli.must(["preview"])).toMatch(/Resources:\n\s+10 unchanged\n/);
 });

@@ -183,7 +183,7 @@ test("migrations make the tables that are tracked then, and the owner's password
 });
 
 test("the policy pack refuses a trail in production until it complies", async () => {
-  const { info } = sandboxes[0];
+  const [, { info }] = sandboxes;
   const { projectId, database } = info;
   const declared = (args: object, options: object): string =>
     `const { BemiAuditTrail } = require("pulumi-neon-bemi");

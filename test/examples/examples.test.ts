@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -218,7 +218,7 @@ test(
 );
 
 const program = path.join(PROJECT, "examples", "pull-request");
-(existsSync(program) ? test : test.skip)(
+test(
   "both make a test stack on a branch of its own, and remove it",
   async () => {
     const folder = path.join(repository.folder, "pull-request");

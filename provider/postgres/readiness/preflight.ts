@@ -2,6 +2,7 @@ import type { LogicalReplicationInputs, PreflightInputs } from "../../contract/k
 import type { Catalog } from "../../contract/catalog";
 import type { Claims } from "../../contract/claims";
 import {
+  blocking,
   ownerFinding,
   preflight,
   selectionFindings,
@@ -211,8 +212,4 @@ function tableFindings(catalog: Catalog, plan: PreflightInputs): Finding[] {
       );
   }
   return findings;
-}
-
-function blocking(subject: string, message: string, remedy: string): Finding {
-  return { severity: "blocking", subject, message, remedy };
 }

@@ -23,6 +23,16 @@ export interface Finding {
   readonly remedy: string;
 }
 
+/** A finding that keeps the trail from working, or makes writes fail. */
+export function blocking(subject: string, message: string, remedy: string): Finding {
+  return { severity: "blocking", subject, message, remedy };
+}
+
+/** A finding with which the trail works, and captures less than was asked for. */
+export function degraded(subject: string, message: string, remedy: string): Finding {
+  return { severity: "degraded", subject, message, remedy };
+}
+
 /**
  * The problems of the server itself, whatever the tables.
  *

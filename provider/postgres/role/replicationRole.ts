@@ -7,21 +7,21 @@ import {
   replicationRoleDefinition,
 } from "../../contract/kinds/replicationRole";
 import type { Drift, Kind, Planned, Run } from "../../contract/kind";
-import { execute, type Doers } from "../../contract/plan";
+import { execute } from "../../contract/plan";
 import { recorded } from "../../contract/target";
 import { secret } from "../../contract/secrets";
 import { firstFew } from "../../contract/wording";
 import { decodeMark, madeByResource } from "../ownership/mark";
 import { onBranch } from "../session/branch";
 import type { Catalog, RoleFacts } from "../../contract/catalog";
-import { disableLogin, hasLeftMembership, revokeMembership } from "./consumer";
+import { hasLeftMembership } from "./consumer";
 import { preflight, serverFindings } from "../selection/findings";
 import { verifyLoginOnce, verifyNewLogin } from "../session/login";
-import { assertAlterable, cannotChange } from "./alterable";
+import { assertAlterable } from "./alterable";
 import { applySteps } from "./applySteps";
 import { canHaveMade } from "../ownership/roleMaker";
 import { describeAdoption, describeSteps } from "./describe";
-import { dropRole } from "./drop";
+import { doers } from "./doers";
 import { withAdminOn } from "./maker";
 import {
   findRole,
@@ -37,9 +37,7 @@ import {
   type RoleStep,
 } from "./plan";
 import { roleMark } from "./roleMark";
-import { changeRole, newPassword, NO_SETTINGS, type RoleChange } from "./statement";
 import type { Session } from "../../contract/session";
-import { hasCode } from "../sql/sqlError";
 
 /**
  * The role Bemi connects with, made in SQL: it may log in and replicate, is read-only by default, and nothing else.
@@ -208,79 +206,8 @@ async function converge(
   return verified(outputsOf(session, name, { password: made.password, ...owned }), session, run);
 }
 
-/**
- * How each step is done.
- *
- * @param created whether this module made the role: only then are its changes made as the role that did so
- * @param made gets every new password, before the statement that sets it, and the oid of a new role
- */
-function doers(
-  session: Session,
-  catalog: Catalog,
-  inputs: ReplicationRoleInputs,
-  run: Run,
-  created: boolean,
-  made: { password?: string; oid?: number } = {},
-): Doers<RoleStep> {
-  const asAdmin = <Result>(work: (session: Session) => Promise<Result>): Promise<Result> =>
-    withAdminOn(session, catalog, created ? findRole(catalog, inputs.name) : undefined, run, work);
-  const freshPassword = (): { readonly password: string } => {
-    const password = newPassword();
-    made.password = password;
-    return { password };
-  };
-  return {
-    "create role": async ({ role, mark }) => {
-      made.oid = await changeRole(
-        session,
-        {
-          name: role,
-          create: true,
-          ...NO_SETTINGS,
-          readOnly: true,
-          connect: true,
-          mark,
-          ...freshPassword(),
-        },
-        run,
-      );
-    },
-    "revoke membership": ({ role }) => revokeMembership(session, role),
-    "alter role": ({ role, settings, newPassword: replaces }) =>
-      asAdmin((altering) =>
-        alter(
-          altering,
-          { name: role, create: false, ...settings, ...(replaces ? freshPassword() : {}) },
-          catalog,
-          run,
-        ),
-      ),
-    "set password": ({ role }) =>
-      asAdmin((altering) =>
-        alter(altering, { name: role, create: false, ...NO_SETTINGS, ...freshPassword() }, catalog, run),
-      ),
-    "keep role": ({ role, because }) => {
-      run.log(`Role ${role} stays: ${because}.`);
-      return Promise.resolve();
-    },
-    "disable login": ({ role }) => asAdmin((altering) => disableLogin(altering, role, run)),
-    "drop role": ({ role, oid }) =>
-      asAdmin((altering) => dropRole(altering, { name: role, oid }, inputs, run)),
-  };
-}
-
 async function leftMembership(session: Session, catalog: Catalog, name: string): Promise<boolean> {
   return findRole(catalog, name) !== undefined && hasLeftMembership(session, name);
-}
-
-async function alter(session: Session, change: RoleChange, catalog: Catalog, run: Run): Promise<void> {
-  try {
-    await changeRole(session, change, run);
-  } catch (error) {
-    if (!hasCode(error, "42501")) throw error;
-    const role = findRole(catalog, change.name) ?? { name: change.name, memberOf: [] };
-    throw cannotChange(role, catalog.server, error.reason);
-  }
 }
 
 /** A login proves the password. Right after a change Neon's proxy may still know the former one. */

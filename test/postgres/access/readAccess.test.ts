@@ -270,7 +270,9 @@ describe("a preview", () => {
       'Role previewed gets SELECT on 4 tables: "Odd.Schema".parts_1, shop.apps, shop.items, shop.parts.',
       "Role previewed gets access to what app, neondb_owner will create in 1 schema: shop (2 default privileges).",
       "Role previewed does not get SELECT on shop.admins: neondb_owner may not grant it.",
-      expect.stringMatching(/^Role previewed does not get default privileges on what cloud_admin will create/),
+      expect.stringMatching(
+        /^Role previewed does not get default privileges on what cloud_admin will create/,
+      ),
     ]);
     expect(planned.outputs).toMatchObject({ wanted: 5, branchName: "main" });
   });

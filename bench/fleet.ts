@@ -13,7 +13,7 @@ const LOOK_EVERY = 500;
 /** The kinds of processes that a command consists of, each with a part of its command line. */
 const KINDS = [
   ["plugin", "pulumi-resource-neon-bemi"],
-  ["program", "@pulumi/pulumi/cmd/run"],
+  ["program", " --monitor "],
   ["engine", "bin/pulumi "],
 ] as const;
 type Kind = (typeof KINDS)[number][0];

@@ -81,7 +81,7 @@ export class MigratedProgram {
     );
   }
 
-  /** The environment variables of commands: the plugin `command` is in PATH. */
+  /** The environment variables of commands: the plugin `command` is last in PATH, so that a real one there comes first. */
   get env(): { readonly PATH: string } {
     const { PATH = "" } = this.cli.environment;
     return { PATH: [PATH, path.join(this.cli.folder, "bin")].join(path.delimiter) };

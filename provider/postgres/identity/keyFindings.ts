@@ -3,6 +3,7 @@ import { formatTableName } from "../catalog/tableNames";
 import { readRecord } from "../record/moduleSchema";
 import { previousByOid } from "../record/previous";
 import type { Finding } from "../selection/findings";
+import { mayKeepKeys } from "../selection/identityChoice";
 import type { Selection } from "../selection/selection";
 import { claimOf } from "./claim";
 import { trackedTables } from "./trackedTables";
@@ -23,6 +24,7 @@ export function keyFindings(
   catalog: Catalog,
   { publication, ...selection }: Selection & { readonly publication: string },
 ): Finding[] {
+  if (!mayKeepKeys(selection.identity)) return [];
   const keyless = trackedTables(catalog, selection).filter((entry) => entry.keyless);
   if (keyless.length === 0) return [];
   const record = readRecord(catalog);

@@ -59,7 +59,6 @@ async function compile(project) {
   const before = snapshot(project);
   const stamp = path.join(dist, "sources.sha256");
   rmSync(stamp, { force: true });
-  rmSync(path.join(dist, "codeCache"), { recursive: true, force: true });
   // The compiler remembers in dist what it wrote. If its output is gone but the memory is not, it would write nothing.
   if (!existsSync(path.join(dist, "provider", "plugin", "freshness.js")))
     rmSync(dist, { recursive: true, force: true });
@@ -73,17 +72,7 @@ async function compile(project) {
   const text = freshness.stampText(project);
   if (snapshot(project) !== before) return "changed";
   writeFileSync(stamp, text);
-  await keepCodeCache(project);
   return "built";
-}
-
-/** Lets the plugin start without compiling its bundle. Without it the plugin works too. */
-async function keepCodeCache(project) {
-  const program = path.join(project, "tools", "codeCache.mjs");
-  const bundle = path.join(project, "dist", "provider", "bundle", "main.js");
-  const cache = path.join(project, "dist", "codeCache", "plugin.bin");
-  if (!existsSync(bundle)) return;
-  await exitCode(process.execPath, [program, bundle, cache], project);
 }
 
 /** A text that changes whenever a file that may be compiled is written, renamed or removed. */

@@ -34,6 +34,7 @@ export class Engine {
   #gone = false;
   #ending = false;
   #running = 0;
+  #hasWorked = false;
   /** Settles when the lines logged so far have arrived: lines are sent one after the other, to keep their order. */
   #sent: Promise<void> = Promise.resolve();
 
@@ -45,6 +46,11 @@ export class Engine {
   /** Where the engine listens; `undefined` before it has said so. */
   get address(): string | undefined {
     return this.#address;
+  }
+
+  /** Whether a call about a resource was answered. */
+  get hasWorked(): boolean {
+    return this.#hasWorked;
   }
 
   /** Connects to the engine, whose address comes as the first argument of the process or by Attach. */
@@ -88,6 +94,7 @@ export class Engine {
     } finally {
       await Promise.all(unsent);
       this.#running -= 1;
+      this.#hasWorked = true;
       this.#exitIfDone();
     }
   }

@@ -7,13 +7,19 @@ import { listen } from "./grpc";
 import { pluginProcess } from "./pluginProcess";
 import { service } from "./server";
 
+const engine = new Engine(() => process.exit());
+
+/** Whether the process has worked on a resource. Whoever loads the bundle then keeps what V8 has compiled. */
+export function hasWorked(): boolean {
+  return engine.hasWorked;
+}
+
 /**
  * The plugin process, which Pulumi's engine starts with its address as the argument. It prints the port on which it
  * serves the provider protocol, and ends when the engine does.
  */
 async function main(): Promise<void> {
   assertFresh();
-  const engine = new Engine(() => process.exit());
   const address = process.argv.slice(2).find((argument) => !argument.startsWith("-"));
   if (address !== undefined) engine.connect(address);
   // The engine sends one of these when it is done with the plugin, and waits five seconds before it kills: SIGBREAK on

@@ -73,7 +73,7 @@ test("the folder has starters for every system, what the runtime wants, and prog
     `${EXECUTABLE}.cmd`,
   ]);
   expect(readFileSync(path.join(built.folder, `${EXECUTABLE}.cmd`), "utf8")).toBe(
-    '@node "%~dp0main.js" %*\r\n',
+    `@node "%~dp0${EXECUTABLE}" %*\r\n`,
   );
 });
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { bundlePlugin } from "./bundle";
@@ -38,8 +38,8 @@ export async function release(project: string, target: string): Promise<Release>
   rmSync(target, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   await bundlePlugin(project, folder);
-  write(folder, STARTERS);
-  chmodSync(path.join(folder, EXECUTABLE), 0o755);
+  copyFileSync(path.join(project, EXECUTABLE), path.join(folder, EXECUTABLE));
+  write(folder, STARTER_ON_WINDOWS);
   const content = readdirSync(folder);
   write(folder, runtimeFiles(about));
 
@@ -52,12 +52,8 @@ export async function release(project: string, target: string): Promise<Release>
   return { folder, archives };
 }
 
-/** What the engine starts. */
-const STARTERS = {
-  [EXECUTABLE]: `#!/usr/bin/env node\nrequire("./main.js");\n`,
-  // Windows starts no file by its first line.
-  [`${EXECUTABLE}.cmd`]: `@node "%~dp0main.js" %*\r\n`,
-};
+/** Windows starts no file by its first line. */
+const STARTER_ON_WINDOWS = { [`${EXECUTABLE}.cmd`]: `@node "%~dp0${EXECUTABLE}" %*\r\n` };
 
 /**
  * What `pulumi package add FOLDER` wants: a file that names the runtime. The runtime then installs what package.json

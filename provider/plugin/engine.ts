@@ -48,9 +48,9 @@ export class Engine {
     return this.#address;
   }
 
-  /** Whether a call about a resource was answered. */
+  /** Whether a call about a resource was answered, and the engine is still there. */
   get hasWorked(): boolean {
-    return this.#hasWorked;
+    return this.#hasWorked && !this.#gone;
   }
 
   /** Connects to the engine, whose address comes as the first argument of the process or by Attach. */

@@ -9,7 +9,10 @@ import { service } from "./server";
 
 const engine = new Engine(() => process.exit());
 
-/** Whether the process has worked on a resource. Whoever loads the bundle then keeps what V8 has compiled. */
+/**
+ * Whether the process has worked on a resource, and its end is in no hurry. Whoever loads the bundle then keeps what V8 has
+ * compiled.
+ */
 export function hasWorked(): boolean {
   return engine.hasWorked;
 }

@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { publication } from "../../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
+import { PROJECT } from "../../../tools/pulumiCli";
 import { newDatabase, uriTo } from "../../support/catalogState";
 import { pgDump, runPg } from "../../support/pgDump";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { runSql, testDatabase, USERS_EVENT_TRIGGERS, type TestDatabase } from "../../support/postgres";
 import { refusal } from "../../support/refusal";
 import { TARGET, testRun, type TestRun } from "../../support/run";
 import { removeScratch, scratch } from "../../support/scratch";
@@ -122,6 +124,21 @@ afterAll(() => db.close());
       /exists already and came with a dump of project cool-darkness-123456: it was made on branch .* Set adopt: true/,
     );
     await adopts(copy, target);
+  });
+
+  test("the commands of docs/tools.md remove the copy where nothing is to be tracked", async () => {
+    const copy = await newDatabase(db);
+    await restore(copy, dump);
+    const uri = uriTo(db.ownerUri, copy);
+    expect(await runSql(uri, USERS_EVENT_TRIGGERS)).toEqual([{ evtname: "_bemi_track" }]);
+    const page = readFileSync(path.join(PROJECT, "docs/tools.md"), "utf8");
+    const commands = /To remove the copy of a trail[^]*?```sql\n([^]*?)```/.exec(page)?.[1] ?? "";
+    await runSql(uri, commands);
+    expect(await runSql(uri, USERS_EVENT_TRIGGERS)).toEqual([]);
+    expect(await runSql(uri, "SELECT FROM pg_publication")).toEqual([]);
+    await runSql(uri, "CREATE TABLE later (note text)");
+    const at = { sql: <Row extends object>(statement: string) => runSql<Row>(uri, statement) };
+    expect(await identities(at)).toMatchObject({ "public.later": "d" });
   });
 
   async function adopts(copy: string, target: object): Promise<void> {

@@ -314,7 +314,7 @@ test("checks a trail by its arguments, without its password", async () => {
       {
         login: "not tried",
         tables: { selected: 2, published: 2, full: 2 },
-        slot: { active: true, role: "bemi" },
+        slot: { active: true, role: "bemi", senderTimeout: "1min" },
       },
     ],
   });

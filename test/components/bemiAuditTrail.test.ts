@@ -180,6 +180,14 @@ test("gives each resource a short name of its own, and names two of them for the
   });
 });
 
+test("names the role by its argument: its output is not known while a preview replaces the role", async () => {
+  await declare({ role: { name: "reader" } });
+  // The mocks answer with another name, so that an output of the role shows.
+  expect(COMPUTED.username).not.toBe("reader");
+  for (const name of ["orders-access", "orders-slot", "orders-readiness"])
+    expect([name, inputsOf(name)["role"]]).toEqual([name, "reader"]);
+});
+
 test("takes addresses that are known only later, because only whether they are given decides", async () => {
   await declare({ allowedIps: pulumi.output(["203.0.113.7"]) });
   expect(registered.find(({ type }) => type.endsWith("IpAllow"))?.inputs["ips"]).toEqual(["203.0.113.7"]);

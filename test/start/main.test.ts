@@ -54,6 +54,8 @@ describe("npm start", () => {
     );
     expect(stdout).toMatch(/Password +•/);
     expect(stdout).toMatch(/Ready +yes/);
+    // Only an owner as Neon gives it may create event triggers.
+    expect(stdout).toMatch(/New tables +event trigger/);
     expect(stdout).toMatch(/✔ pulumi preview: [1-9]\d* to update/);
     expect(stdout).toMatch(/~ Publication +trail-publication\n +- notPublished: .*public\.order_items/);
     expect(stdout).toMatch(/✔ pulumi up: [1-9]\d* updated, both tables are tracked/);

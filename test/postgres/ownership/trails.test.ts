@@ -142,3 +142,19 @@ test("the publication of a copied branch is adopted, with an id of its own", asy
   expect(outputs.ownershipId).toMatch(/^[0-9a-f]{16}$/);
   expect(outputs.ownershipId).not.toBe(stack.publication.ownershipId);
 });
+
+test("on a branch whose copies were adopted by a stack that is gone, the preview says that it may have left them", async () => {
+  await up(run, PUBLIC);
+  const copy = testRun(db, { branchId: "br-copied-sky-654321" });
+  const adopting = { ...PUBLISHED, adopt: true };
+  const { ownershipId } = await publication.create(adopting, copy);
+  await copy.end();
+  const { changes, outputs } = await publication.plan(adopting, copy);
+  await copy.end();
+  expect(changes).toContainEqual(
+    expect.stringMatching(
+      /exists with this trail's mark and is taken over: .*a stack that had adopted it left it/,
+    ),
+  );
+  expect(outputs.ownershipId).toBe(ownershipId);
+});

@@ -134,12 +134,16 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
       await trail.up({ ...TARGET, schemas: ["public"] });
       if (installed === "after") await owner(ORM_PACKAGE);
       await owner("SELECT pg_create_logical_replication_slot('contexts', 'pgoutput')");
-      await owner("CREATE TABLE fresh (id int)");
-      await trail.up({ ...TARGET, schemas: ["public"] });
-      for (const table of ["orders", "fresh"]) {
+      const write = async (table: string): Promise<void> => {
         await owner(`INSERT INTO ${table} (id) VALUES (1) /*Bemi {"user":"${table}"} Bemi*/`);
         await owner(`DELETE FROM ${table} /*Bemi {"user":"nobody"} Bemi*/`);
-      }
+      };
+      await write("orders");
+      await owner("CREATE TABLE fresh (id int)");
+      await write("fresh");
+      await trail.up({ ...TARGET, schemas: ["public"] });
+      await owner("CREATE TABLE later (id int)");
+      await write("later");
       const messages = await runSql<{ kinds: string; context: string }>(
         db.ownerUri,
         `SELECT string_agg(chr(get_byte(data, 0)), '' ORDER BY n) AS kinds,
@@ -154,6 +158,8 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
         { kinds: "BRIMC", context: '{"user":"orders"}' },
         { kinds: "BDMC", context: '{"user":"nobody"}' },
         { kinds: "BRIMC", context: '{"user":"fresh"}' },
+        { kinds: "BDMC", context: '{"user":"nobody"}' },
+        { kinds: "BRIMC", context: '{"user":"later"}' },
         { kinds: "BDMC", context: '{"user":"nobody"}' },
       ]);
       await owner("SELECT pg_drop_replication_slot('contexts'); DROP EVENT TRIGGER _bemi_on_create_table");

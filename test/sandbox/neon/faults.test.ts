@@ -198,6 +198,15 @@ describe("about SQL connections", () => {
     expect(await exists("refused")).toBe(false);
   });
 
+  test("holds back the commit of statements about roles while the control plane is slow", async () => {
+    const owner = bench.emulator.ownerUri();
+    set({ on: "roles", fault: { kind: "controlPlane", outcome: "slow", ms: 300 } });
+    const started = performance.now();
+    await query(bench, owner, "CREATE ROLE slow");
+    expect(performance.now() - started).toBeGreaterThanOrEqual(290);
+    expect(await exists("slow")).toBe(true);
+  });
+
   test("makes a ghost of a role at the next start of the compute", async () => {
     const { emulator } = bench;
     set({ on: "roles", fault: { kind: "controlPlane", outcome: "ghost", role: "ghost" } });

@@ -47,6 +47,24 @@ test("the owner is a role of the API that owns its database", async () => {
   expect(body.database).toMatchObject({ name: "neondb", owner_name: "neondb_owner" });
 });
 
+test("the owner in the profile strict is in neon_superuser too, and may create no event trigger", async () => {
+  const strict = await startBench({ pace: 5, profile: "strict" });
+  try {
+    const own = (statement: string) => query(strict, strict.emulator.ownerUri(), statement);
+    expect(
+      await own(
+        `SELECT pg_has_role('neon_superuser', 'MEMBER') AS member, rolsuper FROM pg_roles WHERE rolname = current_user`,
+      ),
+    ).toEqual([{ member: true, rolsuper: false }]);
+    await own("CREATE FUNCTION on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'");
+    await expect(
+      own("CREATE EVENT TRIGGER mine ON ddl_command_end EXECUTE FUNCTION on_ddl()"),
+    ).rejects.toThrow("permission denied to create event trigger");
+  } finally {
+    await strict.close();
+  }
+});
+
 test("a role of the API has Neon's attributes and can log in; connections drop", async () => {
   const client = await connect(bench, bench.emulator.ownerUri());
   const { status, body } = await bench.done("POST", `${bench.branch}/roles`, { role: { name: "api_role" } });

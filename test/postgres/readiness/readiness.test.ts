@@ -5,9 +5,9 @@ import {
   readAccess,
   readiness,
   replicaIdentity,
-  replicationRole,
   replicationSlot,
 } from "../../../provider/postgres";
+import { bemiRole } from "../../support/bemiRole";
 import { DEFAULT_VERSION, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
@@ -82,7 +82,7 @@ function resource<Inputs extends object, Outputs extends object>(
 }
 
 const trail = [
-  resource(replicationRole, role),
+  resource(bemiRole, role),
   resource(readAccess, access),
   resource(replicaIdentity, identity),
   resource(publication, pub),

@@ -4,7 +4,7 @@ import { quoteIdentifier, quoteLiteral } from "../../provider/postgres/sql/quote
 import { uriTo } from "./catalogState";
 import { runSql } from "./postgres";
 
-/** The passwords of the roles that this process has made, by server and name. */
+/** The passwords of the roles that this process has made, by server and the time of their making. */
 const passwords = new Map<string, string>();
 
 /**
@@ -12,13 +12,6 @@ const passwords = new Map<string, string>();
  * cannot make Bemi's role in SQL. The roles have what Neon gives them. Everything else of the API fails.
  */
 export function rolesApi(superuserUri: string): NeonApi {
-  const keyOf = (name: string): string => `${new URL(superuserUri).host} ${name}`;
-  const setPassword = async (statement: string, name: string): Promise<string> => {
-    const password = randomBytes(18).toString("hex");
-    await runSql(superuserUri, `${statement} PASSWORD ${quoteLiteral(password)}`);
-    passwords.set(keyOf(name), password);
-    return password;
-  };
   const role = async (_: string, __: string, name: string): Promise<NeonRole | undefined> => {
     const rows = await runSql<{ oid: string }>(
       superuserUri,
@@ -27,6 +20,14 @@ export function rolesApi(superuserUri: string): NeonApi {
     );
     // The oid tells a role from another one of its name, as the time of its making does on Neon.
     return rows[0] && { name, createdAt: `role ${rows[0].oid}`, hasPassword: true };
+  };
+  const keyOf = async (name: string): Promise<string> =>
+    `${new URL(superuserUri).host} ${(await role("", "", name))?.createdAt ?? ""}`;
+  const setPassword = async (statement: string, name: string): Promise<string> => {
+    const password = randomBytes(18).toString("hex");
+    await runSql(superuserUri, `${statement} PASSWORD ${quoteLiteral(password)}`);
+    passwords.set(await keyOf(name), password);
+    return password;
   };
   const api: Partial<NeonApi> = {
     role,
@@ -37,7 +38,7 @@ export function rolesApi(superuserUri: string): NeonApi {
       );
       return { password, createdAt: (await role(projectId, branchId, name))?.createdAt };
     },
-    revealPassword: (_, __, name) => Promise.resolve(passwords.get(keyOf(name)) ?? ""),
+    revealPassword: async (_, __, name) => passwords.get(await keyOf(name)) ?? "",
     resetPassword: (_, __, name) => setPassword(`ALTER ROLE ${quoteIdentifier(name)}`, name),
     deleteRole: async (_, __, name) => {
       const databases = await runSql<{ name: string }>(

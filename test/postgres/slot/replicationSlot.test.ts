@@ -8,7 +8,7 @@ import { replicationSlot } from "../../../provider/postgres/slot/replicationSlot
 import { dropSlot } from "../../../provider/postgres/slot/drop";
 import { bemiRole } from "../../support/bemiRole";
 import { has, testWith } from "../../support/features";
-import { runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
+import { ROLE_MADE_BY, runSql, testDatabase, withClient, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun, type TestRun } from "../../support/run";
 import { unchanged } from "../../support/unchanged";
 import { until } from "../../support/until";
@@ -24,10 +24,12 @@ beforeAll(async () => {
   db = await testDatabase({
     sql: "CREATE TABLE orders (id int PRIMARY KEY); CREATE PUBLICATION bemi FOR TABLE orders",
   });
+  if (ROLE_MADE_BY === "api") bemi = await bemiRole.create(ROLE, newProcess());
 });
 
 beforeEach(async () => {
-  bemi = await bemiRole.create(ROLE, newProcess());
+  // Again before each test, because some take away its login or drop it. No test does so to a role of Neon's API.
+  if (ROLE_MADE_BY === "sql") bemi = await bemiRole.create(ROLE, newProcess());
 });
 
 afterEach(async () => {

@@ -12,9 +12,11 @@ const passwords = new Map<string, string>();
  * cannot make Bemi's role in SQL. The roles have what Neon gives them. Everything else of the API fails.
  */
 export function rolesApi(superuserUri: string): NeonApi {
+  // Neon works in its own database, which has no settings of the application.
+  const neonsUri = uriTo(superuserUri, "postgres");
   const role = async (_: string, __: string, name: string): Promise<NeonRole | undefined> => {
     const rows = await runSql<{ oid: string }>(
-      superuserUri,
+      neonsUri,
       "SELECT oid::text FROM pg_catalog.pg_roles WHERE rolname = $1",
       [name],
     );
@@ -25,7 +27,7 @@ export function rolesApi(superuserUri: string): NeonApi {
     `${new URL(superuserUri).host} ${(await role("", "", name))?.createdAt ?? ""}`;
   const setPassword = async (statement: string, name: string): Promise<string> => {
     const password = randomBytes(18).toString("hex");
-    await runSql(superuserUri, `${statement} PASSWORD ${quoteLiteral(password)}`);
+    await runSql(neonsUri, `${statement} PASSWORD ${quoteLiteral(password)}`);
     passwords.set(await keyOf(name), password);
     return password;
   };
@@ -42,12 +44,15 @@ export function rolesApi(superuserUri: string): NeonApi {
     resetPassword: (_, __, name) => setPassword(`ALTER ROLE ${quoteIdentifier(name)}`, name),
     deleteRole: async (_, __, name) => {
       const databases = await runSql<{ name: string }>(
-        superuserUri,
+        neonsUri,
         "SELECT datname AS name FROM pg_catalog.pg_database WHERE datallowconn",
       );
       for (const database of databases)
-        await runSql(uriTo(superuserUri, database.name), `DROP OWNED BY ${quoteIdentifier(name)}`);
-      await runSql(superuserUri, `DROP ROLE ${quoteIdentifier(name)}`);
+        await runSql(
+          uriTo(superuserUri, database.name),
+          `SET transaction_read_only = off; DROP OWNED BY ${quoteIdentifier(name)}`,
+        );
+      await runSql(neonsUri, `DROP ROLE ${quoteIdentifier(name)}`);
     },
   };
   return new Proxy(api as NeonApi, {

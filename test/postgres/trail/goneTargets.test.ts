@@ -101,7 +101,7 @@ describe.each(["strict", "neon"] as const)("profile %s", (profile) => {
     expect(trail.lines.filter((line) => line.includes("stay"))).toEqual([
       expect.stringMatching(/publication bemi stays/),
       expect.stringMatching(/Replica identities stay as they are: .* not ours/),
-      ...(ROLE_MADE_BY === "sql" ? [expect.stringMatching(/Role bemi stays/)] : []),
+      ...(ROLE_MADE_BY === "sql" ? [expect.stringMatching(/Role bemi stays/) as string] : []),
     ]);
   });
 

@@ -1,6 +1,7 @@
 import { chown, copyFile, constants, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
+import type { PostgresVersion } from "../compute";
 import type { RunAs } from "./runAs";
 
 /**
@@ -19,14 +20,23 @@ const EMPTY_IN_COPY = new Set([
 ]);
 const NOT_COPIED = /^(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label|tablespace_map)$/;
 
+/** PostgreSQL's functions for a backup in which connections may write. Version 15 has renamed them. */
+function backupFunctions(version: PostgresVersion): { readonly start: string; readonly stop: string } {
+  return version < 15
+    ? { start: "pg_start_backup('branch', true, false)", stop: "pg_stop_backup(false, false)" }
+    : { start: "pg_backup_start('branch', true)", stop: "pg_backup_stop(false)" };
+}
+
 /**
  * Copies the data directory of a running server with PostgreSQL's low-level backup functions.
  *
  * @param connection of a superuser; it must stay open until the copy is complete
+ * @param version of the server
  * @param user the owner of the copied files
  */
 export async function copyRunning(
   connection: Client,
+  version: PostgresVersion,
   from: string,
   to: string,
   user: RunAs | undefined,
@@ -34,11 +44,10 @@ export async function copyRunning(
   // A temporary slot keeps the write-ahead log until the copy is complete. It ends with the connection at the latest.
   const slot = `branch_${process.hrtime.bigint()}`;
   await connection.query("SELECT pg_create_physical_replication_slot($1, true, true)", [slot]);
-  await connection.query("SELECT pg_backup_start('branch', true)");
+  const { start, stop } = backupFunctions(version);
+  await connection.query(`SELECT ${start}`);
   await copyTree(from, to, user, EMPTY_IN_COPY);
-  const { rows } = await connection.query<{ labelfile: string }>(
-    "SELECT labelfile FROM pg_backup_stop(false)",
-  );
+  const { rows } = await connection.query<{ labelfile: string }>(`SELECT labelfile FROM ${stop}`);
   await copyTree(join(from, "pg_wal"), join(to, "pg_wal"), user, new Set(["archive_status"]));
   await connection.query("SELECT pg_drop_replication_slot($1)", [slot]);
 

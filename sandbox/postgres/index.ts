@@ -110,7 +110,7 @@ class Branches implements PostgresCompute {
       } else {
         await from.start();
         await this.#connected(from, "postgres", (client) =>
-          copyRunning(client, from.data, server.data, this.#workspace.user),
+          copyRunning(client, this.options.pgVersion, from.data, server.data, this.#workspace.user),
         );
         await server.start();
       }

@@ -3,6 +3,7 @@ import { ipAllowKind } from "../../provider/neon/ipAllow/ipAllow";
 import { replicationRole } from "../../provider/postgres";
 import { startConsumer, type ConsumerOptions } from "../../tools/start/consumer";
 import { query, startBench, type Bench } from "../sandbox/neon/harness";
+import { testWith } from "../support/features";
 import { expectCareful } from "../support/requestLog";
 import { Resource } from "../support/resource";
 import { liveRun } from "../support/run";
@@ -70,21 +71,24 @@ test("streams from an allowed address, and refuses another with Neon's message",
   await another.stop();
 });
 
-test("a role that Neon makes out of an up whose answer was lost is recognised, and deleted in Neon", async () => {
-  const { apiUrl, apiKey, projectId, database, endpointId } = bench.emulator;
-  const newRun = () => liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
-  const lost = { kind: "controlPlane", outcome: "ghost", role: "ghost", ms: 20 };
-  bench.emulator.setFaults({ faults: [{ on: "roles", times: 2, fault: lost }] });
-  const role = new Resource(replicationRole, newRun);
-  const inputs = { projectId, database, name: "ghost", adopt: false, managedBy: "shop/dev/orders" };
-  await expect(role.up(inputs)).rejects.toThrow(/control plane did not answer at creating role "ghost"/);
-  bench.emulator.setFaults({ faults: [] });
-  await bench.done("POST", `${bench.project}/endpoints/${endpointId}/restart`);
-  await expect(role.up(inputs)).rejects.toThrow(
-    /"ghost" exists already and was made by Neon.*delete it in Neon/,
-  );
-  await bench.done("DELETE", `${bench.branch}/roles/ghost`);
-  await role.up(inputs);
-  expect(role.state).toMatchObject({ created: true, username: "ghost" });
-  await role.destroy();
-});
+testWith("owner that makes Bemi's role in SQL")(
+  "a role that Neon makes out of an up whose answer was lost is recognised, and deleted in Neon",
+  async () => {
+    const { apiUrl, apiKey, projectId, database, endpointId } = bench.emulator;
+    const newRun = () => liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
+    const lost = { kind: "controlPlane", outcome: "ghost", role: "ghost", ms: 20 };
+    bench.emulator.setFaults({ faults: [{ on: "roles", times: 2, fault: lost }] });
+    const role = new Resource(replicationRole, newRun);
+    const inputs = { projectId, database, name: "ghost", adopt: false, managedBy: "shop/dev/orders" };
+    await expect(role.up(inputs)).rejects.toThrow(/control plane did not answer at creating role "ghost"/);
+    bench.emulator.setFaults({ faults: [] });
+    await bench.done("POST", `${bench.project}/endpoints/${endpointId}/restart`);
+    await expect(role.up(inputs)).rejects.toThrow(
+      /"ghost" exists already and was made by Neon.*delete it in Neon/,
+    );
+    await bench.done("DELETE", `${bench.branch}/roles/ghost`);
+    await role.up(inputs);
+    expect(role.state).toMatchObject({ created: true, username: "ghost" });
+    await role.destroy();
+  },
+);

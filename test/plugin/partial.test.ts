@@ -8,6 +8,7 @@ import type { AnyKind } from "../../provider/contract/kind";
 import type { Session } from "../../provider/contract/session";
 import { replicaIdentity, replicationRole } from "../../provider/postgres";
 import { catalogState, differences } from "../support/catalogState";
+import { testWith } from "../support/features";
 import { testDatabase, type TestDatabase } from "../support/postgres";
 import { TARGET, testRun, withSessions } from "../support/run";
 import { CHANGES_IDENTITIES, watchedSession } from "../support/watchedSession";
@@ -110,32 +111,38 @@ test("a create that fails before its first write is in no state", async () => {
   expect(await identities.create({ ...IDENTITIES, schemas: ["nothing"] })).toBeUndefined();
 });
 
-test("a create whose writes were rolled back, or refused, is in no state", async () => {
-  const role = new Disturbed(replicationRole);
-  role.disturb = (session) =>
-    watchedSession(session, (statement, send) => {
-      if (statement === "COMMIT") throw new UserError("The connection broke.");
-      return send();
-    });
-  expect(
-    await role.create({ ...TARGET, name: "bemi", adopt: false, managedBy: "shop/production/role" }),
-  ).toBe(undefined);
-});
+testWith("owner that makes Bemi's role in SQL")(
+  "a create whose writes were rolled back, or refused, is in no state",
+  async () => {
+    const role = new Disturbed(replicationRole);
+    role.disturb = (session) =>
+      watchedSession(session, (statement, send) => {
+        if (statement === "COMMIT") throw new UserError("The connection broke.");
+        return send();
+      });
+    expect(
+      await role.create({ ...TARGET, name: "bemi", adopt: false, managedBy: "shop/production/role" }),
+    ).toBe(undefined);
+  },
+);
 
-test("a role whose first login fails is in the state; the next up finishes it, destroy drops it", async () => {
-  const before = await catalogState(db, "neondb");
-  const inputs = { ...TARGET, name: "bemi", adopt: false, managedBy: "shop/production/role" };
-  const role = new Disturbed(replicationRole);
-  role.disturb = (session) => ({
-    ...watchedSession(session, (_, send) => send()),
-    address: { ...session.address, port: 1 },
-  });
-  const kept = await role.create(inputs);
-  expect(kept?.state).toMatchObject({ username: "bemi", created: true });
-  role.disturb = (session) => session;
-  const made = await role.update(kept?.id ?? "", kept?.state ?? {}, inputs);
-  expect(made).toMatchObject({ created: true, port: Number(new URL(db.ownerUri).port) });
-  expect((made as { password: string }).password).not.toBe("");
-  await role.delete(kept?.id ?? "", made);
-  expect(differences(before, await catalogState(db, "neondb"))).toEqual([]);
-});
+testWith("owner that makes Bemi's role in SQL")(
+  "a role whose first login fails is in the state; the next up finishes it, destroy drops it",
+  async () => {
+    const before = await catalogState(db, "neondb");
+    const inputs = { ...TARGET, name: "bemi", adopt: false, managedBy: "shop/production/role" };
+    const role = new Disturbed(replicationRole);
+    role.disturb = (session) => ({
+      ...watchedSession(session, (_, send) => send()),
+      address: { ...session.address, port: 1 },
+    });
+    const kept = await role.create(inputs);
+    expect(kept?.state).toMatchObject({ username: "bemi", created: true });
+    role.disturb = (session) => session;
+    const made = await role.update(kept?.id ?? "", kept?.state ?? {}, inputs);
+    expect(made).toMatchObject({ created: true, port: Number(new URL(db.ownerUri).port) });
+    expect((made as { password: string }).password).not.toBe("");
+    await role.delete(kept?.id ?? "", made);
+    expect(differences(before, await catalogState(db, "neondb"))).toEqual([]);
+  },
+);

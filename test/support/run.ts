@@ -84,7 +84,8 @@ export function testRun(
         branchName: "main",
         branchIsDefault: true,
         endpointId: "ep-cool-sea-123456",
-        host,
+        // With the port, as the sandbox's Neon API names it.
+        host: uri.host,
         ...(database === undefined ? {} : { database: { name: database, owner } }),
       }),
     login: ({ database }) => Promise.resolve({ host, port, database: database.name, user: owner, password }),

@@ -1,3 +1,4 @@
+import type { RoleOutputs } from "../../provider/contract/fields/role";
 import type { ReplicaIdentityInputs } from "../../provider/contract/kinds/replicaIdentity";
 import type { Target } from "../../provider/contract/target";
 import { apiRole } from "../../provider/neon";
@@ -57,6 +58,13 @@ export class Trail extends Engine {
   /** An `up` of the component with these arguments. Returns what was done, e.g. `create publication`. */
   up(args: TrailArgs): Promise<string[]> {
     return this.apply(declare(args));
+  }
+
+  /** How to log in as Bemi's role, which an `up` has made. */
+  get login(): RoleOutputs {
+    const role = this.state["role"] ?? this.state["apiRole"];
+    if (role === undefined) throw new Error("The stack has no role.");
+    return role.outputs as unknown as RoleOutputs;
   }
 
   /** A preview of an `up` with these arguments. Returns what it says, by resource. */

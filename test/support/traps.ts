@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
  * can be published. The database's search_path begins with the schema.
  */
 export const HOSTILE_ROLE = `
-  CREATE ROLE hostile LOGIN; GRANT hostile TO neondb_owner WITH INHERIT TRUE, SET TRUE;
+  CREATE ROLE hostile LOGIN; GRANT hostile TO neondb_owner;
   CREATE SCHEMA app AUTHORIZATION hostile; GRANT USAGE ON SCHEMA app TO PUBLIC;
   ALTER DATABASE neondb SET search_path = app, pg_catalog`;
 

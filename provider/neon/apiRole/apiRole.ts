@@ -60,7 +60,11 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
       const password = state.password ?? (await run.neon.revealPassword(projectId, target.branchId, name));
       const createdAt = (await isOfState(role, state, target, run)) ? role.createdAt : state.roleCreatedAt;
       const outputs = outputsOf(state, target, { password, created, createdAt });
-      return here === undefined ? { outputs, drift: { databaseGone: `"${state.database}"` } } : { outputs };
+      if (here !== undefined) return { outputs };
+      return {
+        outputs: { ...outputs, ...databaseOf(state) },
+        drift: { databaseGone: `"${state.database}"` },
+      };
     } catch (error) {
       if (isGone(error)) return undefined;
       throw error;
@@ -72,7 +76,10 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
     const { password, created = false, roleCreatedAt: createdAt } = state;
     const login: Login = { password, created, createdAt };
     await perform(planUpdate(state, inputs), target, login, run);
-    return outputsOf(inputs, target, login);
+    const outputs = outputsOf(inputs, target, login);
+    const same = outputs.branchId === state.branchId && outputs.databaseName === state.databaseName;
+    // Neon's API does not tell the oid.
+    return same ? { ...databaseOf(state), ...outputs } : outputs;
   },
 
   delete: async (state, run, _replaced, others = []) => {
@@ -287,6 +294,18 @@ async function unfinished(
     ...outputsOf(inputs, target, { password, created: true }),
     password,
   });
+}
+
+/**
+ * What the state has recorded of the database. Without its oid, nobody could tell a database that was dropped from one
+ * that was renamed, and a destroy would refuse to go on.
+ */
+function databaseOf({ databaseName, databaseOid, owner }: State): Partial<ApiRoleOutputs> {
+  return {
+    ...(databaseName === undefined ? {} : { databaseName }),
+    ...(databaseOid === undefined ? {} : { databaseOid }),
+    ...(owner === undefined ? {} : { owner }),
+  };
 }
 
 function outputsOf(

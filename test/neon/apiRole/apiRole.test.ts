@@ -195,6 +195,20 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await bench.done("DELETE", `${bench.branch}/roles/fleeting`);
   });
 
+  test("deletes a role whose database was dropped, also when a refresh has seen that", async () => {
+    const wanted = { database: { name: "brief", owner_name: "neondb_owner" } };
+    await bench.done("POST", `${bench.branch}/databases`, wanted);
+    const role = newOne();
+    await role.up(inputs("outliving", { database: "brief" }));
+    // This refresh records the oid of the database; the update after it must not lose it.
+    await role.up(inputs("outliving", { database: "brief", passwordVersion: 2 }));
+    await bench.done("DELETE", `${bench.branch}/databases/brief`);
+    await role.refresh();
+    expect(role.drift).toEqual({ databaseGone: '"brief"' });
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/outliving`)).status).toBe(404);
+  });
+
   test("refuses to delete a role that owns a database, and deletes it after that", async () => {
     const role = newOne();
     await role.up(inputs("landlord"));

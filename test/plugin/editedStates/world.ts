@@ -15,6 +15,7 @@ import {
   replicationSlot,
 } from "../../../provider/postgres";
 import { newDatabase } from "../../support/catalogState";
+import { has } from "../../support/features";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { withSessions } from "../../support/run";
 import type { Base } from "./edits";
@@ -65,7 +66,9 @@ const OTHERS = `
   CREATE TABLE sessions (id int PRIMARY KEY); CREATE PUBLICATION theirs FOR TABLE sessions;`;
 
 export async function startWorld(): Promise<World> {
-  const db = await testDatabase({ sql: TABLES + OTHERS });
+  // Before PostgreSQL 16, only a superuser makes the roles of the trails in SQL.
+  const owner = has("owner that makes Bemi's role in SQL") ? "api" : "superuser";
+  const db = await testDatabase({ sql: TABLES + OTHERS, owner });
   const second = await newDatabase(db, { sql: TABLES });
   let first: Written | undefined;
   const intercept = (written: Written): never => {

@@ -6,6 +6,7 @@ import { databaseObjectMark } from "../../../provider/postgres/ownership/mark";
 import { changeRecord } from "../../../provider/postgres/record/change";
 import { changeIdentities } from "../../../provider/postgres/identity/statement";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
+import { testWith } from "../../support/features";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, withSessions, type TestRun } from "../../support/run";
 import { refusal } from "../../support/refusal";
@@ -140,14 +141,17 @@ test("leaves a table FULL where another publication would refuse its writes", as
   await db.sql("INSERT INTO keyless VALUES ('x'); UPDATE keyless SET note = 'y'; DELETE FROM parted");
 });
 
-test("leaves a table alone that is published with a column list, and says why", async () => {
-  await db.sql("CREATE PUBLICATION theirs FOR TABLE plain (id)");
-  const outputs = await replicaIdentity.create(INPUTS, run);
-  expect(outputs).toMatchObject({ wanted: 10, done: 9 });
-  expect(outputs.pending).toEqual([expect.stringMatching(/^public\.plain: .*column list.*theirs/)]);
-  expect((await identities(db))["public.plain"]).toBe("d");
-  expect((await replicaIdentity.read({ ...INPUTS, ...outputs }, run))?.drift).toEqual({});
-});
+testWith("column lists")(
+  "leaves a table alone that is published with a column list, and says why",
+  async () => {
+    await db.sql("CREATE PUBLICATION theirs FOR TABLE plain (id)");
+    const outputs = await replicaIdentity.create(INPUTS, run);
+    expect(outputs).toMatchObject({ wanted: 10, done: 9 });
+    expect(outputs.pending).toEqual([expect.stringMatching(/^public\.plain: .*column list.*theirs/)]);
+    expect((await identities(db))["public.plain"]).toBe("d");
+    expect((await replicaIdentity.read({ ...INPUTS, ...outputs }, run))?.drift).toEqual({});
+  },
+);
 
 test("leaves tables of other owners alone, and names them", async () => {
   await runSql(db.superuserUri, "CREATE TABLE public.theirs (note text)");

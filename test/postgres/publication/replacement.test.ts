@@ -1,5 +1,6 @@
 import { publication } from "../../../provider/postgres/publication/publication";
 import { replicaIdentity } from "../../../provider/postgres/identity/replicaIdentity";
+import { describeWith, has, testWith } from "../../support/features";
 import { DEFAULT_VERSION, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { testRun, withSessions, type TestRun } from "../../support/run";
 import { change, down, identityInputs, preview, publicationInputs, up } from "../../support/stack";
@@ -168,7 +169,7 @@ describe("adopts a publication for all tables", () => {
   });
 });
 
-describe("adopts a publication of schemas", () => {
+describeWith("publications of schemas")("adopts a publication of schemas", () => {
   const OF_SCHEMA = "CREATE PUBLICATION bemi FOR TABLES IN SCHEMA public, TABLE far.visitor";
   beforeEach(() => db.sql("CREATE SCHEMA far; CREATE TABLE far.visitor (id int PRIMARY KEY)"));
 
@@ -269,30 +270,33 @@ test("keeps the event triggers while the publication needs them: a partitioned t
   expect(read.map((observed) => observed?.drift)).toEqual([{}, {}]);
 });
 
-test("takes out schemas that somebody added, also before it drops the publication", async () => {
-  const stack = await up(run, PUBLIC);
-  await runSql(db.superuserUri, "ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
-  await run.end();
-  expect((await publication.read(stack.publication, run))?.drift).toEqual({ publishedSchemas: "public" });
-  await change(run, stack, PUBLIC);
-  await run.end();
-  expect((await publication.read(stack.publication, run))?.drift).toEqual({});
+testWith("publications of schemas")(
+  "takes out schemas that somebody added, also before it drops the publication",
+  async () => {
+    const stack = await up(run, PUBLIC);
+    await runSql(db.superuserUri, "ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
+    await run.end();
+    expect((await publication.read(stack.publication, run))?.drift).toEqual({ publishedSchemas: "public" });
+    await change(run, stack, PUBLIC);
+    await run.end();
+    expect((await publication.read(stack.publication, run))?.drift).toEqual({});
 
-  // Dropped as it is, it would make statements of the app fail.
-  await runSql(db.superuserUri, "ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
-  await run.end();
-  const sent: string[] = [];
-  const watching = withSessions(run, (session) =>
-    watchedSession(session, (statement, send, values) => {
-      sent.push(`${statement} ${String(values?.[0])}`);
-      return send();
-    }),
-  );
-  await publication.delete(stack.publication, watching);
-  const all = sent.join("\n");
-  expect(all.indexOf("DROP TABLES IN SCHEMA")).toBeGreaterThan(0);
-  expect(all.indexOf("DROP TABLES IN SCHEMA")).toBeLessThan(all.indexOf("DROP PUBLICATION"));
-});
+    // Dropped as it is, it would make statements of the app fail.
+    await runSql(db.superuserUri, "ALTER PUBLICATION bemi ADD TABLES IN SCHEMA public");
+    await run.end();
+    const sent: string[] = [];
+    const watching = withSessions(run, (session) =>
+      watchedSession(session, (statement, send, values) => {
+        sent.push(`${statement} ${String(values?.[0])}`);
+        return send();
+      }),
+    );
+    await publication.delete(stack.publication, watching);
+    const all = sent.join("\n");
+    expect(all.indexOf("DROP TABLES IN SCHEMA")).toBeGreaterThan(0);
+    expect(all.indexOf("DROP TABLES IN SCHEMA")).toBeLessThan(all.indexOf("DROP PUBLICATION"));
+  },
+);
 
 /** A preview, in a process of its own. */
 async function previewed(...[args, options]: Tail<Parameters<typeof preview>>): ReturnType<typeof preview> {
@@ -314,14 +318,17 @@ interface Publication {
   readonly comment: string | null;
 }
 
+const SCHEMAS = `ARRAY(
+  SELECT n.nspname::text FROM pg_publication_namespace s JOIN pg_namespace n ON n.oid = s.pnnspid
+   WHERE s.pnpubid = p.oid ORDER BY 1)`;
+
 /** The publications, in the order of their names. */
 function publications(): Promise<Publication[]> {
   return db.sql<Publication>(
     `SELECT pubname::text AS name, puballtables AS "allTables", obj_description(p.oid, 'pg_publication') AS comment,
             concat(CASE WHEN pubinsert THEN 'i' END, CASE WHEN pubupdate THEN 'u' END,
                    CASE WHEN pubdelete THEN 'd' END, CASE WHEN pubtruncate THEN 't' END) AS operations,
-            ARRAY(SELECT n.nspname::text FROM pg_publication_namespace s JOIN pg_namespace n ON n.oid = s.pnnspid
-                   WHERE s.pnpubid = p.oid ORDER BY 1) AS schemas
+            ${has("publications of schemas") ? SCHEMAS : "'{}'::text[]"} AS schemas
        FROM pg_publication p ORDER BY pubname`,
   );
 }

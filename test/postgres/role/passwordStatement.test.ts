@@ -4,7 +4,7 @@ import { watchedSession } from "../../support/watchedSession";
 import { changeRole } from "../../../provider/postgres/role/statement";
 import type { Session } from "../../../provider/contract/session";
 import { newDatabase, removeDatabases } from "../../support/catalogState";
-import { ownerWhoMakesRoles, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { Trail } from "../../support/trail";
 
@@ -32,6 +32,8 @@ const FAILURES = {
   },
 } as const;
 
+const ARGS = { ...TARGET, schemas: ["public"], createdBy: "sql" } as const;
+
 describe.each([
   {
     // Before 16, only a superuser can make the role, and hashing cannot be interrupted.
@@ -50,7 +52,7 @@ describe.each([
   let db: TestDatabase;
 
   beforeAll(async () => {
-    db = await testDatabase({ version, owner: ownerWhoMakesRoles(version), settings: SETTINGS });
+    db = await testDatabase({ version, owner: version < 16 ? "superuser" : "api", settings: SETTINGS });
     await runSql(
       db.superuserUri,
       `CREATE SCHEMA "Odd stats"; CREATE EXTENSION pg_stat_statements SCHEMA "Odd stats";
@@ -77,7 +79,7 @@ describe.each([
     );
     const trail = new Trail(() => testRun(db));
     for (const passwordVersion of [1, 2]) {
-      await trail.up({ ...TARGET, schemas: ["public"], passwordVersion });
+      await trail.up({ ...ARGS, passwordVersion });
       expect(await recorded(passwordOf(trail))).toEqual([]);
     }
     expect(await recorded("ALTER ROLE bemi LOGIN")).toHaveLength(1);
@@ -95,7 +97,7 @@ describe.each([
         'REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA "Odd stats" FROM neondb_owner',
       );
     const trail = new Trail(() => testRun(db));
-    await trail.up({ ...TARGET, database, schemas: ["public"] });
+    await trail.up({ ...ARGS, database });
     expect(await recorded(passwordOf(trail))).toHaveLength(1);
 
     const lines = trail.lines.filter((line) => line.includes("pg_stat_statements"));

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import type { RoleOutputs } from "../../../provider/contract/fields/role";
 import { startConsumer, type Consumer } from "../../../tools/start/consumer";
 import { MATRIX, ownerWhoMakesRoles, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { ORM_PACKAGE } from "../../support/ormPackage";
@@ -276,7 +275,7 @@ describe.each(MATRIX)("PostgreSQL %i", (version) => {
   }
 
   function consume(): Promise<Consumer> {
-    const { host, port, username, password } = trail.state["role"]?.outputs as unknown as RoleOutputs;
+    const { host, port, username, password } = trail.login;
     return startConsumer({
       connection: { host, port, username, password, database: TARGET.database },
       publication: "bemi",

@@ -9,7 +9,7 @@ import { runSql, testDatabase, type TestDatabase } from "../../support/postgres"
 import { TARGET, testRun, withSessions, type TestRun } from "../../support/run";
 import { Trail, type TrailArgs } from "../../support/trail";
 
-const ARGS: TrailArgs = { ...TARGET, schemas: ["public"] };
+const ARGS: TrailArgs = { ...TARGET, schemas: ["public"], createdBy: "sql" };
 
 /** The logging that a careful administrator turns on. */
 const LOGGED = {
@@ -168,7 +168,7 @@ describe.each([17, 18] as const)("PostgreSQL %i, log_statement = ddl", (version)
 
 describe("PostgreSQL 17, log_statement = all", () => {
   beforeAll(async () => {
-    db = await testDatabase({ settings: { ...LOGGED, log_statement: "all" } });
+    db = await testDatabase({ version: 17, settings: { ...LOGGED, log_statement: "all" } });
   });
   afterEach(() => removeDatabases(db));
   afterAll(() => db.close());

@@ -48,7 +48,7 @@ afterAll(() => db.close());
 
 test("settings of the database and of its owner do not reach the module", async () => {
   const before = await catalogState(db, "neondb");
-  await runSql(db.superuserUri, "GRANT app TO neondb_owner WITH SET TRUE");
+  await runSql(db.superuserUri, "GRANT app TO neondb_owner");
   await runSql(db.superuserUri, "ALTER ROLE neondb_owner SET role = 'app'");
   await runSql(
     db.superuserUri,

@@ -1,7 +1,8 @@
 import { publication, replicaIdentity } from "../../../provider/postgres";
 import { guideLifecycle } from "../../support/guide";
 import { provideTables, resetTables } from "../../support/manyTables";
-import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
+import { has } from "../../support/features";
+import { ROLE_MADE_BY, runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { TARGET, testRun } from "../../support/run";
 import { classUpdates, mostLocks } from "../../support/serverLoad";
 import {
@@ -41,9 +42,11 @@ test("up, refresh and destroy send as many statements for any number of tables",
 
 test("a refresh sends at most five statements; each phase logs in once as each role", () => {
   expect(asked.get(MANY)?.refresh.statements).toBeLessThanOrEqual(5);
+  // The role's password is verified by a login only where the module has set it in SQL.
+  const ofRole = ROLE_MADE_BY === "sql" ? 1 : 0;
   expect(asked.get(MANY)).toMatchObject({
-    up: { logins: 2 },
-    refresh: { logins: 2 },
+    up: { logins: 1 + ofRole },
+    refresh: { logins: 1 + ofRole },
     destroy: { logins: 1 },
   });
 });
@@ -54,8 +57,9 @@ test("never locks more than one table at once, in up and destroy", async () => {
   const down = await mostLocks(db, () => trail.destroy());
   expect([up.most, down.most]).toEqual([1, 1]);
 
-  // The sampling would see more locks, as it does for the procedure of Neon's guide.
-  expect((await mostLocks(db, () => guideLifecycle(db))).most).toBeGreaterThan(1);
+  // The sampling would see more locks, as it does for the procedure of Neon's guide, which makes a role in SQL.
+  if (has("owner that makes Bemi's role in SQL"))
+    expect((await mostLocks(db, () => guideLifecycle(db))).most).toBeGreaterThan(1);
 });
 
 test("keeps the state under 10 kB and names no table in it", async () => {

@@ -63,7 +63,7 @@ afterAll(() => db.close());
     before = await identities(db);
     dump = path.join(scratch(), "full.dump");
     trail = new Trail(() => testRun(db));
-    await trail.up({ ...TARGET, ...PUBLIC });
+    await trail.up({ ...TARGET, ...PUBLIC, createdBy: "sql" });
     expect(await runPg(bin, "pg_dump", ["-Fc", "--file", dump, "--dbname", db.ownerUri])).toEqual([]);
   });
   afterAll(() => {
@@ -101,7 +101,7 @@ afterAll(() => db.close());
     expect(trail.drift).toEqual({});
     // So that a consumer never finds the publication missing.
     expect(await restore("neondb", dump, "--clean", "--if-exists", "--no-publications")).toEqual([]);
-    await trail.up({ ...TARGET, ...PUBLIC });
+    await trail.up({ ...TARGET, ...PUBLIC, createdBy: "sql" });
     await trail.refresh();
     expect(trail.drift).toEqual({});
     await db.sql("CREATE TABLE later (note text); ALTER INDEX by_id RENAME TO renamed");

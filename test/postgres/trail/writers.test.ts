@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import type { RoleOutputs } from "../../../provider/contract/fields/role";
 import { startConsumer, type Consumer } from "../../../tools/start/consumer";
 import { Audit, differences, type Audited } from "../../support/audit";
 import { LockWatch } from "../../support/lockWatch";
@@ -245,7 +244,7 @@ describe.each(MATRIX)("PostgreSQL %i, under eight writers", (version) => {
   }
 
   function consumer(slot: string): Promise<Consumer> {
-    const { host, port, username, password } = trail.state["role"]?.outputs as unknown as RoleOutputs;
+    const { host, port, username, password } = trail.login;
     const connection = { host, port, username, password, database: TARGET.database };
     return startConsumer({ connection, publication: "bemi", slot, sslRootCert: db.sslRootCert });
   }

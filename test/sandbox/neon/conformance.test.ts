@@ -1,4 +1,5 @@
 import { allRoutes } from "../../../sandbox/neon/routes";
+import { DEFAULT_VERSION } from "../../support/postgres";
 import { violations } from "../../support/openapi";
 import { startBench, type Bench } from "./harness";
 
@@ -73,7 +74,9 @@ async function wellFormedRun(): Promise<void> {
   await done("DELETE", copy);
   await done("DELETE", copy);
 
-  const { body: made } = await done("POST", "/projects", { project: { name: "another", pg_version: 17 } });
+  const { body: made } = await done("POST", "/projects", {
+    project: { name: "another", pg_version: DEFAULT_VERSION },
+  });
   await done("DELETE", `/projects/${made.project.id}`);
   const { body: list } = await done("GET", `${project}/operations?limit=3`);
   await done("GET", `${project}/operations?limit=1000&cursor=${list.pagination?.cursor}`);

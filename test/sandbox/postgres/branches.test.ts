@@ -77,6 +77,20 @@ test("makes a consistent copy while the origin is written to", async () => {
   await origin.compute.deleteBranch("br-busy");
 });
 
+test("copies a server of PostgreSQL 14, whose backup functions have other names", async () => {
+  const old = await testDatabase({
+    version: 14,
+    sql: "CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)",
+  });
+  try {
+    await old.compute.createBranch("br-old", { copyOf: old.branchId });
+    const copy = old.compute.superuserUri("br-old", "neondb");
+    expect(await runSql(copy, "SELECT id FROM kept")).toEqual([{ id: 1 }]);
+  } finally {
+    await old.close();
+  }
+});
+
 test("starts a stopped origin to copy it", async () => {
   await origin.compute.stop(origin.branchId);
   await origin.compute.createBranch("br-woken", { copyOf: origin.branchId });

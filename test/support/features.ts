@@ -1,0 +1,36 @@
+import type { PostgresVersion } from "../../sandbox/compute";
+import { DEFAULT_VERSION } from "./postgres";
+
+/** What older servers lack, as the end of "PostgreSQL 14 has no ...". */
+export type Feature = keyof typeof FEATURES;
+const FEATURES = {
+  "ADD that locks the publication": 15,
+  "column lists": 15,
+  "publications of schemas": 15,
+  "row filters": 15,
+  "owner that makes Bemi's role in SQL": 16,
+} as const satisfies Record<string, PostgresVersion>;
+
+/** Whether the server that tests run on has it. */
+export function has(feature: Feature): boolean {
+  return DEFAULT_VERSION >= FEATURES[feature];
+}
+
+/**
+ * `test` for what only some versions have. On a server without it the test is left out, and its title in the report says
+ * why.
+ */
+export function testWith(feature: Feature): (title: string, run: () => Promise<void>) => void {
+  if (has(feature)) return test;
+  return (title, run) => {
+    test.skip(`${title} (PostgreSQL ${DEFAULT_VERSION} has no ${feature})`, run);
+  };
+}
+
+/** As {@link testWith}, for the tests of one `describe`. */
+export function describeWith(feature: Feature): (title: string, tests: () => void) => void {
+  if (has(feature)) return describe;
+  return (title, tests) => {
+    describe.skip(`${title} (PostgreSQL ${DEFAULT_VERSION} has no ${feature})`, tests);
+  };
+}

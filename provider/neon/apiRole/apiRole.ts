@@ -8,7 +8,8 @@ import { recorded, type ResolvedTarget, type Target } from "../../contract/targe
 import { secret } from "../../contract/secrets";
 import { NeonError, OperationError, UnreadableAnswer } from "../api/errors";
 import { directAddress } from "../target/connection";
-import { applySteps, describeSteps, planCreate, planDelete, planUpdate, type ApiRoleStep } from "./plan";
+import { changeOf, DRIFT_OF, planChange, storedPassword, type State } from "./change";
+import { applySteps, describeSteps, planCreate, planDelete, type ApiRoleStep } from "./plan";
 
 /**
  * A role made through Neon's API. Neon makes every such role a member of `neon_superuser` with CREATEROLE, CREATEDB,
@@ -57,10 +58,15 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
       const role = await run.neon.role(state.projectId, target.branchId, state.name);
       if (role === undefined) return undefined;
       const { projectId, name, created = false } = state;
-      const password = state.password ?? (await run.neon.revealPassword(projectId, target.branchId, name));
-      const createdAt = (await isOfState(role, state, target, run)) ? role.createdAt : state.roleCreatedAt;
+      const stored = await storedPassword(state, target, run);
+      const password =
+        state.password ?? stored ?? (await run.neon.revealPassword(projectId, target.branchId, name));
+      const known =
+        role.createdAt === state.roleCreatedAt || (stored !== undefined && stored === state.password);
+      const createdAt = known ? role.createdAt : state.roleCreatedAt;
       const outputs = outputsOf(state, target, { password, created, createdAt });
-      return here === undefined ? { outputs, drift: { databaseGone: `"${state.database}"` } } : { outputs };
+      const gone = here === undefined ? { databaseGone: `"${state.database}"` } : {};
+      return { outputs, drift: { ...gone, ...DRIFT_OF[changeOf(role, state, stored)] } };
     } catch (error) {
       if (isGone(error)) return undefined;
       throw error;
@@ -70,8 +76,11 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
   update: async (state, inputs, run) => {
     const target = await run.resolve(targetOf(inputs), state);
     const { password, created = false, roleCreatedAt: createdAt } = state;
-    const login: Login = { password, created, createdAt };
-    await perform(planUpdate(state, inputs), target, login, run);
+    const role = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
+    const change = changeOf(role, state, await storedPassword(state, target, run));
+    const login: Login =
+      change === "role" ? { created: false, createdAt: role?.createdAt } : { password, created, createdAt };
+    await perform(planChange(state, inputs, change, role, target.branchName), target, login, run);
     return outputsOf(inputs, target, login);
   },
 
@@ -117,6 +126,8 @@ async function plan(
   const state = known ?? sharedRole(inputs, others);
   const target = await run.resolve(targetOf(inputs), state);
   const existing = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
+  const change =
+    state === undefined ? "none" : changeOf(existing, state, await storedPassword(state, target, run));
   return run.sql(
     targetOf(inputs),
     async (session) => {
@@ -125,7 +136,9 @@ async function plan(
       const made = catalog.roles.find(({ name }) => name === inputs.name);
       const found = existing ?? (made && { name: made.name, hasPassword: made.canLogin });
       const steps =
-        state === undefined ? planCreate(inputs, found, target.branchName) : planUpdate(state, inputs);
+        state === undefined
+          ? planCreate(inputs, found, target.branchName)
+          : planChange(state, inputs, change, found, target.branchName);
       run.expect(session, applySteps(catalog, steps));
       const { password } = state ?? {};
       const keepsPassword = steps.length === 0 && password !== undefined;
@@ -134,10 +147,10 @@ async function plan(
           ...recorded(target),
           ...directAddress(target.host),
           username: inputs.name,
-          created: state?.created ?? found === undefined,
+          created: change !== "role" && (state?.created ?? found === undefined),
           ...(keepsPassword ? { password: secret(password) } : {}),
         },
-        changes: describeSteps(steps, target.branchName, state !== undefined),
+        changes: describeSteps(steps, target.branchName, state !== undefined && change !== "role"),
       };
     },
     state,
@@ -182,6 +195,9 @@ async function perform(
     "reveal password": async ({ role }) => {
       login.password = await run.neon.revealPassword(projectId, branchId, role);
     },
+    "take over password": async ({ role }) => {
+      login.password = await run.neon.revealPassword(projectId, branchId, role);
+    },
     "reset password": async ({ role }) => {
       run.log(
         `Setting a new password of role ${role}; this drops the connections of branch ${branchName} once`,
@@ -196,8 +212,6 @@ async function perform(
   };
   await execute(steps, doers, run);
 }
-
-type State = ApiRoleInputs & Partial<ApiRoleOutputs>;
 
 /** The database in the state as a session knows it, with its oid; `undefined` when the database is gone. */
 async function sessionTarget(state: State, run: Run): Promise<ResolvedTarget | undefined> {

@@ -114,6 +114,58 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await role.destroy();
   });
 
+  test("shows a password that somebody has set in Neon, and takes it over", async () => {
+    const role = newOne();
+    await role.up(inputs("reset"));
+    const { password: old } = role.state ?? {};
+    await bench.done("POST", `${bench.branch}/roles/reset/reset_password`);
+    await role.refresh();
+    expect(role.drift).toEqual({ passwordChanged: expect.stringContaining("another password") as string });
+    expect(role.state).toMatchObject({ password: old });
+    expect(await role.preview(inputs("reset"))).toEqual([
+      expect.stringMatching(/^The stack takes over the password that role reset has got in Neon/),
+    ]);
+    expect(await mutations(() => role.up(inputs("reset")))).toEqual([]);
+    expect(role.state?.password).not.toBe(old);
+    await (await connect(bench, uriOf(role))).end();
+    await role.refresh();
+    expect(role.drift).toEqual({});
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/reset`)).status).toBe(404);
+  });
+
+  test("does not take over a role that somebody has made again, unless adopt is set; then it stays", async () => {
+    const role = newOne();
+    await role.up(inputs("again"));
+    await bench.done("DELETE", `${bench.branch}/roles/again`);
+    // Neon gives the time of creation in seconds.
+    await sleep(1_100);
+    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "again" } });
+    await role.refresh();
+    expect(role.drift).toEqual({ passwordChanged: expect.stringContaining("made the role again") as string });
+    expect(await refusal(role.preview(inputs("again")))).toMatch(/Role again .* exists already: set adopt/);
+    expect(await refusal(role.up(inputs("again")))).toMatch(/Role again .* exists already: set adopt/);
+    await role.up(inputs("again", { adopt: true }));
+    await (await connect(bench, uriOf(role))).end();
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/again`)).status).toBe(200);
+    await bench.done("DELETE", `${bench.branch}/roles/again`);
+  });
+
+  test("reports no change where Neon does not tell passwords", async () => {
+    const role = newOne();
+    await role.up(inputs("untold"));
+    await bench.done("POST", `${bench.branch}/roles/untold/reset_password`);
+    const route = "/projects/{project_id}/branches/{branch_id}/roles/{role_name}/reveal_password";
+    bench.emulator.setFaults({
+      faults: [{ method: "GET", route, times: 1_000, fault: { kind: "answer", status: 412 } }],
+    });
+    await role.refresh();
+    expect(role.drift).toEqual({});
+    bench.emulator.setFaults({ faults: [] });
+    await role.destroy();
+  });
+
   test("drops the connections of an active compute once; clients can connect again", async () => {
     const client = await connect(bench, bench.emulator.ownerUri());
     const role = newOne();

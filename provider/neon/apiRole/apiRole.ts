@@ -40,11 +40,13 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
         return outputsOf(inputs, target, login);
       }
       // Creating a role sends the POST before it reads anything, so after a failed read the role may exist. It may also
-      // exist when the answer to the POST was lost or cannot be read, and Neon did it late.
+      // exist when the answer to the POST was lost or cannot be read and Neon did it late, or when the command was cancelled
+      // after the POST.
       const sent =
         error instanceof OperationError ||
         error instanceof UnreadableAnswer ||
-        (error instanceof NeonError && (error.method === "GET" || (await exists(inputs, target, run))));
+        (error instanceof NeonError && error.method === "GET") ||
+        (error instanceof UserError && (await exists(inputs, target, run)));
       if (sent) throw await unfinished(error, inputs, target, run);
       throw error;
     }
@@ -277,7 +279,7 @@ function targetOf({ projectId, branch, database }: ApiRoleInputs): Target & { re
  * deleted and will become usable, so it is kept.
  */
 async function unfinished(
-  error: OperationError | UnreadableAnswer | NeonError,
+  error: UserError,
   inputs: ApiRoleInputs,
   target: ResolvedTarget,
   run: Run,

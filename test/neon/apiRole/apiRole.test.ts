@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiRoleInputs } from "../../../provider/contract/kinds/apiRole";
 import { apiRole } from "../../../provider/neon";
+import { UserError } from "../../../provider/contract/errors";
 import { redact } from "../../../provider/contract/secrets";
 import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
@@ -295,6 +296,25 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await role.up(inputs("unseen"));
     await (await connect(bench, uriOf(role))).end();
     await role.destroy();
+  });
+
+  test("keeps a role as its own whose creation was cancelled after the request, and deletes it", async () => {
+    const { apiUrl, apiKey } = bench.emulator;
+    const { sslRootCert } = bench.compute;
+    const before = bench.log().length;
+    const cancels = (): void => {
+      if (bench.log().slice(before).at(-1)?.method === "POST") throw new UserError("Cancelled.");
+    };
+    const role = new Resource(apiRole, () =>
+      liveRun({ apiUrl, apiKey, sslRootCert, clock: fastClock(20), checkpoint: cancels }),
+    );
+    expect(await refusal(role.up(inputs("cancelled")))).toBe("Cancelled.");
+    expect(role.state).toMatchObject({ created: true });
+    await bench.emulator.settled();
+    await role.up(inputs("cancelled"));
+    await (await connect(bench, uriOf(role))).end();
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/cancelled`)).status).toBe(404);
   });
 
   test("is planned once: a second resource of this name is refused in the same preview", async () => {

@@ -187,12 +187,10 @@ async function perform(
   const { projectId, branchId, branchName } = target;
   const doers: Doers<ApiRoleStep> = {
     "create role": async ({ role }) => {
-      await run.closeSql({ projectId });
-      ({ password: login.password, createdAt: login.createdAt } = await run.neon.createRole(
-        projectId,
-        branchId,
-        role,
-      ));
+      await run.closeSql({ projectId }, async () => {
+        const made = await run.neon.createRole(projectId, branchId, role);
+        ({ password: login.password, createdAt: login.createdAt } = made);
+      });
     },
     "reveal password": async ({ role }) => {
       login.password = await run.neon.revealPassword(projectId, branchId, role);
@@ -204,12 +202,12 @@ async function perform(
       run.log(
         `Setting a new password of role ${role}; this drops the connections of branch ${branchName} once`,
       );
-      await run.closeSql({ projectId });
-      login.password = await run.neon.resetPassword(projectId, branchId, role, login.password ?? "");
+      await run.closeSql({ projectId }, async () => {
+        login.password = await run.neon.resetPassword(projectId, branchId, role, login.password ?? "");
+      });
     },
     "delete role": async ({ role }) => {
-      await run.closeSql({ projectId });
-      await run.neon.deleteRole(projectId, branchId, role);
+      await run.closeSql({ projectId }, () => run.neon.deleteRole(projectId, branchId, role));
     },
   };
   await execute(steps, doers, run);

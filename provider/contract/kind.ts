@@ -51,8 +51,11 @@ export interface Run {
   /**
    * Closes the session to the target; without a database in it, all sessions to the project. The next use opens a new
    * session. Call it before restarting the compute.
+   *
+   * @param meanwhile what drops connections, without using SQL itself; no session is opened until it has ended, so that it
+   *   does not break the work of another resource
    */
-  closeSql(target: Target): Promise<void>;
+  closeSql(target: Target, meanwhile?: () => Promise<void>): Promise<void>;
   /**
    * Asks at most once per command of the user, even though a command may use two plugin processes. An error is not
    * kept. Neither key nor answer may hold a secret, because a file passes them from one process to the next.

@@ -86,7 +86,7 @@ export function makeRun(parts: RunParts): ProcessRun {
         },
         as,
       ),
-    closeSql: (target) => sessions.close(target),
+    closeSql: (target, meanwhile) => sessions.close(target, meanwhile),
     oncePerCommand: (key, ask) => memory.once(key, ask),
     connection,
     clock,

@@ -165,7 +165,7 @@ function driftFindings({ drift, login, trail, readiness }: CheckFacts): CheckFin
             severity: "dead",
             subject: `Role ${trail.role}`,
             message: "cannot log in with the password in the stack's state, so Bemi cannot connect again.",
-            remedy: "Run pulumi up, which sets a new password, and give that one to Bemi.",
+            remedy: "Run pulumi up, which mends it, and give Bemi the password that the stack then has.",
           },
         ]
       : [];

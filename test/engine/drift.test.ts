@@ -5,6 +5,7 @@ import { compareFacts, type Fact } from "../../tools/start/catalogs";
 import { withClient } from "../../tools/start/client";
 import { Page, withExampleIds } from "../support/page";
 import { excerpt } from "../support/previewText";
+import { ROLE_BY_API, ROLE_KIND } from "../support/trailRole";
 import { TrailStack } from "../support/trailStack";
 import { until } from "../support/until";
 import { ARGS, branchOf, DAMAGE, GROUPS } from "./driftRows";
@@ -92,10 +93,16 @@ async function watchedPreview(): Promise<string> {
   return preview;
 }
 
-/** An up that is held in the middle of a transaction: meanwhile, previews neither wait for it nor fail. */
+/**
+ * Where an up is held. The password of a role that SQL makes is set in a transaction of several statements; without one, it is
+ * the statement that adds tables to the publication.
+ */
+const HELD = ROLE_BY_API ? '"action":"ADD"' : "COMMIT\0";
+
+/** An up that is held in the middle: meanwhile, previews neither wait for it nor fail. */
 async function watchedUp(): Promise<string> {
   const { cli } = stack;
-  const commit = stack.gate.hold("COMMIT\0");
+  const commit = stack.gate.hold(HELD);
   const up = cli.start(["up", "--yes", "--skip-preview"]);
   try {
     await Promise.race([commit.reached, up.ended.then(({ output }) => Promise.reject(new Error(output)))]);
@@ -117,7 +124,8 @@ test("docs/drift.md shows each row, and nothing else", () => {
 
 // The program has no `refresh` option, and no command here is given one.
 describe.each(GROUPS)("$title", (group) => {
-  const { rows, fails = false, then, leaves, watched = false } = group;
+  const { fails = false, then, leaves, watched = false } = group;
+  const rows = group.rows.filter(({ sqlRoleOnly = false }) => !(sqlRoleOnly && ROLE_BY_API));
   let preview = "";
 
   beforeAll(async () => {
@@ -134,7 +142,8 @@ describe.each(GROUPS)("$title", (group) => {
   test.each(rows)("the preview says: $what", ({ what, sights, shows }) => {
     const text = excerpt(preview, sights);
     expect(text).toMatch(shows);
-    page.expect(what, text);
+    // The page shows a role that SQL has made.
+    if (!(ROLE_BY_API && sights.some(({ kind }) => kind === ROLE_KIND))) page.expect(what, text);
   });
 
   test("one up mends it, and the next preview finds nothing to do", async () => {
@@ -170,7 +179,9 @@ test("with all that the former owner owned, the trail goes on as the new one", a
   expect(output).toMatch(
     /Database "neondb" belongs to role next_owner now; until the last run it was neondb_owner/,
   );
-  expect(output).toMatch(/~ 5 to update[^]*~ 5 updated/);
+  // A role of Neon's API is left alone, and has no privileges of the module's.
+  const updates = ROLE_BY_API ? 3 : 5;
+  expect(output).toMatch(new RegExp(`~ ${updates} to update[^]*~ ${updates} updated`));
   // What the new owner creates later is readable too.
   expect((await leftOf(healthy)).filter((fact) => !fact.includes("made by next_owner"))).toEqual([]);
   expect(await cli.output("status")).toMatchObject({ ready: true });

@@ -20,6 +20,7 @@ import { languages } from "../support/languages";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { runSql } from "../support/postgres";
 import { testSandbox } from "../support/sandbox";
+import { ROLE_BY_API } from "../support/trailRole";
 
 const { yaml, python, nodejsPrinter } = languages();
 const inYaml = testsIn("YAML", yaml);
@@ -62,10 +63,18 @@ async function expectUntouched(): Promise<void> {
   expect(compareFacts(before, await facts())).toEqual([]);
 }
 
-/** A file of the examples, with the project of the sandbox instead of the reader's. */
+/**
+ * A file of the examples, with the project of the sandbox instead of the reader's, and with the role that the server needs:
+ * see `trailArgs`.
+ */
 function example(...names: readonly string[]): string {
   const text = readFileSync(path.join(PROJECT, "examples", ...names), "utf8");
-  return text.replace("cool-darkness-123456", sandbox.info.projectId);
+  const ours = text.replace("cool-darkness-123456", sandbox.info.projectId);
+  return ROLE_BY_API
+    ? ours
+        .replace(/^( +)tables:/m, "$1role: { createdBy: api }\n$1readAccess: true\n$1tables:")
+        .replace(/^( +)tables=/m, '$1role={"created_by": "api"},\n$1read_access=True,\n$1tables=')
+    : ours;
 }
 
 /** A stack of a program in another language, with the plugin installed as the examples say. */

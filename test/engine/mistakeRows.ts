@@ -1,3 +1,5 @@
+import { ROLE_BY_API } from "../support/trailRole";
+
 /** In what the user makes the mistake: this repository's program, or a program of their own. */
 export type Program = "repository" | "javascript" | "typescript";
 
@@ -115,6 +117,15 @@ const SETTINGS: readonly Row[] = [
   ],
 ];
 
+/** A role that SQL is to make on a server where it cannot: also an up without a preview turns nothing on before it says so. */
+const SQL_ROLE: readonly Mistake[] = ([undefined, "up"] as const).map((command) => ({
+  title: "a role that SQL cannot make before PostgreSQL 16",
+  program: "repository",
+  ...(command === undefined ? {} : { command }),
+  config: { role: { createdBy: "sql" } },
+  says: /Role "bemi" cannot be made in SQL: before PostgreSQL 16 .* role\.createdBy: "api"/,
+}));
+
 /** Environments in which a preview finds a mistake. */
 const ENVIRONMENTS: readonly (readonly [title: string, env: NonNullable<Mistake["env"]>, says: RegExp])[] = [
   [
@@ -231,6 +242,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...SETTINGS.map(([title, config, says]): Mistake => ({ title, program: "repository", config, says })),
   ...ENVIRONMENTS.map(([title, env, says]): Mistake => ({ title, program: "repository", env, says })),
   ...HOSTS.map(([title, host, says]): Mistake => ({ title, program: "repository", host, says })),
+  ...(ROLE_BY_API ? SQL_ROLE : []),
   ...UP.map((mistake): Mistake => ({ ...mistake, command: "up" })),
   ...DECLARATIONS.map(([program, title, declares, says]): Mistake => ({ title, program, declares, says })),
 ];

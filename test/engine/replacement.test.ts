@@ -10,6 +10,7 @@ import { Cli, environmentOf } from "../support/cli";
 import { runSql } from "../support/postgres";
 import { expectCareful, readRequestLog } from "../support/requestLog";
 import { testSandbox } from "../support/sandbox";
+import { trailArgs } from "../support/trailRole";
 
 /** Every kind of resource, replaced on request. Each test begins in the state that the test before it left. */
 let sandbox: Sandbox;
@@ -47,10 +48,11 @@ afterAll(async () => {
 /** A trail with every kind, and a role of the API beside it. */
 function program(database: string): string {
   const { projectId } = sandbox.info;
+  const args = trailArgs({ projectId, database, allowedIps: ["203.0.113.7"], dropSlotOnDestroy: true });
   return `
     const { ApiRole, BemiAuditTrail } = require("pulumi-neon-bemi");
     const place = ${JSON.stringify({ projectId, database })};
-    const trail = new BemiAuditTrail("orders", { ...place, allowedIps: ["203.0.113.7"], dropSlotOnDestroy: true });
+    const trail = new BemiAuditTrail("orders", ${JSON.stringify(args)});
     const api = new ApiRole("api", { ...place, name: "bemi_api" }, { dependsOn: [trail] });
     exports.connection = trail.connection;
     exports.status = trail.status;

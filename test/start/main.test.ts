@@ -77,7 +77,7 @@ describe("npm start", () => {
   });
 
   // If the server is not in the cache yet, the test downloads it.
-  it.each(["14", "16", "18"])(
+  it.each(["14", "15", "16", "18"])(
     "captures every row before on PostgreSQL %s, and restores everything",
     async (version) => {
       const { code, stdout, stderr } = await npmStart(["--postgres", version]);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { SandboxInfo } from "../../sandbox/sandbox";
 import { endTree } from "./processes";
+import { trailArgs } from "./trailRole";
 import { ensurePulumiCli, PROJECT, type PulumiCli } from "../../tools/pulumiCli";
 
 /** Name of this repository's Pulumi project, and namespace of its program's keys. */
@@ -158,11 +159,15 @@ export class Cli {
     await this.inFolder(["stack", "init", this.stack]);
   }
 
-  /** Replaces the stack's configuration. Keys without a namespace are the program's. Lists and flags need not be text. */
+  /**
+   * Replaces the stack's configuration. Keys without a namespace are the program's: those of this repository's program are
+   * completed by {@link trailArgs}. Lists and flags need not be text.
+   */
   async config(values: Readonly<Record<string, unknown>>): Promise<void> {
     const file = this.configFile;
     const salt = /^encryptionsalt:.*$/m.exec(await readFile(file, "utf8"))?.[0] ?? "";
-    const entries = Object.entries(values).map(
+    const complete = this.language === undefined ? trailArgs(values) : values;
+    const entries = Object.entries(complete).map(
       ([key, value]) => [key.includes(":") ? key : `${NAMESPACE}:${key}`, value] as const,
     );
     // The file is YAML, which includes JSON.

@@ -4,6 +4,7 @@ import { transformSync } from "@swc/core";
 import type { SandboxInfo } from "../../sandbox/sandbox";
 import { PROJECT } from "../../tools/pulumiCli";
 import { Cli, environmentOf } from "./cli";
+import { trailArgs } from "./trailRole";
 
 /**
  * What the tools for migrations do: applies the files of the folder `sql` that it has not applied yet, each in a
@@ -65,7 +66,7 @@ export class MigratedProgram {
   /** Writes the program. */
   declare(triggers: readonly string[]): Promise<void> {
     const { projectId, database } = this.info;
-    const args = {
+    const args = trailArgs({
       projectId,
       database,
       schemas: ["app"],
@@ -73,7 +74,7 @@ export class MigratedProgram {
       trackNewTables: false,
       dropSlotOnDestroy: true,
       migrations: { command: "echo begin && node migrate.js", triggers },
-    };
+    });
     return this.cli.program(
       `const { BemiAuditTrail } = require("pulumi-neon-bemi");
        const trail = new BemiAuditTrail("app", ${JSON.stringify(args)});

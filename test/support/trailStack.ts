@@ -9,6 +9,7 @@ import { Gate } from "./gate";
 import { expectCareful, readRequestLog } from "./requestLog";
 import { runSql } from "./postgres";
 import { testSandbox } from "./sandbox";
+import { trailArgs } from "./trailRole";
 import { until } from "./until";
 
 interface TrailStackOptions {
@@ -80,7 +81,7 @@ export class TrailStack {
     more: TrailStackOptions["args"] = {},
   ): Promise<void> {
     const { projectId, database } = this.info;
-    const args = { projectId, database, dropSlotOnDestroy: true, ...this.options.args, ...more };
+    const args = trailArgs({ projectId, database, dropSlotOnDestroy: true, ...this.options.args, ...more });
     const outputs = this.options.exports ?? ["status"];
     await this.cli.program(
       `const { BemiAuditTrail } = require("pulumi-neon-bemi");

@@ -8,7 +8,8 @@ import { recorded, type ResolvedTarget, type Target } from "../../contract/targe
 import { secret } from "../../contract/secrets";
 import { NeonError, OperationError, UnreadableAnswer } from "../api/errors";
 import { directAddress } from "../target/connection";
-import { applySteps, describeSteps, planCreate, planDelete, planUpdate, type ApiRoleStep } from "./plan";
+import { changeOf, DRIFT_OF, planChange, storedPassword, type State } from "./change";
+import { applySteps, describeSteps, planCreate, planDelete, type ApiRoleStep } from "./plan";
 
 /**
  * A role made through Neon's API. Neon makes every such role a member of `neon_superuser` with CREATEROLE, CREATEDB,
@@ -39,11 +40,13 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
         return outputsOf(inputs, target, login);
       }
       // Creating a role sends the POST before it reads anything, so after a failed read the role may exist. It may also
-      // exist when the answer to the POST was lost or cannot be read, and Neon did it late.
+      // exist when the answer to the POST was lost or cannot be read and Neon did it late, or when the command was cancelled
+      // after the POST.
       const sent =
         error instanceof OperationError ||
         error instanceof UnreadableAnswer ||
-        (error instanceof NeonError && (error.method === "GET" || (await exists(inputs, target, run))));
+        (error instanceof NeonError && error.method === "GET") ||
+        (error instanceof UserError && (await exists(inputs, target, run)));
       if (sent) throw await unfinished(error, inputs, target, run);
       throw error;
     }
@@ -57,13 +60,18 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
       const role = await run.neon.role(state.projectId, target.branchId, state.name);
       if (role === undefined) return undefined;
       const { projectId, name, created = false } = state;
-      const password = state.password ?? (await run.neon.revealPassword(projectId, target.branchId, name));
-      const createdAt = (await isOfState(role, state, target, run)) ? role.createdAt : state.roleCreatedAt;
+      const stored = await storedPassword(state, target, run);
+      const password =
+        state.password ?? stored ?? (await run.neon.revealPassword(projectId, target.branchId, name));
+      const known =
+        role.createdAt === state.roleCreatedAt || (stored !== undefined && stored === state.password);
+      const createdAt = known ? role.createdAt : state.roleCreatedAt;
       const outputs = outputsOf(state, target, { password, created, createdAt });
-      if (here !== undefined) return { outputs };
+      const drift = DRIFT_OF[changeOf(role, state, stored)];
+      if (here !== undefined) return { outputs, drift };
       return {
         outputs: { ...outputs, ...databaseOf(state) },
-        drift: { databaseGone: `"${state.database}"` },
+        drift: { ...drift, databaseGone: `"${state.database}"` },
       };
     } catch (error) {
       if (isGone(error)) return undefined;
@@ -74,8 +82,11 @@ export const apiRole: Kind<ApiRoleInputs, ApiRoleOutputs> = {
   update: async (state, inputs, run) => {
     const target = await run.resolve(targetOf(inputs), state);
     const { password, created = false, roleCreatedAt: createdAt } = state;
-    const login: Login = { password, created, createdAt };
-    await perform(planUpdate(state, inputs), target, login, run);
+    const role = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
+    const change = changeOf(role, state, await storedPassword(state, target, run));
+    const login: Login =
+      change === "role" ? { created: false, createdAt: role?.createdAt } : { password, created, createdAt };
+    await perform(planChange(state, inputs, change, role, target.branchName), target, login, run);
     const outputs = outputsOf(inputs, target, login);
     const same = outputs.branchId === state.branchId && outputs.databaseName === state.databaseName;
     // Neon's API does not tell the oid.
@@ -124,6 +135,8 @@ async function plan(
   const state = known ?? sharedRole(inputs, others);
   const target = await run.resolve(targetOf(inputs), state);
   const existing = await run.neon.role(inputs.projectId, target.branchId, inputs.name);
+  const change =
+    state === undefined ? "none" : changeOf(existing, state, await storedPassword(state, target, run));
   return run.sql(
     targetOf(inputs),
     async (session) => {
@@ -132,7 +145,9 @@ async function plan(
       const made = catalog.roles.find(({ name }) => name === inputs.name);
       const found = existing ?? (made && { name: made.name, hasPassword: made.canLogin });
       const steps =
-        state === undefined ? planCreate(inputs, found, target.branchName) : planUpdate(state, inputs);
+        state === undefined
+          ? planCreate(inputs, found, target.branchName)
+          : planChange(state, inputs, change, found, target.branchName);
       run.expect(session, applySteps(catalog, steps));
       const { password } = state ?? {};
       const keepsPassword = steps.length === 0 && password !== undefined;
@@ -141,10 +156,10 @@ async function plan(
           ...recorded(target),
           ...directAddress(target.host),
           username: inputs.name,
-          created: state?.created ?? found === undefined,
+          created: change !== "role" && (state?.created ?? found === undefined),
           ...(keepsPassword ? { password: secret(password) } : {}),
         },
-        changes: describeSteps(steps, target.branchName, state !== undefined),
+        changes: describeSteps(steps, target.branchName, state !== undefined && change !== "role"),
       };
     },
     state,
@@ -179,32 +194,31 @@ async function perform(
   const { projectId, branchId, branchName } = target;
   const doers: Doers<ApiRoleStep> = {
     "create role": async ({ role }) => {
-      await run.closeSql({ projectId });
-      ({ password: login.password, createdAt: login.createdAt } = await run.neon.createRole(
-        projectId,
-        branchId,
-        role,
-      ));
+      await run.closeSql({ projectId }, async () => {
+        const made = await run.neon.createRole(projectId, branchId, role);
+        ({ password: login.password, createdAt: login.createdAt } = made);
+      });
     },
     "reveal password": async ({ role }) => {
+      login.password = await run.neon.revealPassword(projectId, branchId, role);
+    },
+    "take over password": async ({ role }) => {
       login.password = await run.neon.revealPassword(projectId, branchId, role);
     },
     "reset password": async ({ role }) => {
       run.log(
         `Setting a new password of role ${role}; this drops the connections of branch ${branchName} once`,
       );
-      await run.closeSql({ projectId });
-      login.password = await run.neon.resetPassword(projectId, branchId, role, login.password ?? "");
+      await run.closeSql({ projectId }, async () => {
+        login.password = await run.neon.resetPassword(projectId, branchId, role, login.password ?? "");
+      });
     },
     "delete role": async ({ role }) => {
-      await run.closeSql({ projectId });
-      await run.neon.deleteRole(projectId, branchId, role);
+      await run.closeSql({ projectId }, () => run.neon.deleteRole(projectId, branchId, role));
     },
   };
   await execute(steps, doers, run);
 }
-
-type State = ApiRoleInputs & Partial<ApiRoleOutputs>;
 
 /** The database in the state as a session knows it, with its oid; `undefined` when the database is gone. */
 async function sessionTarget(state: State, run: Run): Promise<ResolvedTarget | undefined> {
@@ -270,7 +284,7 @@ function targetOf({ projectId, branch, database }: ApiRoleInputs): Target & { re
  * deleted and will become usable, so it is kept.
  */
 async function unfinished(
-  error: OperationError | UnreadableAnswer | NeonError,
+  error: UserError,
   inputs: ApiRoleInputs,
   target: ResolvedTarget,
   run: Run,

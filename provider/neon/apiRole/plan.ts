@@ -7,6 +7,7 @@ import type { NeonRole } from "../../contract/neonApi";
 export type ApiRoleStep =
   | { readonly step: "create role"; readonly role: string }
   | { readonly step: "reveal password"; readonly role: string }
+  | { readonly step: "take over password"; readonly role: string }
   | { readonly step: "reset password"; readonly role: string }
   | { readonly step: "delete role"; readonly role: string };
 
@@ -40,11 +41,19 @@ export function planCreate(
 }
 
 /**
- * A changed `passwordVersion` sets a new password. The state lacks the password if creating the role was interrupted.
+ * A changed `passwordVersion` sets a new password. The state lacks the password if creating the role was interrupted. A
+ * password that somebody has set since is taken over: the consumer may have it already.
+ *
+ * @param passwordChanged whether Neon has another password for the role than the state
  */
-export function planUpdate(state: State, { name, passwordVersion }: ApiRoleInputs): ApiRoleStep[] {
+export function planUpdate(
+  state: State,
+  { name, passwordVersion }: ApiRoleInputs,
+  passwordChanged = false,
+): ApiRoleStep[] {
   const steps: ApiRoleStep[] = [];
   if (state.password === undefined) steps.push({ step: "reveal password", role: name });
+  else if (passwordChanged) steps.push({ step: "take over password", role: name });
   if (passwordVersion !== state.passwordVersion) steps.push({ step: "reset password", role: name });
   return steps;
 }
@@ -70,6 +79,12 @@ export function describeSteps(steps: readonly ApiRoleStep[], branchName: string,
       return [
         `Role ${role} gets a new password, which drops the connections of branch ${branchName} once; the consumer must be given the new one.`,
       ];
+    if (step === "take over password")
+      return renews
+        ? []
+        : [
+            `The stack takes over the password that role ${role} has got in Neon since the last run; the consumer must have that one.`,
+          ];
     return step === "reveal password" && !inState
       ? [
           renews

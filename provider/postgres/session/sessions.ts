@@ -46,6 +46,8 @@ export interface Opening {
 export class Sessions {
   readonly #opening: Opening;
   readonly #queues = new Map<string, { readonly target: DatabaseTarget; readonly queue: Queue }>();
+  /** What new callers wait for. */
+  readonly #holds = new Set<{ readonly target: Target; readonly over: Promise<void> }>();
 
   constructor(opening: Opening) {
     this.#opening = opening;
@@ -57,7 +59,7 @@ export class Sessions {
    *
    * @param as a role that the session acts as instead of the database's owner: another session
    */
-  use<Result>(
+  async use<Result>(
     target: ResolvedTarget,
     work: (session: Session) => Promise<Result>,
     as?: string,
@@ -77,16 +79,36 @@ export class Sessions {
       };
       this.#queues.set(key, entry);
     }
-    return entry.queue.use(work);
+    const { queue, target: used } = entry;
+    for (let hold = this.#holdOn(used); hold !== undefined; hold = this.#holdOn(used)) await hold.over;
+    return queue.use(work);
   }
 
   /**
    * Closes the session to the target; without a database in it, all sessions to its project. Callers that wait already
    * get the session first.
+   *
+   * @param meanwhile what would break a session; until it has ended, none is opened. It begins when nobody has a session, so
+   *   that it never waits for work that waits for it.
    */
-  async close(target: Target): Promise<void> {
-    const concerned = [...this.#queues.values()].filter((entry) => isMeantBy(target, entry.target));
-    await Promise.all(concerned.map(({ queue }) => queue.close()));
+  async close(target: Target, meanwhile?: () => Promise<void>): Promise<void> {
+    const concerned = (): Queue[] =>
+      [...this.#queues.values()].filter((entry) => isMeantBy(target, entry.target)).map(({ queue }) => queue);
+    do await Promise.all(concerned().map((queue) => queue.close()));
+    while (meanwhile !== undefined && concerned().some((queue) => !queue.isClosed));
+    if (meanwhile === undefined) return;
+    const working = meanwhile();
+    const hold = { target, over: working.catch(() => undefined) };
+    this.#holds.add(hold);
+    try {
+      await working;
+    } finally {
+      this.#holds.delete(hold);
+    }
+  }
+
+  #holdOn(target: DatabaseTarget): { readonly over: Promise<void> } | undefined {
+    return [...this.#holds].find((hold) => isMeantBy(hold.target, target));
   }
 
   async closeAll(): Promise<void> {
@@ -121,6 +143,8 @@ class Queue {
   #last: Promise<unknown> = Promise.resolve();
   #open: OpenSession | undefined;
   #idle: NodeJS.Timeout | undefined;
+  /** How many turns have not ended. */
+  #turns = 0;
 
   constructor(connect: () => Promise<OpenSession>) {
     this.#connect = connect;
@@ -147,10 +171,20 @@ class Queue {
     });
   }
 
+  /** Whether there is neither a session nor a caller. */
+  get isClosed(): boolean {
+    return this.#open === undefined && this.#turns === 0;
+  }
+
   #turn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#last.then(() => {
+    this.#turns += 1;
+    const turn = this.#last.then(async () => {
       clearTimeout(this.#idle);
-      return work();
+      try {
+        return await work();
+      } finally {
+        this.#turns -= 1;
+      }
     });
     this.#last = turn.catch(() => undefined);
     return turn;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiRoleInputs } from "../../../provider/contract/kinds/apiRole";
 import { apiRole } from "../../../provider/neon";
+import { UserError } from "../../../provider/contract/errors";
 import { redact } from "../../../provider/contract/secrets";
 import { connect, startBench, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
@@ -111,6 +112,58 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     expect(role.state?.password).not.toBe(old);
     await (await connect(bench, uriOf(role))).end();
     await expect(connect(bench, uriOf(role, old))).rejects.toThrow(/password/);
+    await role.destroy();
+  });
+
+  test("shows a password that somebody has set in Neon, and takes it over", async () => {
+    const role = newOne();
+    await role.up(inputs("reset"));
+    const { password: old } = role.state ?? {};
+    await bench.done("POST", `${bench.branch}/roles/reset/reset_password`);
+    await role.refresh();
+    expect(role.drift).toEqual({ passwordChanged: expect.stringContaining("another password") as string });
+    expect(role.state).toMatchObject({ password: old });
+    expect(await role.preview(inputs("reset"))).toEqual([
+      expect.stringMatching(/^The stack takes over the password that role reset has got in Neon/),
+    ]);
+    expect(await mutations(() => role.up(inputs("reset")))).toEqual([]);
+    expect(role.state?.password).not.toBe(old);
+    await (await connect(bench, uriOf(role))).end();
+    await role.refresh();
+    expect(role.drift).toEqual({});
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/reset`)).status).toBe(404);
+  });
+
+  test("does not take over a role that somebody has made again, unless adopt is set; then it stays", async () => {
+    const role = newOne();
+    await role.up(inputs("again"));
+    await bench.done("DELETE", `${bench.branch}/roles/again`);
+    // Neon gives the time of creation in seconds.
+    await sleep(1_100);
+    await bench.done("POST", `${bench.branch}/roles`, { role: { name: "again" } });
+    await role.refresh();
+    expect(role.drift).toEqual({ passwordChanged: expect.stringContaining("made the role again") as string });
+    expect(await refusal(role.preview(inputs("again")))).toMatch(/Role again .* exists already: set adopt/);
+    expect(await refusal(role.up(inputs("again")))).toMatch(/Role again .* exists already: set adopt/);
+    await role.up(inputs("again", { adopt: true }));
+    await (await connect(bench, uriOf(role))).end();
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/again`)).status).toBe(200);
+    await bench.done("DELETE", `${bench.branch}/roles/again`);
+  });
+
+  test("reports no change where Neon does not tell passwords", async () => {
+    const role = newOne();
+    await role.up(inputs("untold"));
+    await bench.done("POST", `${bench.branch}/roles/untold/reset_password`);
+    const route = "/projects/{project_id}/branches/{branch_id}/roles/{role_name}/reveal_password";
+    bench.emulator.setFaults({
+      faults: [{ method: "GET", route, times: 1_000, fault: { kind: "answer", status: 412 } }],
+    });
+    await role.refresh();
+    expect(role.drift).toEqual({});
+    bench.emulator.setFaults({ faults: [] });
     await role.destroy();
   });
 
@@ -257,6 +310,25 @@ describe.each([17, 14] as const)("on PostgreSQL %i", (pgVersion) => {
     await role.up(inputs("unseen"));
     await (await connect(bench, uriOf(role))).end();
     await role.destroy();
+  });
+
+  test("keeps a role as its own whose creation was cancelled after the request, and deletes it", async () => {
+    const { apiUrl, apiKey } = bench.emulator;
+    const { sslRootCert } = bench.compute;
+    const before = bench.log().length;
+    const cancels = (): void => {
+      if (bench.log().slice(before).at(-1)?.method === "POST") throw new UserError("Cancelled.");
+    };
+    const role = new Resource(apiRole, () =>
+      liveRun({ apiUrl, apiKey, sslRootCert, clock: fastClock(20), checkpoint: cancels }),
+    );
+    expect(await refusal(role.up(inputs("cancelled")))).toBe("Cancelled.");
+    expect(role.state).toMatchObject({ created: true });
+    await bench.emulator.settled();
+    await role.up(inputs("cancelled"));
+    await (await connect(bench, uriOf(role))).end();
+    await role.destroy();
+    expect((await bench.api("GET", `${bench.branch}/roles/cancelled`)).status).toBe(404);
   });
 
   test("is planned once: a second resource of this name is refused in the same preview", async () => {

@@ -42,6 +42,18 @@ test("resets the password when passwordVersion changes, and only then", () => {
   ]);
 });
 
+test("takes over a password that somebody has set, and says so unless it sets another one", () => {
+  const state = { ...inputs, passwordVersion: 1, password: "secret99" };
+  const take = { step: "take over password", role: "bemi" } as const;
+  expect(planUpdate(state, { ...inputs, passwordVersion: 1 }, true)).toEqual([take]);
+  expect(describeSteps([take], "main", true)).toEqual([
+    expect.stringMatching(/^The stack takes over the password that role bemi has got in Neon/),
+  ]);
+  const steps = planUpdate(state, { ...inputs, passwordVersion: 2 }, true);
+  expect(steps.map(({ step }) => step)).toEqual(["take over password", "reset password"]);
+  expect(describeSteps(steps, "main", true)).toEqual([expect.stringMatching(/gets a new password/)]);
+});
+
 test("reveals a password that an interrupted creation left unknown", () => {
   expect(planUpdate(inputs, inputs)).toEqual([{ step: "reveal password", role: "bemi" }]);
   expect(planUpdate(inputs, { ...inputs, passwordVersion: 2 })).toEqual([

@@ -103,7 +103,7 @@ export async function startWorld(): Promise<World> {
     checkpoint: () => undefined,
   });
   // An API role closes all sessions before it is deleted. Here it never is, and new sessions would take long.
-  const staying = { ...watched, closeSql: () => Promise.resolve() };
+  const staying: Run = { ...watched, closeSql: async (_, meanwhile) => meanwhile?.() };
   const run = withSessions(staying, (session) => ({
     target: session.target,
     serverVersion: session.serverVersion,

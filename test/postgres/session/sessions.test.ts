@@ -276,6 +276,29 @@ test("closes a session on request, and opens another at the next use", async () 
   expect(count(log, /connection authorized: user=neondb_owner/)).toBe(2);
 });
 
+test("opens no session while something runs that would break one, nor a first one", async () => {
+  const order: string[] = [];
+  const target = { projectId: "cool-darkness-123456" } as const;
+  const fresh = testRun(db);
+  await run.session((session) => session.read("SELECT 1"));
+  let used: Promise<unknown> = Promise.resolve();
+  for (const each of [run, fresh]) {
+    await each.closeSql(target, async () => {
+      used = each.session(async (session) => {
+        await session.read("SELECT 1");
+        order.push("used");
+      });
+      await sleep(200);
+      order.push("broken");
+    });
+    await used;
+  }
+  expect(order).toEqual(["broken", "used", "broken", "used"]);
+  await expect(run.closeSql(target, () => Promise.reject(new Error("failed")))).rejects.toThrow("failed");
+  expect(await run.session((session) => session.read("SELECT 1 AS one"))).toEqual([{ one: 1 }]);
+  await fresh.end();
+});
+
 test("says why there is no connection, and what to do", async () => {
   const noDatabase = await failure(open(ownerLogin({ database: "nodb" })));
   expect(noDatabase.message).toMatch(/no database "nodb" on localhost:\d+/);

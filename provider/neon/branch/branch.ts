@@ -71,8 +71,7 @@ export const branch: Kind<BranchInputs, BranchOutputs> = {
     const obstacle = obstacleToDelete(state, found, await run.neon.branches(projectId));
     if (obstacle !== undefined) throw new UserError(obstacle);
     run.checkpoint();
-    await run.closeSql({ projectId });
-    await run.neon.deleteBranch(projectId, found.id);
+    await run.closeSql({ projectId }, () => run.neon.deleteBranch(projectId, found.id));
   },
 
   find: (id) =>

@@ -197,8 +197,9 @@ async function ensure(
       run.log(
         `Turning on logical replication of project ${project.id}: all of its computes restart and connections drop once. Neon cannot turn it off again`,
       );
-      await run.closeSql({ projectId: project.id });
-      await run.neon.updateSettings(project.id, enablingPatch, project);
+      await run.closeSql({ projectId: project.id }, () =>
+        run.neon.updateSettings(project.id, enablingPatch, project),
+      );
       done.turnedOn = true;
     },
     "restart compute": ({ target }) => restartCompute(database, target),
@@ -263,8 +264,8 @@ async function restartCompute({ run, recordedTarget }: Database, target: Databas
   run.log(
     `Restarting compute ${endpointId}, so that logical replication takes effect; its connections drop once`,
   );
-  await run.closeSql({ projectId: target.projectId });
-  await run.neon.restartEndpoint(target.projectId, endpointId);
+  const { projectId } = target;
+  await run.closeSql({ projectId }, () => run.neon.restartEndpoint(projectId, endpointId));
 }
 
 /** The project's setting is on, but the server did not confirm it in time. */

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Run } from "../../../provider/contract/kind";
 import { logicalReplication } from "../../../provider/neon";
 import { connect, startBench, walLevel, type Bench } from "../../sandbox/neon/harness";
 import { expectCareful } from "../../support/requestLog";
@@ -21,6 +23,15 @@ afterAll(async () => {
 function newRun() {
   const { apiUrl, apiKey } = bench.emulator;
   return liveRun({ apiUrl, apiKey, sslRootCert: bench.compute.sslRootCert });
+}
+
+/** Another resource of the same program, which asks the database until logical replication is on. */
+async function neighbour(run: Run): Promise<number> {
+  for (let answers = 1; ; answers++) {
+    const [row] = await run.sql(target, (session) => session.read<{ wal_level: string }>("SHOW wal_level"));
+    if (row?.wal_level === "logical") return answers;
+    await sleep(20);
+  }
 }
 
 function newOne() {
@@ -120,13 +131,17 @@ test.each([
   expect(settings?.enable_logical_replication).toBe(false);
 });
 
-test("turns it on with one PATCH; each busy client drops once and connects again", async () => {
+test("turns it on with one PATCH; each busy client drops once, and a session of the same program never", async () => {
+  const run = newRun();
   const clients = Array.from({ length: 3 }, application);
   await Promise.all(clients.map((client) => client.works()));
-  let lines: string[] = [];
   const calls = await callsOf(async () => {
-    lines = await setting.up(inputs());
+    const [outputs, answers] = await Promise.all([logicalReplication.create(inputs(), run), neighbour(run)]);
+    expect(answers).toBeGreaterThan(1);
+    setting.state = { ...inputs(), ...outputs };
   });
+  await run.end();
+  const { lines } = run;
   await Promise.all(clients.map((client) => client.works()));
   expect(clients.map((client) => client.dropped())).toEqual([1, 1, 1]);
   await Promise.all(clients.map((client) => client.stop()));

@@ -6,12 +6,14 @@ import { BemiAuditTrail } from "pulumi-neon-bemi";
 const config = new pulumi.Config();
 const projectId = config.require("projectId");
 const databases = config.requireObject<string[]>("databases");
+// Before PostgreSQL 16: pulumi config set createdBy api
+const createdBy = config.get<"sql" | "api">("createdBy");
 
 const trails = databases.map((database) => {
   const name = `bemi_${database}`;
   return {
     database,
-    trail: new BemiAuditTrail(database, { projectId, database, role: { name }, slot: name }),
+    trail: new BemiAuditTrail(database, { projectId, database, role: { name, createdBy }, slot: name }),
   };
 });
 

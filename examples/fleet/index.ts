@@ -6,7 +6,7 @@ import { BemiAuditTrail } from "pulumi-neon-bemi";
 interface Tenant {
   readonly projectId: string;
   readonly excludeTables?: string[];
-  readonly role?: { readonly name: string };
+  readonly role?: { readonly name?: string; readonly createdBy?: "sql" | "api" };
   readonly slot?: string;
 }
 

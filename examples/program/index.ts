@@ -1,6 +1,6 @@
 // One database with an audit trail. What differs between environments is in the stack's configuration.
 import * as pulumi from "@pulumi/pulumi";
-import { BemiAuditTrail } from "pulumi-neon-bemi";
+import { BemiAuditTrail, type BemiAuditTrailArgs } from "pulumi-neon-bemi";
 
 const config = new pulumi.Config();
 
@@ -10,6 +10,8 @@ const trail = new BemiAuditTrail("orders", {
   database: config.get("database") ?? "neondb",
   schemas: ["public"],
   excludeTables: config.getObject<string[]>("excludeTables"),
+  // Before PostgreSQL 16: pulumi config set --path role.createdBy api
+  role: config.getObject<NonNullable<BemiAuditTrailArgs["role"]>>("role"),
 });
 
 export const { connection, endpoint, status } = trail;

@@ -1,7 +1,7 @@
 // A test stack for a pull request: a Neon branch of its own with an audit trail on it. `pulumi up` makes both, and
 // `pulumi destroy` leaves nothing. In a project of your own, import from "pulumi-neon-bemi".
 import * as pulumi from "@pulumi/pulumi";
-import { BemiAuditTrail, Branch } from "../../components";
+import { BemiAuditTrail, Branch, type BemiAuditTrailArgs } from "../../components";
 
 const config = new pulumi.Config();
 const projectId = config.require("projectId");
@@ -22,6 +22,8 @@ const trail = new BemiAuditTrail("orders", {
   database: config.get("database") ?? "neondb",
   schemas: config.getObject<string[]>("schemas"),
   excludeTables: config.getObject<string[]>("excludeTables"),
+  // Before PostgreSQL 16: pulumi config set --path role.createdBy api
+  role: config.getObject<NonNullable<BemiAuditTrailArgs["role"]>>("role"),
   environment: "Test",
   // The setting is the project's: a test must not turn it on, because that restarts production's computes too.
   logicalReplication: "require",

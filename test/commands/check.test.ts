@@ -261,7 +261,7 @@ const ROWS: readonly Row[] = [
           await bench.done("POST", `${bench.branch}/roles/bemi/reset_password`);
         },
         exitCode: 2,
-        codes: ["NB606", "NB609"],
+        codes: ["NB609", "NB606"],
         repair: async () => {
           await trail.up({ ...target(), schemas: ["public"], trackNewTables: false });
           await connectConsumer();

@@ -37,15 +37,9 @@ function rolesOf({ info }: TrailStack): string {
 /** Makes a set-up by hand. Before PostgreSQL 16, a reader makes the role in Neon's console, as nothing else can. */
 async function makeByHand(statements: string): Promise<void> {
   if (!ROLE_BY_API) return stack.asOwner(statements);
-  // Neon refuses it while the operation of an earlier request still runs.
-  const made = () => stack.api("POST", rolesOf(stack), { role: { name: "bemi" } });
-  await until(() =>
-    made().then(
-      () => true,
-      () => false,
-    ),
-  );
+  await stack.api("POST", rolesOf(stack), { role: { name: "bemi" } });
   await until(async () => (await stack.sql("SELECT FROM pg_roles WHERE rolname = 'bemi'")).length > 0);
+  await stack.settled();
   await stack.asOwner(statements.replace(/CREATE ROLE bemi [^;]*;/, ""));
 }
 
@@ -54,6 +48,7 @@ async function undoByHand(): Promise<void> {
   await stack.asOwner(UNDO_BY_HAND.replace("DROP ROLE bemi", ""));
   await stack.api("DELETE", `${rolesOf(stack)}/bemi`);
   await until(async () => (await stack.sql("SELECT FROM pg_roles WHERE rolname = 'bemi'")).length === 0);
+  await stack.settled();
 }
 
 function differing(before: readonly Fact[], after: readonly Fact[]): string[] {

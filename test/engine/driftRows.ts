@@ -51,19 +51,10 @@ const project = ({ info }: TrailStack): string => `/projects/${info.projectId}`;
 export const branchOf = ({ info }: TrailStack): string =>
   `/projects/${info.projectId}/branches/${info.branchId}`;
 
-/** DDL of the owner that the event triggers do not see. Before PostgreSQL 17, the sandbox has no setting for that. */
+/** DDL of the owner that the event triggers do not see. */
 function unseen(ddl: string): DriftRow["does"] {
   if (DEFAULT_VERSION >= 17) return `SET neon.event_triggers = off; ${ddl}`;
-  return async (stack) => {
-    const triggers = await stack.sql<{ name: string; always: boolean }>(
-      "SELECT evtname AS name, evtenabled = 'A' AS always FROM pg_event_trigger WHERE evtname LIKE '\\_bemi%'",
-    );
-    const off = triggers.map(({ name }) => `ALTER EVENT TRIGGER ${name} DISABLE`);
-    const on = triggers.map(
-      ({ name, always }) => `ALTER EVENT TRIGGER ${name} ENABLE${always ? " ALWAYS" : ""}`,
-    );
-    await stack.sql([...off, "SET ROLE neondb_owner", ddl, "RESET ROLE", ...on].join("; "));
-  };
+  return (stack) => stack.unseen(`SET ROLE neondb_owner; ${ddl}; RESET ROLE`);
 }
 
 export const GROUPS: readonly DriftGroup[] = [

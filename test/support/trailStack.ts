@@ -7,7 +7,7 @@ import { withClient } from "../../tools/start/client";
 import { Cli, environmentOf } from "./cli";
 import { Gate } from "./gate";
 import { expectCareful, readRequestLog } from "./requestLog";
-import { runSql } from "./postgres";
+import { DEFAULT_VERSION, runSql } from "./postgres";
 import { testSandbox } from "./sandbox";
 import { trailArgs } from "./trailRole";
 import { until } from "./until";
@@ -110,6 +110,17 @@ export class TrailStack {
     return id;
   }
 
+  /** Waits until no operation of the project runs: Neon refuses others meanwhile, and some drop connections. */
+  async settled(): Promise<void> {
+    const { apiUrl, apiKey, projectId } = this.info;
+    await until(async () => {
+      const headers = { authorization: `Bearer ${apiKey}` };
+      const answer = await fetch(`${apiUrl}/projects/${projectId}/operations`, { headers });
+      const { operations } = OPERATIONS.parse(await answer.json());
+      return operations.every(({ status }) => !["scheduling", "running", "cancelling"].includes(status));
+    });
+  }
+
   /** Does something to the sandbox itself that Neon's API cannot do, e.g. `logical-replication-off`. */
   async control(name: string): Promise<void> {
     await this.#send("POST", new URL(`/_sandbox/${name}`, this.info.apiUrl).href, {});
@@ -128,6 +139,24 @@ export class TrailStack {
   /** Runs a statement as a superuser, past the gate. */
   sql<Row extends object>(statement: string): Promise<Row[]> {
     return runSql<Row>(this.info.superuserUri, statement);
+  }
+
+  /**
+   * Runs DDL as a superuser, for whom event triggers do not fire on Neon. The sandbox needs a setting for that which
+   * PostgreSQL has from 17 on: before, it is done while the owner's triggers are disabled.
+   */
+  async unseen(ddl: string): Promise<void> {
+    const triggers =
+      DEFAULT_VERSION >= 17
+        ? []
+        : await this.sql<{ name: string; always: boolean }>(
+            "SELECT evtname AS name, evtenabled = 'A' AS always FROM pg_event_trigger WHERE evtowner = 'neondb_owner'::regrole",
+          );
+    const off = triggers.map(({ name }) => `ALTER EVENT TRIGGER ${name} DISABLE`);
+    const on = triggers.map(
+      ({ name, always }) => `ALTER EVENT TRIGGER ${name} ENABLE${always ? " ALWAYS" : ""}`,
+    );
+    await this.sql([...off, ddl, ...on].join("; "));
   }
 
   /** Runs statements as the owner of the database, past the gate, in a session of their own. */
@@ -194,6 +223,9 @@ async function factsOf({ superuserUri, apiUrl, apiKey, projectId }: SandboxInfo)
 
 /** What is read of a branch. */
 const BRANCH = z.object({ branch: z.object({ id: z.string(), current_state: z.string() }) });
+
+/** What is read of the operations of a project. */
+const OPERATIONS = z.object({ operations: z.array(z.object({ status: z.string() })) });
 
 /** What is read of a project. */
 const PROJECT = z.object({

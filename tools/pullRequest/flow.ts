@@ -6,12 +6,14 @@ import { accountRun } from "../../commands/account";
 import { UserError } from "../../provider/contract/errors";
 import { trailOutputs } from "../../provider/contract/trail";
 import { startSandbox, type SandboxInfo } from "../../sandbox";
+import type { PostgresVersion } from "../../sandbox/compute";
 import { ensurePulumiCli, PROJECT, type PulumiCli } from "../pulumiCli";
 import { EXCLUDED_TABLE, TRACKED_SCHEMAS } from "../start/application";
 import { capture } from "../start/capture";
 import { compareFacts, type Fact } from "../start/catalogs";
 import type { Cleanup } from "../start/cleanup";
 import { differences } from "../start/report";
+import { roleOn } from "../start/role";
 import { facts, neon, restrict } from "../start/sandboxFacts";
 import { DemoStack, STACK_NAME } from "../start/stack";
 import type { Steps } from "../start/steps";
@@ -32,6 +34,8 @@ interface Setting {
   readonly sandbox: SandboxInfo;
   /** Variables by which provider and commands reach the sandbox. */
   readonly env: Readonly<Record<string, string>>;
+  /** Arguments of both trails: tables of the sample shop, and who makes the role. */
+  readonly args: Readonly<Record<string, unknown>>;
   readonly steps: Steps;
   readonly cleanup: Cleanup;
   readonly interrupted: AbortSignal;
@@ -43,7 +47,12 @@ interface Setting {
  *
  * @throws UserError if a step fails, or if production differs from before
  */
-export async function runFlow(steps: Steps, cleanup: Cleanup, interrupted: AbortSignal): Promise<void> {
+export async function runFlow(
+  postgres: PostgresVersion,
+  steps: Steps,
+  cleanup: Cleanup,
+  interrupted: AbortSignal,
+): Promise<void> {
   const cli = await steps.run(
     "Pulumi CLI",
     (progress) => ensurePulumiCli({ progress }),
@@ -52,7 +61,7 @@ export async function runFlow(steps: Steps, cleanup: Cleanup, interrupted: Abort
   const sandbox = await steps.run(
     "Sandbox",
     async (progress) => {
-      const starting = startSandbox({ profile: "neon", progress });
+      const starting = startSandbox({ postgres, profile: "neon", progress });
       cleanup.add(async () => {
         await (await starting.catch(() => undefined))?.stop();
       });
@@ -64,10 +73,11 @@ export async function runFlow(steps: Steps, cleanup: Cleanup, interrupted: Abort
   );
   const { apiUrl, apiKey, sslRootCert } = sandbox;
   const env = { NEON_API_URL: apiUrl, NEON_API_KEY: apiKey, PGSSLROOTCERT: sslRootCert };
-  const setting: Setting = { cli, sandbox, env, steps, cleanup, interrupted };
+  const args = { schemas: TRACKED_SCHEMAS, excludeTables: [EXCLUDED_TABLE], role: roleOn(postgres) };
+  const setting: Setting = { cli, sandbox, env, args, steps, cleanup, interrupted };
   await steps.run(
     "Production",
-    async (progress) => (await stackOf(setting, PROJECT, trackedTables())).up(progress),
+    async (progress) => (await stackOf(setting, PROJECT, {})).up(progress),
     (outcome) => `Production has a trail: ${outcome.steps.length} created`,
   );
   const before = await facts(sandbox);
@@ -85,7 +95,7 @@ export async function runFlow(steps: Steps, cleanup: Cleanup, interrupted: Abort
 async function pullRequest(setting: Setting): Promise<void> {
   const { sandbox, steps, cleanup } = setting;
   const folder = await projectOfExample(cleanup);
-  const stack = await stackOf(setting, folder, { name: BRANCH, ...trackedTables() });
+  const stack = await stackOf(setting, folder, { name: BRANCH });
   await copyFile(stack.configFile, path.join(folder, path.basename(stack.configFile)));
   const environment = { ...process.env, ...commandEnvironment(setting, stack) };
   const report = async (command: string): Promise<string> =>
@@ -132,14 +142,9 @@ async function pullRequest(setting: Setting): Promise<void> {
   );
 }
 
-/** Tables of the sample shop, as arguments of both stacks. */
-function trackedTables() {
-  return { schemas: TRACKED_SCHEMAS, excludeTables: [EXCLUDED_TABLE] };
-}
-
 /** A stack of the project in a folder, on the sandbox. */
 async function stackOf(
-  { cli, sandbox, env, cleanup, interrupted }: Setting,
+  { cli, sandbox, env, args, cleanup, interrupted }: Setting,
   project: string,
   config: Readonly<Record<string, unknown>>,
 ): Promise<DemoStack> {
@@ -148,7 +153,7 @@ async function stackOf(
     cliRoot: cli.root,
     cliEnv: cli.env,
     project,
-    config: { projectId, database, ...config },
+    config: { projectId, database, ...args, ...config },
     env,
     interrupted,
   });

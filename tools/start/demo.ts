@@ -12,6 +12,7 @@ import { hasAddress } from "./loopback";
 import { assertMended, changeDatabase, NEXT_DAY, undoMigration } from "./nextDay";
 import type { StartOptions } from "./options";
 import { changesTable, contexts, counts, dialog, differences, notes, operation, readiness } from "./report";
+import { roleOn } from "./role";
 import { DemoStack } from "./stack";
 import type { Progress, Steps } from "./steps";
 
@@ -165,10 +166,9 @@ async function openSandbox(
   return info;
 }
 
-/** Before PostgreSQL 16 only a superuser can give REPLICATION in SQL, so the role is created through Neon's API. */
 function stackConfig(
   { projectId, branchName, database }: SandboxInfo,
-  postgres: number,
+  postgres: StartOptions["postgres"],
   bemiAddress: string,
 ): Record<string, unknown> {
   return {
@@ -178,7 +178,7 @@ function stackConfig(
     environment: "Test",
     schemas: TRACKED_SCHEMAS,
     excludeTables: [EXCLUDED_TABLE],
-    role: { name: "bemi", createdBy: postgres < 16 ? "api" : "sql" },
+    role: { name: "bemi", ...roleOn(postgres) },
     allowedIps: [bemiAddress],
     dropSlotOnDestroy: true,
   };

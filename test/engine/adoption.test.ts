@@ -57,7 +57,13 @@ function differing(before: readonly Fact[], after: readonly Fact[]): string[] {
 
 function shown(name: string, output: string): void {
   // The page shows a role that SQL has made.
-  if (!ROLE_BY_API) page.expect(name, withExampleIds(output, stack.info));
+  if (ROLE_BY_API) return;
+  // It also shows a server that cannot publish generated columns, so that no option has to be set for them.
+  const text = output.replace(
+    /\n *Options of the publication bemi are set again: publish_generated_columns\./,
+    "",
+  );
+  page.expect(name, withExampleIds(text, stack.info));
 }
 
 describe.each([

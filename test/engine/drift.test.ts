@@ -124,7 +124,7 @@ test("docs/drift.md shows each row, and nothing else", () => {
 
 // The program has no `refresh` option, and no command here is given one.
 describe.each(GROUPS)("$title", (group) => {
-  const { fails = false, then, leaves, watched = false } = group;
+  const { fails = false, then, twice = false, leaves, watched = false } = group;
   const rows = group.rows.filter(({ sqlRoleOnly = false }) => !(sqlRoleOnly && ROLE_BY_API));
   let preview = "";
 
@@ -146,8 +146,14 @@ describe.each(GROUPS)("$title", (group) => {
     if (!(ROLE_BY_API && sights.some(({ kind }) => kind === ROLE_KIND))) page.expect(what, text);
   });
 
-  test("one up mends it, and the next preview finds nothing to do", async () => {
+  test(`${twice ? "a second" : "one"} up mends it, and the next preview finds nothing to do`, async () => {
     if (then !== undefined) await stack.declare(undefined, undefined, then);
+    if (twice) {
+      const { output } = await stack.cli.run(["up", "--yes", "--skip-preview"]);
+      expect(output).toMatch(
+        /public\.order_items does not have FULL identity yet, .* Run pulumi up again, which sets it/,
+      );
+    }
     const up = watched ? await watchedUp() : await stack.cli.must(["up", "--yes", "--skip-preview"]);
     expect(up).not.toMatch(/\d (deleted|replaced)/);
     expect(await stack.cli.must(["preview"])).toMatch(UNCHANGED);

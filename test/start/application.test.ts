@@ -4,6 +4,7 @@ import { EXCLUDED_TABLE, runApplication, TRACKED_SCHEMAS } from "../../tools/sta
 import { discrepancies, type Change } from "../../tools/start/changes";
 import { startConsumer } from "../../tools/start/consumer";
 import { changesTable } from "../../tools/start/report";
+import { WITH_GENERATED_COLUMNS } from "../support/features";
 import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
 
 let database: TestDatabase;
@@ -22,7 +23,7 @@ beforeAll(async () => {
     database.ownerUri,
     [
       ...names.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL`),
-      `CREATE PUBLICATION bemi FOR TABLE ${names.join(", ")}`,
+      `CREATE PUBLICATION bemi FOR TABLE ${names.join(", ")}${WITH_GENERATED_COLUMNS}`,
     ].join("; "),
   );
 });

@@ -3,6 +3,7 @@ import { Client } from "pg";
 import { discrepancies, type Change } from "../../tools/start/changes";
 import { startConsumer, type Consumer } from "../../tools/start/consumer";
 import { Recorder } from "../../tools/start/recorder";
+import { has, WITH_GENERATED_COLUMNS } from "../support/features";
 import { runSql, testDatabase, type TestDatabase } from "../support/postgres";
 
 const SCHEMA = `
@@ -21,7 +22,7 @@ const SCHEMA = `
   ALTER TABLE events REPLICA IDENTITY FULL;
   ALTER TABLE events_2024 REPLICA IDENTITY FULL;
   ALTER TABLE events_2025 REPLICA IDENTITY FULL;
-  CREATE PUBLICATION bemi FOR TABLE orders, clicks, notes, "Mixed Case", events, keyed;
+  CREATE PUBLICATION bemi FOR TABLE orders, clicks, notes, "Mixed Case", events, keyed${WITH_GENERATED_COLUMNS};
 `;
 
 let database: TestDatabase;
@@ -203,7 +204,11 @@ describe("the consumer", () => {
   it("reports a publication that does not exist, at the first change", async () => {
     const consumer = await connect({ publication: "nowhere" });
     await owner.query("INSERT INTO keyed VALUES (99, 'x')");
-    await expect(consumer.reached("never", 20_000)).rejects.toThrow(/publication "nowhere" does not exist/);
+    // From PostgreSQL 18 on, only the server's log says so.
+    const [patience, message] = has("streams that pass over a missing publication")
+      ? [2_000, /did not catch up .* within 2 s/]
+      : [20_000, /publication "nowhere" does not exist/];
+    await expect(consumer.reached("never", patience)).rejects.toThrow(message);
     await consumer.stop();
   });
 });

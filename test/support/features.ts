@@ -9,12 +9,19 @@ const FEATURES = {
   "publications of schemas": 15,
   "row filters": 15,
   "owner that makes Bemi's role in SQL": 16,
+  "generated columns in publications": 18,
+  "streams that pass over a missing publication": 18,
 } as const satisfies Record<string, PostgresVersion>;
 
 /** Whether the server that tests run on has it. */
 export function has(feature: Feature): boolean {
   return DEFAULT_VERSION >= FEATURES[feature];
 }
+
+/** Makes a publication publish generated columns too. Otherwise UPDATE and DELETE of a FULL table with one are refused. */
+export const WITH_GENERATED_COLUMNS = has("generated columns in publications")
+  ? " WITH (publish_generated_columns = stored)"
+  : "";
 
 /**
  * `test` for what only some versions have. On a server without it the test is left out, and its title in the report says

@@ -1,3 +1,5 @@
+import { has } from "./features";
+
 /** What `pulumi preview --diff` prints about one resource, or before all resources. */
 interface Part {
   /** As printed, e.g. `~ neon-bemi:index:Publication: (update)`; empty for what is printed before all resources. */
@@ -17,6 +19,14 @@ export interface Sight {
   /** The lines beside it. Default: none. */
   readonly says?: RegExp;
 }
+
+/**
+ * What `pulumi preview --diff` shows of a publication made by hand that is imported: nothing but its adoption. A publication
+ * of the module's publishes generated columns too, where the server can.
+ */
+export const ADOPTION = has("generated columns in publications")
+  ? /\(update\)\n.*\n.*\n +- publicationOptions: "publish_generated_columns = none"\n +- publicationOwner *: ".*"\nThe publication bemi is adopted; .*\nOptions of the publication bemi are set again: publish_generated_columns\.\nResources:\n +~ 1 to update\n +1 unchanged\n/
+  : /\(update\)\n.*\n.*\n +- publicationOwner: ".*"\nThe publication bemi is adopted; .*\nResources:\n +~ 1 to update\n +1 unchanged\n/;
 
 /** The part of the output that shows what was looked for, as docs show it: without ids, URNs and inputs. */
 export function excerpt(output: string, sights: readonly Sight[]): string {

@@ -300,7 +300,9 @@ function withoutUnfinished(catalog: Catalog, name: string, mark: Mark): Catalog 
 export function afterReplacement(catalog: Catalog, inputs: PublicationSelection, comment: string): Catalog {
   const { nextPublication } = ownNames(inputs.name);
   const next = createdPublication(catalog, nextPublication, comment);
-  return withName(afterMembers(withPublication(catalog, next), inputs, next), nextPublication, inputs.name);
+  const listed = afterMembers(withPublication(catalog, next), inputs, next);
+  // The former one no longer keeps tables out whose generated columns it leaves out.
+  return afterMembers(withName(listed, nextPublication, inputs.name), inputs, { ...next, name: inputs.name });
 }
 
 /** The catalog as {@link planMemberSteps} will leave it, if every table can be changed. */

@@ -14,6 +14,7 @@ import { withoutForeignSlots } from "../slot/plan";
 import { slotState } from "../slot/replicationSlot";
 import { select } from "../selection/selection";
 import type { Session } from "../../contract/session";
+import { needsSecondUp } from "./secondUp";
 import { newTablesMode } from "../tracking/state";
 
 /** How many limits the outputs name at most, so that the state stays small. */
@@ -34,8 +35,15 @@ export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
     run.sql(
       inputs,
       async (session) => {
-        const outputs = verify(session, await run.forecast(session), inputs);
-        return { outputs, changes: [] };
+        const expected = await run.forecast(session);
+        const { outputs, findings } = check(session, expected, inputs);
+        const later = needsSecondUp(findings, await session.catalog(), expected, inputs);
+        failIfNotReady(
+          findings.filter((finding) => !later.includes(finding)),
+          inputs,
+        );
+        const changes = describeFindings(later, "blocking").map((line) => `This needs a second up: ${line}`);
+        return { outputs, changes };
       },
       state,
     ),
@@ -59,16 +67,16 @@ export const readiness: Kind<ReadinessInputs, ReadinessOutputs> = {
   delete: () => Promise.resolve(),
 };
 
+/** @throws UserError with everything that keeps the trail from being ready */
 async function verifyNow(session: Session, inputs: ReadinessInputs): Promise<ReadinessOutputs> {
   // Other processes and Neon's API may have changed the trail since the catalog was cached.
-  return verify(session, await session.freshCatalog(), inputs);
+  const { outputs, findings } = check(session, await session.freshCatalog(), inputs);
+  failIfNotReady(findings, inputs);
+  return outputs;
 }
 
-/** @throws UserError with everything that keeps the trail from being ready */
-function verify(session: Session, catalog: Catalog, inputs: ReadinessInputs): ReadinessOutputs {
-  const { outputs, findings } = check(session, catalog, inputs);
-  failOnBlocking(findings, `The audit trail of database "${inputs.database}" is not ready:`);
-  return outputs;
+function failIfNotReady(findings: readonly Finding[], { database }: ReadinessInputs): void {
+  failOnBlocking(findings, `The audit trail of database "${database}" is not ready:`);
 }
 
 /** What the trail is like according to the catalog. */

@@ -2,6 +2,7 @@ import path from "node:path";
 import { writeFile } from "node:fs/promises";
 import { compareFacts, type Fact } from "../../tools/start/catalogs";
 import { environmentOf, errorsIn } from "../support/cli";
+import { has } from "../support/features";
 import { BY_BEMIS_DOCS, BY_NEONS_GUIDE, UNDO_BY_HAND } from "../support/guide";
 import { Page, withExampleIds } from "../support/page";
 import { diagnostics, excerpt } from "../support/previewText";
@@ -114,6 +115,9 @@ describe.each([
     shown(`adopted, ${title}`, text);
     expect(await stack.facts()).toEqual(before);
     await cli.must(["up", "--yes", "--skip-preview"]);
+    // Identities were decided before the publication published generated columns: the next up verifies them once more.
+    if (has("generated columns in publications") && made === BY_BEMIS_DOCS)
+      await cli.must(["up", "--yes", "--skip-preview"]);
     expect(await cli.must(["preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);
     expect(await cli.output("status")).toMatchObject({ ready: true, degraded: [] });
     await cli.must(["destroy", "--yes", "--skip-preview"]);

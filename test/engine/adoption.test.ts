@@ -76,6 +76,8 @@ describe.each([
   },
 ])("a set-up made by hand from $title", ({ title, made, args }) => {
   let before: Fact[];
+  /** Whether the publication leaves out a generated column of a table that is FULL: it is for all tables, and made without. */
+  const leavesOut = made === BY_BEMIS_DOCS && has("generated columns in publications");
 
   beforeAll(async () => {
     await makeByHand(made);
@@ -116,12 +118,14 @@ describe.each([
     expect(await stack.facts()).toEqual(before);
     await cli.must(["up", "--yes", "--skip-preview"]);
     // Identities were decided before the publication published generated columns: the next up verifies them once more.
-    if (has("generated columns in publications") && made === BY_BEMIS_DOCS)
-      await cli.must(["up", "--yes", "--skip-preview"]);
+    if (leavesOut) await cli.must(["up", "--yes", "--skip-preview"]);
     expect(await cli.must(["preview"])).toMatch(/Resources:\n\s+9 unchanged\n/);
     expect(await cli.output("status")).toMatchObject({ ready: true, degraded: [] });
     await cli.must(["destroy", "--yes", "--skip-preview"]);
-    expect(differing(before, await stack.facts()).filter((fact) => !PASSWORD.test(fact))).toEqual([]);
+    const left = differing(before, await stack.facts()).filter((fact) => !PASSWORD.test(fact));
+    // For all tables again, the publication would make writes to a table with a generated column fail.
+    const staysList = leavesOut ? /^(publication|published table .* in) bemi$/ : /^$/;
+    expect(left.filter((fact) => !staysList.test(fact))).toEqual([]);
   });
 
   if (made === BY_NEONS_GUIDE)

@@ -143,24 +143,29 @@ class Queue {
   #last: Promise<unknown> = Promise.resolve();
   #open: OpenSession | undefined;
   #idle: NodeJS.Timeout | undefined;
-  /** How many turns have not ended. */
-  #turns = 0;
+  /** How many callers have the session or wait for it. */
+  #callers = 0;
 
   constructor(connect: () => Promise<OpenSession>) {
     this.#connect = connect;
   }
 
-  use<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
-    return this.#turn(async () => {
-      const session = await this.#session();
-      try {
-        return await work(session);
-      } finally {
-        await session.tidy();
-        this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
-        session.rest();
-      }
-    });
+  async use<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    this.#callers += 1;
+    try {
+      return await this.#turn(async () => {
+        const session = await this.#session();
+        try {
+          return await work(session);
+        } finally {
+          await session.tidy();
+          this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
+          session.rest();
+        }
+      });
+    } finally {
+      this.#callers -= 1;
+    }
   }
 
   close(): Promise<void> {
@@ -171,20 +176,15 @@ class Queue {
     });
   }
 
-  /** Whether there is neither a session nor a caller. */
+  /** Whether there is neither a session nor a caller. Others that only close it do not count: they would wait for each other. */
   get isClosed(): boolean {
-    return this.#open === undefined && this.#turns === 0;
+    return this.#open === undefined && this.#callers === 0;
   }
 
   #turn<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#turns += 1;
-    const turn = this.#last.then(async () => {
+    const turn = this.#last.then(() => {
       clearTimeout(this.#idle);
-      try {
-        return await work();
-      } finally {
-        this.#turns -= 1;
-      }
+      return work();
     });
     this.#last = turn.catch(() => undefined);
     return turn;

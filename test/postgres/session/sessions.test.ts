@@ -383,6 +383,23 @@ test("names the port at which nothing listens", async () => {
   );
 });
 
+test("lets two resources at once do what breaks sessions, beside one that uses them", async () => {
+  const target = { projectId: "cool-darkness-123456" } as const;
+  const done: string[] = [];
+  const breaking = (name: string) => () =>
+    run.closeSql(target, async () => {
+      await sleep(20);
+      done.push(name);
+    });
+  const using = (name: string) => async () => {
+    await run.session((session) => session.read("SELECT pg_sleep(0.02)"));
+    done.push(name);
+  };
+  const works = [using("a"), breaking("b"), using("c"), breaking("d"), breaking("e")];
+  await Promise.all(works.map((work) => work()));
+  expect(done.sort()).toEqual(["a", "b", "c", "d", "e"]);
+});
+
 test("keeps an unused session for five minutes, while the engine is at the stack's other trails", async () => {
   const pid = () =>
     run.session(async (session) => {

@@ -192,6 +192,9 @@ async function perform(
   run: Run,
 ): Promise<void> {
   const { projectId, branchId, branchName } = target;
+  const reveal = async (role: string): Promise<void> => {
+    login.password = await run.neon.revealPassword(projectId, branchId, role);
+  };
   const doers: Doers<ApiRoleStep> = {
     "create role": async ({ role }) => {
       await run.closeSql({ projectId }, async () => {
@@ -199,12 +202,8 @@ async function perform(
         ({ password: login.password, createdAt: login.createdAt } = made);
       });
     },
-    "reveal password": async ({ role }) => {
-      login.password = await run.neon.revealPassword(projectId, branchId, role);
-    },
-    "take over password": async ({ role }) => {
-      login.password = await run.neon.revealPassword(projectId, branchId, role);
-    },
+    "reveal password": ({ role }) => reveal(role),
+    "take over password": ({ role }) => reveal(role),
     "reset password": async ({ role }) => {
       run.log(
         `Setting a new password of role ${role}; this drops the connections of branch ${branchName} once`,

@@ -9,4 +9,5 @@ export { replicaIdentity } from "./identity/replicaIdentity";
 export { replicationRole } from "./role/replicationRole";
 export { replicationSlot } from "./slot/replicationSlot";
 export { SqlError } from "./sql/sqlError";
-export { Sessions, type DatabaseTarget } from "./session/sessions";
+export type { DatabaseTarget } from "./session/openSession";
+export { Sessions } from "./session/sessions";

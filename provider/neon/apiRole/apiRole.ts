@@ -3,13 +3,14 @@ import { parseImportId } from "../../contract/importId";
 import { type ApiRoleInputs, type ApiRoleOutputs, apiRoleDefinition } from "../../contract/kinds/apiRole";
 import type { Kind, Planned, Run } from "../../contract/kind";
 import type { NeonRole } from "../../contract/neonApi";
-import { execute, type Doers } from "../../contract/plan";
 import { recorded, type ResolvedTarget, type Target } from "../../contract/target";
 import { secret } from "../../contract/secrets";
 import { NeonError, OperationError, UnreadableAnswer } from "../api/errors";
 import { directAddress } from "../target/connection";
 import { changeOf, DRIFT_OF, planChange, storedPassword, type State } from "./change";
-import { applySteps, describeSteps, planCreate, planDelete, type ApiRoleStep } from "./plan";
+import { perform, type Login } from "./doers";
+import { databaseOf, outputsOf } from "./outputs";
+import { applySteps, describeSteps, planCreate, planDelete } from "./plan";
 
 /**
  * A role made through Neon's API. Neon makes every such role a member of `neon_superuser` with CREATEROLE, CREATEDB,
@@ -174,51 +175,6 @@ function sharedRole({ adopt }: ApiRoleInputs, others: readonly State[]): State |
   return adopt ? others[0] : undefined;
 }
 
-/** What the steps find out and change. */
-interface Login {
-  /** Secret. `undefined` while it is not known. */
-  password?: string;
-  /** Whether this resource creates, or created, the role. */
-  created: boolean;
-  /** When Neon made the role; `undefined` while it is not known. */
-  createdAt?: string | undefined;
-}
-
-/** Executes the steps, and keeps the password they lead to in `login`. */
-async function perform(
-  steps: readonly ApiRoleStep[],
-  target: ResolvedTarget,
-  login: Login,
-  run: Run,
-): Promise<void> {
-  const { projectId, branchId, branchName } = target;
-  const reveal = async (role: string): Promise<void> => {
-    login.password = await run.neon.revealPassword(projectId, branchId, role);
-  };
-  const doers: Doers<ApiRoleStep> = {
-    "create role": async ({ role }) => {
-      await run.closeSql({ projectId }, async () => {
-        const made = await run.neon.createRole(projectId, branchId, role);
-        ({ password: login.password, createdAt: login.createdAt } = made);
-      });
-    },
-    "reveal password": ({ role }) => reveal(role),
-    "take over password": ({ role }) => reveal(role),
-    "reset password": async ({ role }) => {
-      run.log(
-        `Setting a new password of role ${role}; this drops the connections of branch ${branchName} once`,
-      );
-      await run.closeSql({ projectId }, async () => {
-        login.password = await run.neon.resetPassword(projectId, branchId, role, login.password ?? "");
-      });
-    },
-    "delete role": async ({ role }) => {
-      await run.closeSql({ projectId }, () => run.neon.deleteRole(projectId, branchId, role));
-    },
-  };
-  await execute(steps, doers, run);
-}
-
 /** The database in the state as a session knows it, with its oid; `undefined` when the database is gone. */
 async function sessionTarget(state: State, run: Run): Promise<ResolvedTarget | undefined> {
   try {
@@ -307,31 +263,4 @@ async function unfinished(
     ...outputsOf(inputs, target, { password, created: true }),
     password,
   });
-}
-
-/**
- * What the state has recorded of the database. Without its oid, nobody could tell a database that was dropped from one
- * that was renamed, and a destroy would refuse to go on.
- */
-function databaseOf({ databaseName, databaseOid, owner }: State): Partial<ApiRoleOutputs> {
-  return {
-    ...(databaseName === undefined ? {} : { databaseName }),
-    ...(databaseOid === undefined ? {} : { databaseOid }),
-    ...(owner === undefined ? {} : { owner }),
-  };
-}
-
-function outputsOf(
-  { name }: ApiRoleInputs,
-  target: ResolvedTarget,
-  { password = "", created, createdAt }: Login,
-): ApiRoleOutputs {
-  return {
-    ...recorded(target),
-    ...directAddress(target.host),
-    username: name,
-    password: secret(password),
-    created,
-    ...(createdAt === undefined ? {} : { roleCreatedAt: createdAt }),
-  };
 }

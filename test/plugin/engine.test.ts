@@ -52,6 +52,15 @@ describe("when the engine is killed", () => {
     expect((exits[0] ?? Infinity) - killed).toBeLessThan(1000);
   });
 
+  test("a process that had nothing to say to it yet ends within a second too", async () => {
+    const [{ engine, exits }, { address, kill }] = [link(), await fakeEngine()];
+    engine.connect(address);
+    const killed = Date.now();
+    kill();
+    await until(() => exits.length > 0);
+    expect((exits[0] ?? Infinity) - killed).toBeLessThan(1000);
+  });
+
   test("a working process goes on to its next checkpoint, and ends there", async () => {
     const [{ engine, exits }, { address, kill }] = [link(), await fakeEngine()];
     engine.connect(address);

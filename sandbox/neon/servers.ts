@@ -157,20 +157,20 @@ export async function readServer(
   branch: BranchState,
   stillValid: () => boolean = () => true,
 ): Promise<void> {
-  const roles = await compute.sql<RoleRow>(
+  // In one statement, because each takes a login.
+  const [found] = await compute.sql<{ roles: RoleRow[] | null; databases: DatabaseRow[] | null }>(
     branch.id,
-    `SELECT rolname AS name, oid::text AS oid, rolcanlogin AS login, rolpassword AS verifier
-       FROM pg_catalog.pg_authid
-      WHERE rolname !~ '^pg_' AND rolname NOT IN ('cloud_admin', 'neon_superuser') ORDER BY rolname`,
-  );
-  const databases = await compute.sql<DatabaseRow>(
-    branch.id,
-    `SELECT datname AS name, oid::text AS oid, pg_catalog.pg_get_userbyid(datdba) AS owner
-       FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY datname`,
+    `SELECT (SELECT pg_catalog.json_agg(r ORDER BY r.name)
+               FROM (SELECT rolname AS name, oid::text AS oid, rolcanlogin AS login, rolpassword AS verifier
+                       FROM pg_catalog.pg_authid
+                      WHERE rolname !~ '^pg_' AND rolname NOT IN ('cloud_admin', 'neon_superuser')) r) AS roles,
+            (SELECT pg_catalog.json_agg(d ORDER BY d.name)
+               FROM (SELECT datname AS name, oid::text AS oid, pg_catalog.pg_get_userbyid(datdba) AS owner
+                       FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres') d) AS databases`,
   );
   if (!stillValid()) return;
-  branch.roles = roles.map((row) => mergeRole(branch, row));
-  branch.databases = databases.map((row) => mergeDatabase(branch, row));
+  branch.roles = (found?.roles ?? []).map((row) => mergeRole(branch, row));
+  branch.databases = (found?.databases ?? []).map((row) => mergeDatabase(branch, row));
 }
 
 function mergeRole(branch: BranchState, row: RoleRow): RoleState {

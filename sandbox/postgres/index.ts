@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Client } from "pg";
+import { Client, Pool, type ClientConfig } from "pg";
 import type { Compute, ComputeOptions } from "../compute";
 import { binaries } from "./binaries";
 import { makeCertificates } from "./certificates";
@@ -57,6 +57,11 @@ export async function createCompute(options: PostgresOptions): Promise<PostgresC
 interface Branch {
   readonly server: Server;
   readonly door: Door;
+  /**
+   * The superuser's connections to the database `postgres`. They stay open for ten seconds without use, because a login
+   * takes longer than most statements.
+   */
+  superuser?: Pool;
 }
 
 class Branches implements PostgresCompute {
@@ -121,11 +126,10 @@ class Branches implements PostgresCompute {
   }
 
   async deleteBranch(branchId: string): Promise<void> {
-    const { server, door } = this.#branch(branchId);
+    const branch = this.#branch(branchId);
     this.#branches.delete(branchId);
-    await door.close();
-    await server.abandon();
-    await rm(server.folder, { recursive: true, force: true });
+    await end(branch);
+    await rm(branch.server.folder, { recursive: true, force: true });
   }
 
   async start(branchId: string): Promise<void> {
@@ -164,12 +168,13 @@ class Branches implements PostgresCompute {
     values?: readonly unknown[],
     database = "postgres",
   ): Promise<Row[]> {
-    const server = this.#server(branchId);
-    await server.start();
-    return await this.#connected(server, database, async (client) => {
-      const { rows } = await client.query<Row>(statement, values && [...values]);
-      return rows;
-    });
+    const branch = this.#branch(branchId);
+    await branch.server.start();
+    const ask = async (client: Client | Pool): Promise<Row[]> =>
+      (await client.query<Row>(statement, values && [...values])).rows;
+    return database === "postgres"
+      ? ask(this.#superuser(branch))
+      : this.#connected(branch.server, database, ask);
   }
 
   async dropConnections(branchId: string): Promise<void> {
@@ -189,12 +194,7 @@ class Branches implements PostgresCompute {
 
   async #close(): Promise<void> {
     const branches = [...this.#branches.values()];
-    await Promise.all(
-      branches.map(async ({ server, door }) => {
-        await door.close();
-        await server.abandon();
-      }),
-    );
+    await Promise.all(branches.map(end));
     await this.#workspace.remove();
   }
 
@@ -208,18 +208,29 @@ class Branches implements PostgresCompute {
     return this.#branch(branchId).server;
   }
 
+  /** The port may be another one after a restart. */
+  #superuser(branch: Branch): Pool {
+    const { superuser, server } = branch;
+    if (superuser?.options.port === server.port) return superuser;
+    void superuser?.end();
+    const pool = new Pool({ ...this.#login(server, "postgres"), allowExitOnIdle: true });
+    // As below.
+    pool.on("error", () => undefined);
+    branch.superuser = pool;
+    return pool;
+  }
+
+  #login({ port }: Server, database: string): ClientConfig {
+    const password = this.site.superuserPassword;
+    return { host: "127.0.0.1", port, user: SUPERUSER, password, database };
+  }
+
   async #connected<Result>(
     server: Server,
     database: string,
     work: (client: Client) => Promise<Result>,
   ): Promise<Result> {
-    const client = new Client({
-      host: "127.0.0.1",
-      port: server.port,
-      user: SUPERUSER,
-      password: this.site.superuserPassword,
-      database,
-    });
+    const client = new Client(this.#login(server, database));
     // The server may cut an idle connection. That must not end this process; a running statement reports its own error.
     client.on("error", () => undefined);
     await client.connect();
@@ -229,4 +240,11 @@ class Branches implements PostgresCompute {
       await client.end();
     }
   }
+}
+
+/** Ends whatever runs for a branch. */
+async function end({ server, door, superuser }: Branch): Promise<void> {
+  await door.close();
+  await superuser?.end();
+  await server.abandon();
 }

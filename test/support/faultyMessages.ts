@@ -24,7 +24,7 @@ export interface Failure {
 /** Headers of one connection. */
 const OF_THE_CONNECTION = new Set(["connection", "content-length", "keep-alive", "transfer-encoding"]);
 
-type Query = (...given: unknown[]) => Promise<unknown>;
+type Send = (...given: unknown[]) => Promise<unknown>;
 
 /** What the driver's client has and its type declarations lack. */
 interface Internals {
@@ -41,8 +41,8 @@ export class FaultyMessages {
   #failure: Failure | undefined;
   /** With which status Neon answers every request from now on. */
   #outage: 423 | 500 | undefined;
-  readonly #connect = Reflect.get(Client.prototype, "connect") as () => Promise<unknown>;
-  readonly #query = Reflect.get(Client.prototype, "query") as unknown as Query;
+  readonly #connect = Reflect.get(Client.prototype, "connect") as unknown as Send;
+  readonly #query = Reflect.get(Client.prototype, "query") as unknown as Send;
 
   private constructor(
     private readonly door: Server,
@@ -95,7 +95,7 @@ export class FaultyMessages {
 
   /** Ends the door, and gives the driver back. */
   async close(): Promise<void> {
-    Client.prototype.connect = this.#connect as typeof Client.prototype.connect;
+    Client.prototype.connect = this.#connect as unknown as typeof Client.prototype.connect;
     Client.prototype.query = this.#query as unknown as typeof Client.prototype.query;
     this.door.closeAllConnections();
     this.door.close();
@@ -116,19 +116,20 @@ export class FaultyMessages {
     // The sandbox uses the same driver.
     const watching = (client: Client): boolean => this.#watching && client.user !== "cloud_admin";
     const next = (message: string): Fault | undefined => this.#next(message);
-    const login = async function login(this: Client): Promise<unknown> {
+    // With a callback, the driver's pool connects.
+    const login = async function login(this: Client, ...given: unknown[]): Promise<unknown> {
       const fault = watching(this) ? next(`login as ${this.user ?? ""}`) : undefined;
       if (fault === "refused" || fault === "locked")
         throw Object.assign(new Error("password authentication failed: injected"), { code: "28000" });
       if (fault === "cut") throw broken();
       // Not as a broken connection, which the plugin would try to make again for a minute.
       if (fault === "dead before") throw new Error("killed");
-      const connected = await connect.call(this);
+      const connected = await connect.apply(this, given);
       if (fault === undefined) return connected;
       destroy(this);
       throw broken();
     };
-    Client.prototype.connect = login as typeof Client.prototype.connect;
+    Client.prototype.connect = login as unknown as typeof Client.prototype.connect;
     Client.prototype.query = async function send(this: Client, ...given: unknown[]) {
       const fault = watching(this) ? next(textOf(given[0])) : undefined;
       if (fault === undefined) return query.apply(this, given);

@@ -16,7 +16,7 @@ import { onBranch } from "../session/branch";
 import type { Catalog, RoleFacts } from "../../contract/catalog";
 import { hasLeftMembership } from "./consumer";
 import { preflight, serverFindings } from "../selection/findings";
-import { verifyLoginOnce, verifyNewLogin } from "../session/login";
+import { verifyLogin, verifyLoginOnce, verifyNewLogin } from "../session/login";
 import { assertAlterable } from "./alterable";
 import { applySteps } from "./applySteps";
 import { canHaveMade } from "../ownership/roleMaker";
@@ -54,6 +54,7 @@ export const replicationRole: Kind<ReplicationRoleInputs, ReplicationRoleOutputs
   update: (state, inputs, run) => run.sql(inputs, (session) => converge(session, inputs, run, state), state),
 
   read: async (state, run) => {
+    void beginLogin(state, run).catch(() => undefined);
     const found = await onBranch(state, run, async (session, here) => {
       const catalog = await session.catalog();
       const role = findRole(catalog, state.name);
@@ -167,6 +168,18 @@ async function preview(
   return { outputs, changes: describeSteps(steps, { catalog, role, state, created, database }) };
 }
 
+/**
+ * Begins the login that {@link isRefused} waits for while the catalog is read, which takes as long. Only where the role is
+ * still to be reached as the state says; and who waits for its result has seen in the catalog that the role may log in.
+ */
+async function beginLogin(state: RoleState, run: Run): Promise<void> {
+  const { host, port, databaseName: database, name: user, password } = state;
+  if (!host || !port || !database || !password) return;
+  const now = await run.resolve(state, state);
+  if (now.host !== `${host}:${port}` || now.database?.name !== database) return;
+  await verifyLoginOnce(run, { host, port, database, user, password });
+}
+
 /** Whether a login shows that the role refuses the password. Without LOGIN and CONNECT, none can show it. */
 async function isRefused(
   role: RoleFacts,
@@ -198,7 +211,9 @@ async function converge(
   const { password } = state ?? {};
   if (made.password === undefined && password !== undefined) {
     const outputs = outputsOf(session, name, { password, ...owned });
-    if ((await verifyLoginOnce(run, loginOf(outputs, session))) === "ok") return outputs;
+    // What was answered before the steps says nothing about the role after them.
+    const verify = steps.length === 0 ? verifyLoginOnce : verifyLogin;
+    if ((await verify(run, loginOf(outputs, session))) === "ok") return outputs;
     run.log(`Role ${name} does not accept its stored password any more: a new one is set.`);
     await execute([{ step: "set password", role: name }], doing, run);
   }

@@ -15,7 +15,7 @@ export type LoginResult = (typeof LOGIN_RESULTS)[number];
  *
  * @throws UserError when the server cannot be asked
  */
-async function verifyLogin(run: Run, login: Login): Promise<LoginResult> {
+export async function verifyLogin(run: Run, login: Login): Promise<LoginResult> {
   try {
     await tryConnection(login, run.connection, (line) => {
       run.log(line);

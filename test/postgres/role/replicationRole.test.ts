@@ -16,6 +16,7 @@ import { quoteIdentifier } from "../../../provider/postgres/sql/quote";
 import { runSql, testDatabase, type TestDatabase } from "../../support/postgres";
 import { change, down, up } from "../../support/stack";
 import { TARGET, testRun, type TestRun, type TestRunOptions } from "../../support/run";
+import { until } from "../../support/until";
 
 let db: TestDatabase;
 /** The roles whose next logins Neon's proxy refuses, because it still knows the old password. */
@@ -271,6 +272,17 @@ test("replaces a password that a login refuses, and a right one with passwordVer
   await replicationRole.delete({ ...state, ...rotated }, newProcess());
 });
 
+test("a login that was refused while the role lacked a right does not cost it its password", async () => {
+  const state = await make(inputs("barred"));
+  await runSql(db.ownerUri, "ALTER ROLE barred NOLOGIN");
+  const command = newProcess();
+  expect((await replicationRole.read(state, command))?.drift).toEqual({ roleAttributesLost: "LOGIN" });
+  const mended = await replicationRole.update(state, state, command);
+  expect(mended.password).toBe(state.password);
+  expect(await gets(mended)).toBe(true);
+  await replicationRole.delete({ ...state, ...mended }, newProcess());
+});
+
 test("is patient with a proxy that still knows the old password", async () => {
   const state = await make(inputs("settling"));
   oldPasswordOf = ["settling", "settling"];
@@ -351,11 +363,24 @@ test("keeps passwords out of the server's log and out of errors", async () => {
   await replicationRole.delete(state, newProcess());
 });
 
+function loginsAs(role: string): number {
+  return readFileSync(db.serverLog, "utf8").split(`connection authorized: user=${role} `).length - 1;
+}
+
+test("a refresh logs in as the role while it reads the catalog", async () => {
+  const state = await make(inputs("parallel"));
+  const superuser = new Client({ connectionString: db.superuserUri });
+  await superuser.connect();
+  await superuser.query("BEGIN; LOCK pg_catalog.pg_publication");
+  const read = replicationRole.read(state, newProcess());
+  await until(() => loginsAs("parallel") === 2);
+  await superuser.end();
+  expect((await read)?.drift).toEqual({});
+  await replicationRole.delete(state, newProcess());
+});
+
 test("logs in as the role once per create and once per refresh", async () => {
-  const logins = () =>
-    readFileSync(db.serverLog, "utf8")
-      .split("\n")
-      .filter((line) => line.includes("connection authorized: user=counted ")).length;
+  const logins = () => loginsAs("counted");
   const state = await make(inputs("counted"));
   expect(logins()).toBe(1);
   const refresh = newProcess();

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { PROJECT } from "../../tools/pulumiCli";
@@ -14,12 +14,22 @@ const ARGS = DEFAULT_VERSION === 17 ? [] : ["--postgres", String(DEFAULT_VERSION
 /** Without ReadAccess, which a role made through Neon's API does not need. */
 const [ON_PRODUCTION, ON_THE_BRANCH] = ROLE_BY_API ? [7, 8] : [8, 9];
 
+/** The system's folder for temporary files, for these commands only: another run of the tests has the real one. */
+let temporary: string;
+beforeAll(async () => {
+  temporary = await mkdtemp(path.join(tmpdir(), "neon-bemi-pull-request-test-"));
+});
+afterAll(async () => {
+  await rm(temporary, { recursive: true, force: true });
+});
+
 /** Runs `npm run pull-request`, which fails by itself if a change is not captured or production differs afterwards. */
 async function pullRequest(
   args: readonly string[],
 ): Promise<{ readonly code: number | null; readonly output: string }> {
   const child = spawn(process.execPath, [path.join("tools", "run.mjs"), "pull-request", ...args], {
     cwd: PROJECT,
+    env: { ...process.env, TMPDIR: temporary },
   });
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -28,12 +38,7 @@ async function pullRequest(
   return { code, output };
 }
 
-function leftovers(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("pulumi-neon-bemi-pull-request-"));
-}
-
 test("a pull request gets a branch with a trail, and leaves production and no file behind", async () => {
-  const before = leftovers();
   const { code, output } = await pullRequest(ARGS);
   expect({ code, output }).toMatchObject({ code: 0 });
   const lines = output.split("\n").filter((line) => line.startsWith("✔"));
@@ -49,7 +54,7 @@ test("a pull request gets a branch with a trail, and leaves production and no fi
   // The first report says whose tables it shows, and the second that nothing is left to do.
   expect(output).toMatch(/NB503 pr-7 is made by this up\. Tables and costs here are/);
   expect(output).toMatch(/orders: nothing changes/);
-  expect(leftovers()).toEqual(before);
+  expect(await readdir(temporary)).toEqual([]);
 });
 
 test("explains a wrong argument before it starts anything", async () => {

@@ -68,7 +68,7 @@ export class Engine {
     const previous = this.#client;
     this.#address = address;
     this.#client = undefined;
-    // Only now: the end of the connection in use would mean the end of the engine.
+    // Only now that it is not in use any more: its end would mean the end of the engine.
     previous?.close();
     clearTimeout(this.#connecting);
     this.#connecting = setTimeout(() => this.#connected(), CONNECT_AFTER_MS).unref();

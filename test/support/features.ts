@@ -6,6 +6,7 @@ export type Feature = keyof typeof FEATURES;
 const FEATURES = {
   "ADD that locks the publication": 15,
   "column lists": 15,
+  "privileges on parameters": 15,
   "publications of schemas": 15,
   "row filters": 15,
   "owner that makes Bemi's role in SQL": 16,

@@ -35,7 +35,6 @@ export class Engine {
   readonly #calls = new AsyncLocalStorage<Call>();
   readonly #exit: () => void;
   #client: EngineClient | undefined;
-  #connecting: NodeJS.Timeout | undefined;
   #address: string | undefined;
   #cancelled = false;
   #gone = false;
@@ -70,8 +69,7 @@ export class Engine {
     this.#client = undefined;
     // Only now that it is not in use any more: its end would mean the end of the engine.
     previous?.close();
-    clearTimeout(this.#connecting);
-    this.#connecting = setTimeout(() => this.#connected(), CONNECT_AFTER_MS).unref();
+    setTimeout(() => this.#connected(), CONNECT_AFTER_MS).unref();
   }
 
   /** The engine's Cancel: every checkpoint throws from now on. */
@@ -146,10 +144,9 @@ export class Engine {
     call?.unsent.push(this.#sent);
   }
 
-  /** The connection to the engine; `undefined` where no engine has said where it listens. */
+  /** The connection to the engine, made at the first call; `undefined` where no engine has said where it listens. */
   #connected(): EngineClient | undefined {
     if (this.#client !== undefined || this.#address === undefined) return this.#client;
-    clearTimeout(this.#connecting);
     const client = new EngineClient(this.#address, credentials.createInsecure(), {
       ...LOCAL,
       "grpc.client_idle_timeout_ms": FOREVER,

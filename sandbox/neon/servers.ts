@@ -157,7 +157,7 @@ export async function readServer(
   branch: BranchState,
   stillValid: () => boolean = () => true,
 ): Promise<void> {
-  // In one statement, because each takes a login.
+  // In one statement, so that both lists are of the same moment.
   const [found] = await compute.sql<{ roles: RoleRow[] | null; databases: DatabaseRow[] | null }>(
     branch.id,
     `SELECT (SELECT pg_catalog.json_agg(r ORDER BY r.name)

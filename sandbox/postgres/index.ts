@@ -245,6 +245,7 @@ class Branches implements PostgresCompute {
 /** Ends whatever runs for a branch. */
 async function end({ server, door, superuser }: Branch): Promise<void> {
   await door.close();
-  await superuser?.end();
   await server.abandon();
+  // Only now: a statement that waits for a lock would never let it end.
+  await superuser?.end();
 }

@@ -69,8 +69,9 @@ async function compile(project) {
   removeOrphans(project, freshness.ALL_SOURCES);
   copySql(project, freshness.ALL_SOURCES);
   await bundleAll(project);
-  const text = freshness.stampText(project);
+  const [text, times] = [freshness.stampText(project), freshness.timesText(project)];
   if (snapshot(project) !== before) return "changed";
+  writeFileSync(path.join(dist, "sources.times"), times);
   writeFileSync(stamp, text);
   return "built";
 }

@@ -73,3 +73,41 @@ test("runs where nothing can be kept", () => {
   writeFileSync(path.join(folder, "compiled"), "");
   expect(run()).toBe("first");
 });
+
+/** Says what becomes of a thread of the launcher, on a Node with this version of OpenSSL. */
+function threads(openssl: string, env: Record<string, string> = {}): string[] {
+  const preload = path.join(folder, "preload.js");
+  writeFileSync(
+    preload,
+    `Object.defineProperty(process, "versions", { value: { ...process.versions, openssl: "${openssl}" } });
+     const threads = require("node:worker_threads");
+     threads.Worker = class extends threads.Worker {
+       constructor(...given) {
+         super(...given);
+         this.once("exit", (code) => {
+           console.log("thread ended with " + code);
+           this.emit("error", new Error("as if it had failed"));
+         });
+       }
+       // Otherwise the process would not wait for it.
+       unref() {}
+     };`,
+  );
+  return execFileSync(process.execPath, ["--require", preload, path.join(folder, EXECUTABLE)], {
+    encoding: "utf8",
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: "", ...env },
+  })
+    .trim()
+    .split("\n");
+}
+
+test("lets a thread read the certificate authorities where that takes long, and may fail", () => {
+  expect(threads("3.0.19")).toEqual(["first", "thread ended with 0"]);
+});
+
+test("starts no thread where it would take longer, or they have been read", () => {
+  expect(threads("3.5.4")).toEqual(["first"]);
+  const authorities = path.join(folder, "authorities.pem");
+  writeFileSync(authorities, "");
+  expect(threads("3.0.19", { NODE_EXTRA_CA_CERTS: authorities })).toEqual(["first"]);
+});

@@ -1,7 +1,18 @@
-import { appendFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
 import path from "node:path";
 import { type Finished, linkDependencies, node, smallProject } from "./smallProject";
 import { removeScratch, scratch, write } from "../support/scratch";
+
+/** A time of change that a test gives to a source, in seconds since 1970. */
+const OLD = 1e9;
 
 let built: string;
 let project: string;
@@ -27,6 +38,12 @@ function build(): Promise<Finished> {
 /** Runs the check that the plugin process runs when it loads the compiled provider. */
 function load(folder = project): Promise<Finished> {
   return node(folder, ["-e", 'require("./dist/provider/plugin/freshness.js").assertFresh()']);
+}
+
+/** Notes the times of the copied sources, as the build does. */
+function noteTimes(): Promise<Finished> {
+  const text = 'require("./dist/provider/plugin/freshness.js").timesText(process.cwd())';
+  return node(project, ["-e", `require("fs").writeFileSync("dist/sources.times", ${text})`]);
 }
 
 function dist(file: string): string {
@@ -119,6 +136,41 @@ describe("compiled provider code", () => {
 
   it("is refused after a source was added", async () => {
     write(path.join(project, "components", "added.ts"), "export {};");
+    await expect(load()).resolves.toMatchObject({ code: 1 });
+  });
+
+  it("is accepted without a look into the sources, as long as nothing has written to them", async () => {
+    await noteTimes();
+    // What the build found in them is forgotten.
+    write(dist("sources.sha256"), "");
+    await expect(load()).resolves.toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    [
+      "a source was changed and got back its size and its time",
+      (source: string) => {
+        write(source, readFileSync(source, "utf8").replace("export", "expert"));
+        utimesSync(source, OLD, OLD);
+      },
+    ],
+    [
+      "a source was added to untouched ones",
+      (source: string) => {
+        write(`${source}.added.ts`, "export {};");
+      },
+    ],
+    [
+      "a source was removed",
+      (source: string) => {
+        rmSync(source);
+      },
+    ],
+  ])("is refused after %s", async (_, change) => {
+    const source = path.join(project, "provider", "contract", "errors.ts");
+    utimesSync(source, OLD, OLD);
+    await noteTimes();
+    change(source);
     await expect(load()).resolves.toMatchObject({ code: 1 });
   });
 

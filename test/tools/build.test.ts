@@ -1,12 +1,4 @@
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  utimesSync,
-} from "node:fs";
+import { appendFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import path from "node:path";
 import { type Finished, linkDependencies, node, smallProject } from "./smallProject";
 import { removeScratch, scratch, write } from "../support/scratch";

@@ -1,5 +1,5 @@
 import type { LogicalReplicationInputs, PreflightInputs } from "../../contract/kinds/logicalReplication";
-import type { Catalog } from "../../contract/catalog";
+import type { Catalog, RoleFacts } from "../../contract/catalog";
 import type { Claims } from "../../contract/claims";
 import {
   blocking,
@@ -136,12 +136,30 @@ function schemaFindings(catalog: Catalog): Finding[] {
 }
 
 function roleFindings(catalog: Catalog, plan: PreflightInputs, mark: Mark): Finding[] {
-  // A role made through Neon's API carries no mark. Whether this stack made it is decided by the ApiRole's state.
-  if (plan.roleCreatedBy === "api") return [];
   const role = catalog.roles.find(({ name }) => name === plan.role);
+  if (plan.roleCreatedBy === "api") return role === undefined ? [] : existingApiRole(role, plan);
   if (role !== undefined) return existingRole(`Role "${role.name}"`, role.comment, plan, mark);
   const obstacle = obstacleToCreate(catalog, plan.role);
   return obstacle === undefined ? [] : [blocking("", obstacle, "")];
+}
+
+/**
+ * A role made through Neon's API carries no mark, but ApiRole makes its role only after logical replication is in the state:
+ * one that is there before is not the trail's. One that is marked was made in SQL, which {@link makerFindings} says.
+ */
+function existingApiRole({ name, comment, canLogin }: RoleFacts, { adopt }: PreflightInputs): Finding[] {
+  if (hasMark(comment)) return [];
+  if (!adopt)
+    return [
+      blocking(
+        `Role "${name}"`,
+        "exists already.",
+        "Set adopt: true to use it (it then survives a destroy), or choose another role.name.",
+      ),
+    ];
+  return canLogin
+    ? []
+    : [blocking(`Role "${name}"`, "exists already, and cannot log in.", "Choose another role.name.")];
 }
 
 /**

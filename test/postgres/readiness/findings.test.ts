@@ -238,7 +238,21 @@ describe("the preflight", () => {
     const foreign = catalogOf({ roles: [role("bemi")], publications: [publication("bemi")] });
     expect(lines(foreign)).toHaveLength(2);
     expect(lines(foreign, { adopt: true })).toEqual([]);
-    expect(lines(foreign, { roleCreatedBy: "api" })).toHaveLength(1);
+  });
+
+  test("refuses a role that is to be made through Neon's API and exists, unless it may be used", () => {
+    const api = { roleCreatedBy: "api" } as const;
+    expect(lines(catalogOf(), api)).toEqual([]);
+    const existing = catalogOf({ roles: [role("bemi", { memberOf: ["neon_superuser"] })] });
+    expect(lines(existing, api)).toEqual([
+      expect.stringMatching(/^Role "bemi" exists already\. Set adopt: true/) as string,
+    ]);
+    expect(lines(existing, { ...api, adopt: true })).toEqual([]);
+    expect(obstacles(existing, { ...plan, schemas: ["public"], ...api }, made, true)).toEqual([]);
+    const group = catalogOf({ roles: [role("bemi", { canLogin: false })] });
+    expect(lines(group, { ...api, adopt: true })).toEqual([
+      expect.stringMatching(/^Role "bemi" exists already, and cannot log in\./) as string,
+    ]);
   });
 
   test("never adopts what another live trail of this branch has made", () => {

@@ -88,7 +88,7 @@ export async function converge(
   if ((claimOf(record, inputs.publication)?.selections.length ?? 1) > 1)
     await settleRecord(session, inputs.publication);
   const oids = tracked.map(({ table }) => table.oid);
-  return { catalog: fresh ?? (await withIdentities(session, catalog, oids)), mark };
+  return { catalog: fresh ?? (await withIdentities(session, catalog, oids)), mark: work.mark };
 }
 
 /** The mark that this resource's claim in the record has, or will have. */
@@ -142,7 +142,8 @@ interface Work {
   readonly inputs: ReplicaIdentityInputs;
   readonly run: Run;
   readonly session: Session;
-  readonly mark: Mark & { readonly id: string };
+  /** The mark of the claim. Another id than at first where another run has claimed the tables for this trail meanwhile. */
+  mark: Mark & { readonly id: string };
   readonly state: FormerState | undefined;
 }
 
@@ -153,8 +154,13 @@ function preparationDoers(work: Work, catalog: Catalog): Doers<PreparationStep> 
     "claim tables": async (step) => {
       const lost = isRecordLost(step.before, catalog, publication, state);
       for (const line of describeClaim(catalog, step, { publication, mark, lost })) run.log(line);
-      const claiming = { publication, mark, selection: inputs, state };
-      await changeRecord(session, (record, now) => claimed(record, now, claiming));
+      await changeRecord(session, (record, now) => {
+        if (claimOf(record, publication) !== undefined) {
+          work.mark = claimMark(session, now, inputs, state?.ownershipId);
+          refuseForeignClaim(now, publication, work.mark);
+        }
+        return claimed(record, now, { publication, mark: work.mark, selection: inputs, state });
+      });
     },
     "replace functions of event triggers": async () => {
       await track(work, catalog);

@@ -74,7 +74,7 @@ async function ownsClaim(state: State, run: Run, session: Session): Promise<bool
     );
     return false;
   }
-  const claim = claimOf(readRecord(catalog), publication);
+  let claim = claimOf(readRecord(catalog), publication);
   const expected = databaseObjectMark(session, state);
   if (claim === undefined) {
     const mark = identifiedBy(expected, undefined);
@@ -88,10 +88,13 @@ async function ownsClaim(state: State, run: Run, session: Session): Promise<bool
       return ownTriggers(catalog, publication).length > 0;
     }
     run.log(recordLost(publication));
-    await changeRecord(session, (record, now) => claimed(record, now, claiming));
-    return true;
+    const { record } = await changeRecord(session, (known, now) =>
+      // Another trail may have claimed the tables meanwhile.
+      claimOf(known, publication) === undefined ? claimed(known, now, claiming) : undefined,
+    );
+    claim = claimOf(record, publication);
   }
-  if (isMarkOfResource(claim, expected)) return true;
+  if (claim === undefined || isMarkOfResource(claim, expected)) return true;
   run.log(
     `Replica identities stay as they are: the claim in the record of schema ${MODULE_SCHEMA} ${describeMark("other resource", claim, expected)}.`,
   );

@@ -81,12 +81,15 @@ function statements(catalog: Catalog, before: DatabaseRecord, after: DatabaseRec
   const own = ownModuleSchema(catalog);
   if (own === undefined) {
     if (isEmpty(after)) return [];
-    const comment = commentSql(encodeRecord(after));
+    const schema = moduleSchema(catalog);
     // Somebody has removed the comment, and what the module has made is still in the schema.
-    if (catalog.inModuleSchema.length > 0) return [PRIVATE, ...(hasLockView(catalog) ? [] : [VIEW]), comment];
+    if (catalog.inModuleSchema.length > 0) {
+      const write = writeSql(schema?.comment ?? "", encodeRecord(after), "ARRAY[]::text[]");
+      return [PRIVATE, ...locking(catalog, "SHARE ROW EXCLUSIVE"), write];
+    }
     // A schema of our role that is empty has perhaps been granted to others: it is made anew.
-    const drop = moduleSchema(catalog) === undefined ? [] : [`DROP SCHEMA ${SCHEMA}`];
-    return [...drop, `CREATE SCHEMA ${SCHEMA}`, PRIVATE, VIEW, comment];
+    const drop = schema === undefined ? [] : [`DROP SCHEMA ${SCHEMA}`];
+    return [...drop, `CREATE SCHEMA ${SCHEMA}`, PRIVATE, VIEW, commentSql(encodeRecord(after))];
   }
   const comment = own.comment ?? "";
   const same = encodeRecord(before) === encodeRecord(after);
@@ -137,19 +140,22 @@ function commentSql(comment: string): string {
 }
 
 /**
- * Compares the record with the one that the change was planned from, and writes the new one. A third line of the comment
- * stays: it belongs to whoever changes identities at the moment. Needs the lock.
+ * Compares the record with the one that the change was planned from, and writes the new one. Needs the lock.
+ *
+ * @param before the comment as it was; empty where there was none
+ * @param rest the lines that follow, in SQL. Default: a third line stays, because it belongs to whoever changes identities
+ *   at the moment.
  */
-function writeSql(before: string, after: string): string {
+function writeSql(before: string, after: string, rest = "lines[3:]"): string {
   const hash = createHash("md5").update(recordLines(before)).digest("hex");
   return `DO ${quoteLiteral(`
   DECLARE
     lines text[] := ${LINES_SQL};
   BEGIN
-    IF md5(convert_to(array_to_string(lines[1:2], E'\\n'), 'UTF8')) IS DISTINCT FROM '${hash}' THEN
+    IF md5(convert_to(coalesce(array_to_string(lines[1:2], E'\\n'), ''), 'UTF8')) IS DISTINCT FROM '${hash}' THEN
       RAISE EXCEPTION 'the record has changed meanwhile' USING ERRCODE = '${OUTDATED}';
     END IF;
-    lines := string_to_array(${quoteLiteral(after)}, E'\\n') || lines[3:];
+    lines := string_to_array(${quoteLiteral(after)}, E'\\n') || ${rest};
     ${writeLinesSql("lines")};
   END`)}`;
 }

@@ -49,6 +49,55 @@ afterEach(async () => {
   await db.clear();
 });
 
+/** Does the work in a process that has read the catalog before somebody else did something. */
+async function late<Result>(
+  meanwhile: () => Promise<unknown>,
+  work: (run: TestRun) => Promise<Result>,
+): Promise<Result> {
+  const process = testRun(db);
+  try {
+    await process.session((session) => session.catalog());
+    await meanwhile();
+    return await work(process);
+  } finally {
+    await process.end();
+  }
+}
+
+describe("a claim that somebody makes after the catalog was read", () => {
+  const OTHERS = { ...INPUTS, managedBy: "shop/staging/other-identity" };
+
+  test("is taken over by an up of the same trail, and refused by another one", async () => {
+    const ids: unknown[] = [];
+    const meanwhile = async () => ids.push((await replicaIdentity.create(INPUTS, run)).ownershipId);
+    const outputs = await late(meanwhile, (process) => replicaIdentity.create(INPUTS, process));
+    expect([outputs.ownershipId]).toEqual(ids);
+    await replicaIdentity.delete({ ...INPUTS, ...outputs }, run);
+
+    const refused = late(
+      () => replicaIdentity.create(INPUTS, run),
+      (process) => replicaIdentity.create(OTHERS, process),
+    );
+    expect(await refusal(refused)).toMatch(/a claim for publication "bemi" already, which was made by/);
+  });
+
+  test("is left alone by a destroy that misses its own", async () => {
+    const outputs = await replicaIdentity.create(INPUTS, run);
+    await db.sql("COMMENT ON SCHEMA _bemi IS NULL");
+    await run.end();
+    let theirs = {};
+    const lines = await late(
+      async () => (theirs = await replicaIdentity.create(OTHERS, run)),
+      async (process) => {
+        await replicaIdentity.delete({ ...INPUTS, ...outputs }, process);
+        return process.lines;
+      },
+    );
+    expect(lines).toContainEqual(expect.stringMatching(/stay as they are: the claim .* was made by/));
+    expect(await replicaIdentity.read({ ...OTHERS, ...theirs }, run)).toMatchObject({ drift: {} });
+  });
+});
+
 test("sets all tracked tables and partitions, and restores each identity on destroy", async () => {
   const before = await identities(db);
   const outputs = await replicaIdentity.create(INPUTS, run);

@@ -1,7 +1,7 @@
 /**
- * Compiles the project into dist and writes a hash of the compiled sources to dist/sources.sha256. `npm ci` runs this
- * file as `prepare`, and tools/run.mjs runs it whenever dist is missing or older than its sources. It is plain
- * JavaScript, because it runs before anything is compiled.
+ * Compiles the project into dist and writes a hash of the compiled sources to dist/sources.sha256, and when they were
+ * changed to dist/sources.times. `npm ci` runs this file as `prepare`, and tools/run.mjs runs it whenever dist is missing or
+ * older than its sources. It is plain JavaScript, because it runs before anything is compiled.
  */
 import {
   copyFileSync,

@@ -51,7 +51,7 @@ function hashSources(project: string, entries: readonly string[]): string {
 function sourcesIn(project: string, entry: string): string[] {
   if (!existsSync(path.join(project, entry))) return [];
   if (isSource(entry)) return [entry];
-  // With their types: the plugin does this whenever it starts, and a look at each file would take longer.
+  // With their types, because a look at each file would take longer.
   return readdirSync(path.join(project, entry), { withFileTypes: true }).flatMap((found) => {
     const below = path.join(entry, found.name);
     if (found.isDirectory()) return sourcesIn(project, below);

@@ -39,6 +39,14 @@ const OF_THE_CONNECTION = new Set([
   "transfer-encoding",
 ]);
 
+/** An error that no server sends, https://www.postgresql.org/docs/current/protocol-error-fields.html. */
+const REFUSED_LOGIN = ((): Buffer => {
+  const fields = Buffer.from("SFATAL\0VFATAL\0CXX000\0Mgate closed\0\0");
+  const head = Buffer.from("E\0\0\0\0");
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+})();
+
 /**
  * Stands between a provider and its sandbox, and can hold a single message: an SQL statement or a request to Neon's API.
  * So a test can do something at an exact point of a run, however fast the machine is. All other messages pass unchanged,
@@ -105,8 +113,8 @@ export class Gate {
   }
 
   /**
-   * From now on, messages with one of these texts fail and have no effect: Neon's API refuses them, and the server ends the
-   * connection. Replaces what failed before. With `$` at the end of a text, the message ends with it.
+   * From now on, messages with one of these texts fail and have no effect: Neon's API refuses them, and the server refuses a
+   * login, or ends the connection. Replaces what failed before. With `$` at the end of a text, the message ends with it.
    */
   break(...messages: readonly Broken[]): void {
     this.#broken = messages.map((message) => ({ message, begun: message.after === undefined }));
@@ -187,7 +195,9 @@ export class Gate {
       const text = message.toString("latin1");
       await this.#pass(text);
       if (this.#fails(text)) {
-        client.destroy();
+        // For a login, a reason is given: without one, the provider would wait a minute for the compute to start.
+        if (text.includes("user\0")) client.end(REFUSED_LOGIN);
+        else client.destroy();
         return;
       }
       server.write(message);

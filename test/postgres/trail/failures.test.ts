@@ -39,7 +39,7 @@ let messages: FaultyMessages;
 let superuser: Client | undefined;
 
 beforeAll(async () => {
-  bench = await startBench({ pace: 1 });
+  bench = await startBench({ pace: 5 });
   messages = await FaultyMessages.open(bench.emulator.apiUrl);
   await bench.done("PATCH", bench.project, { project: { settings: { enable_logical_replication: true } } });
 });

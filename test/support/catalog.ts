@@ -107,3 +107,17 @@ export function role(name: string, facts: Partial<RoleFacts> = {}): RoleFacts {
     ...facts,
   };
 }
+
+/** A replication slot of the trail's database. */
+export function slot(name: string, active = false): Catalog["slots"][number] {
+  return {
+    name,
+    plugin: "pgoutput",
+    database: "neondb",
+    active,
+    activeRole: null,
+    walStatus: "reserved",
+    temporary: false,
+    retainedBytes: 0,
+  };
+}
